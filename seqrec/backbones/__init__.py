@@ -1,0 +1,1 @@
+"""Backbones: item histories to states, one architecture a file."""

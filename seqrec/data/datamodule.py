@@ -1,0 +1,173 @@
+"""SequenceDataModule: from a data set's source to batches of the three splits."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import torch
+from pytorch_lightning import LightningDataModule
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset, Sampler
+
+from seqrec.data.batch import Batch
+from seqrec.data.sequences import Sequences
+from seqrec.data.store import cached
+from seqrec.data.windows import WindowRule, Windows, held_out
+
+
+class _Gather(Dataset[Batch]):
+    """A data set whose index is a tensor of rows and whose example is a whole batch."""
+
+    def __init__(self, windows: Windows, max_length: int) -> None:
+        self.windows, self.max_length = windows, max_length
+
+    def __getitem__(self, rows: Tensor) -> Batch:
+        return self.windows.batch(rows, self.max_length)
+
+
+class _Batches(Sampler[Tensor]):
+    """A fixed list of row tensors."""
+
+    def __init__(self, rows: list[Tensor]) -> None:
+        self.rows = rows
+
+    def __iter__(self) -> Iterator[Tensor]:
+        return iter(self.rows)
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+
+class SequenceDataModule(LightningDataModule, ABC):
+    """Base of all data sets: leave-one-out split, training windows, batches trimmed to their longest member.
+
+    A subclass says where its source is (:meth:`source`) and how it becomes sequences (:meth:`read`).
+
+    Args:
+        name: short name, used in run folders and cards.
+        windows: rule that makes the training windows, a function of :mod:`seqrec.data.windows`.
+        max_length: newest items of a history that a model sees, L.
+        batch_size: windows a training step, over all ranks together.
+        eval_batch_size: histories a validation or test step.
+        bucket_batches: batches of similar length are formed within shuffled pools of this many batches;
+            1 shuffles plainly, as methods with in-batch negatives need.
+        num_workers: loader processes; 0 gathers in the training process. Results do not depend on it.
+        seed: seeds the renumbering of the items, the order of batches and the cuts of long histories.
+        cache_dir: where prepared data is kept.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        windows: WindowRule,
+        max_length: int,
+        batch_size: int,
+        eval_batch_size: int,
+        bucket_batches: int,
+        num_workers: int,
+        seed: int,
+        cache_dir: str,
+    ) -> None:
+        super().__init__()
+        self.name = name
+        self.window_rule = windows
+        self.max_length, self.batch_size, self.eval_batch_size = max_length, batch_size, eval_batch_size
+        self.bucket_batches, self.num_workers, self.seed = bucket_batches, num_workers, seed
+        self.cache_dir = Path(cache_dir).expanduser()
+        self.sequences: Sequences
+
+    @abstractmethod
+    def source(self) -> Path | None:
+        """The local source file, downloaded if need be; None for data that is computed."""
+
+    @abstractmethod
+    def read(self, source: Path | None) -> Sequences:
+        """Read the source into sequences under the source's own numbering."""
+
+    @abstractmethod
+    def recipe(self) -> dict[str, Any]:
+        """All options that change what :meth:`read` returns: part of the cache key and of the protocol card."""
+
+    def prepare_data(self) -> None:
+        """Download and preprocess once, under a file lock."""
+        cached(self.cache_dir, self.name, self.source, self.read, self.recipe())
+
+    def setup(self, stage: str | None = None) -> None:
+        """Load the prepared sequences, renumber the items, split."""
+        if hasattr(self, "sequences"):
+            return
+        prepared = cached(self.cache_dir, self.name, self.source, self.read, self.recipe())
+        self.sequences = prepared.renumbered(self.seed)
+        self.splits = {"val": held_out(self.sequences, from_end=2), "test": held_out(self.sequences, from_end=1)}
+
+    def training_windows(self, epoch: int) -> Windows:
+        """The windows of one epoch; only rules that cut at random places depend on it."""
+        generator = torch.Generator().manual_seed(_mix(self.seed, epoch, 1))
+        return self.window_rule(self.sequences, self.max_length, generator)
+
+    def train_dataloader(self) -> DataLoader[Batch]:
+        """Shuffled batches of the current epoch, this rank's share of them."""
+        epoch, rank, world = _place(self.trainer)
+        windows = self.training_windows(epoch)
+        generator = torch.Generator().manual_seed(_mix(self.seed, epoch, 2))
+        rows = shuffled_batches(windows.lengths, self.batch_size, self.bucket_batches, generator)
+        return self._loader(windows, [batch[rank::world] for batch in rows if len(batch) >= world])
+
+    def val_dataloader(self) -> DataLoader[Batch]:
+        """Validation histories, each exactly once over all ranks."""
+        return self._evaluation("val")
+
+    def test_dataloader(self) -> DataLoader[Batch]:
+        """Test histories, each exactly once over all ranks."""
+        return self._evaluation("test")
+
+    def _evaluation(self, split: str) -> DataLoader[Batch]:
+        _, rank, world = _place(self.trainer)
+        windows = self.splits[split]
+        by_length = torch.argsort(windows.lengths, stable=True)[rank::world]
+        return self._loader(windows, list(by_length.split(self.eval_batch_size)))
+
+    def _loader(self, windows: Windows, rows: list[Tensor]) -> DataLoader[Batch]:
+        return DataLoader(
+            _Gather(windows, self.max_length),
+            sampler=_Batches(rows),
+            batch_size=None,
+            num_workers=self.num_workers,
+            generator=torch.Generator(),  # its own, so that the loader draws nothing from the global state
+        )
+
+
+def shuffled_batches(
+    lengths: Tensor, batch_size: int, pool: int, generator: torch.Generator
+) -> list[Tensor]:
+    """Rows ``0..N-1`` in random batches; within pools of ``pool`` batches, rows of similar length go together.
+
+    Args:
+        lengths: ``(N,)`` history lengths.
+        batch_size: rows a batch; the last batch may be smaller.
+        pool: batches a pool; 1 is a plain shuffle.
+        generator: source of the order.
+
+    Returns:
+        Row tensors, in the order of training.
+    """
+    order = torch.randperm(len(lengths), generator=generator)
+    if pool == 1:
+        return list(order.split(batch_size))
+    batches: list[Tensor] = []
+    for rows in order.split(batch_size * pool):
+        batches += rows[torch.argsort(lengths[rows], stable=True)].split(batch_size)
+    return [batches[i] for i in torch.randperm(len(batches), generator=generator).tolist()]
+
+
+def _mix(seed: int, epoch: int, use: int) -> int:
+    """One seed from three numbers, distinct for all that occur."""
+    return (seed * 1_000_003 + epoch) * 7 + use
+
+
+def _place(trainer: Any) -> tuple[int, int, int]:
+    """Epoch, rank and world size; a data module used without a trainer is alone and at epoch 0."""
+    return (0, 0, 1) if trainer is None else (trainer.current_epoch, trainer.global_rank, trainer.world_size)

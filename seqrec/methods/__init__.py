@@ -1,0 +1,1 @@
+"""Methods: how one learns from a batch, one training procedure a file."""

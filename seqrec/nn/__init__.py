@@ -1,0 +1,1 @@
+"""Building blocks of backbones and methods. They import nothing of the project."""

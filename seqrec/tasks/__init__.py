@@ -1,0 +1,1 @@
+"""Tasks: what `python main.py task=...` can do."""
