@@ -1,0 +1,45 @@
+"""Transformer backbone: SASRec's when causal, BERT4Rec's when not."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from torch import Tensor, nn
+
+from seqrec.backbones.base import Backbone
+from seqrec.nn.attention import AttentionKernel
+from seqrec.nn.trunk import Positions, TransformerTrunk
+
+
+class Transformer(Backbone):
+    """Item embedding and a :class:`~seqrec.nn.trunk.TransformerTrunk`, whose docstring explains the arguments.
+
+    Source: Kang and McAuley, Self-Attentive Sequential Recommendation, ICDM 2018, in RecBole's post-norm form.
+    """
+
+    def __init__(
+        self,
+        num_items: int,
+        max_length: int,
+        dim: int,
+        num_layers: int,
+        num_heads: int,
+        ffn_dim: int,
+        dropout: float,
+        attention_dropout: float,
+        attention: AttentionKernel,
+        causal: bool = True,
+        positions: Positions = "from_oldest",
+        memory: Callable[[int], nn.Module] | None = None,
+    ) -> None:
+        super().__init__(num_items, dim)
+        self.causal = causal
+        self.trunk = TransformerTrunk(
+            dim, max_length, num_layers, num_heads, ffn_dim, dropout, attention_dropout, attention, causal,
+            positions, memory,
+        )  # fmt: skip
+
+    def encode(self, x: Tensor, valid: Tensor) -> Tensor:
+        """See :meth:`Backbone.encode`."""
+        states: Tensor = self.trunk(x, valid)
+        return states

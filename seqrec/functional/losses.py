@@ -1,0 +1,151 @@
+"""Losses over items: full softmax in chunks, and losses with sampled negatives.
+
+Shapes: M positions, I items, K negatives a position. ``table`` is the embedding table ``(I + 2, D)`` whose
+row 0 is padding and whose last row is the mask token.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from seqrec.functional.random import integers
+
+CHUNK_ELEMENTS = 1 << 22  # logits alive at a time: 16 MB, below the size at which malloc maps fresh pages
+
+
+class _ChunkedCrossEntropy(torch.autograd.Function):
+    """Weighted sum of cross entropies whose gradient is formed in the forward pass, a chunk of rows at a time."""
+
+    @staticmethod
+    def forward(ctx: Any, states: Tensor, classes: Tensor, target: Tensor, weight: Tensor) -> Tensor:
+        rows = max(1, CHUNK_ELEMENTS // len(classes))
+        need_states, need_classes = ctx.needs_input_grad[:2]
+        grad_states = torch.empty_like(states)
+        grad_classes = torch.zeros_like(classes)
+        loss = states.new_zeros(())
+        parts = zip(states.split(rows), target.split(rows), weight.split(rows), grad_states.split(rows), strict=True)
+        for x, y, w, grad_x in parts:
+            logits = x @ classes.T
+            probability = torch.softmax(logits, dim=1)
+            # The largest probability is at least 1 / classes, so its logarithm is safe.
+            log_sum = logits.amax(1) - probability.amax(1).log()
+            loss += ((log_sum - logits.gather(1, y[:, None])[:, 0]) * w).sum()
+            if need_states or need_classes:
+                probability[torch.arange(len(y), device=y.device), y] -= 1.0
+                torch.mm(probability, classes, out=grad_x)
+                grad_x *= w[:, None]
+                grad_classes.addmm_(probability.T, x * w[:, None])
+        ctx.save_for_backward(grad_states, grad_classes)
+        return loss
+
+    @staticmethod
+    def backward(ctx: Any, *grad: Tensor) -> tuple[Tensor | None, ...]:
+        grad_states, grad_classes = ctx.saved_tensors
+        return grad_states * grad[0], grad_classes * grad[0], None, None
+
+
+def cross_entropy(states: Tensor, classes: Tensor, target: Tensor, weight: Tensor | None = None) -> Tensor:
+    """Cross entropy of ``softmax(states @ classes.T)``, never holding all logits at a time.
+
+    Args:
+        states: ``(M, D)``.
+        classes: ``(C, D)`` one vector a class.
+        target: ``(M,)`` int64, rows of ``classes``.
+        weight: ``(M,)`` weights of the positions; default 1 / M, the mean.
+
+    Returns:
+        Scalar, the weighted sum; 0 for M = 0. Computed in float32 at least.
+    """
+    if weight is None:
+        weight = states.new_full((len(states),), 1.0 / max(1, len(states)))
+    at_least_float = torch.promote_types(states.dtype, torch.float32)
+    with torch.autocast(states.device.type, enabled=False):
+        loss: Tensor = _ChunkedCrossEntropy.apply(
+            states.to(at_least_float), classes.to(at_least_float), target, weight.to(at_least_float)
+        )
+    return loss
+
+
+def next_item(states: Tensor, target: Tensor, table: Tensor, keys: Tensor, padding_class: bool = False) -> Tensor:
+    """Mean cross entropy over all items (EASNRec eq. 2; SASRec in RecBole's form with ``padding_class``).
+
+    Args:
+        states: ``(M, D)``.
+        target: ``(M,)`` ids 1..I.
+        table: ``(I + 2, D)``.
+        keys: unused; here because every next-item loss gets them.
+        padding_class: count the padding row as a class, as RecBole does.
+    """
+    first = 0 if padding_class else 1
+    return cross_entropy(states, table[first:-1], target - first)
+
+
+def bpr(positive: Tensor, negative: Tensor) -> Tensor:
+    """BPR, ``-log(1e-10 + sigmoid(z+ - z-))`` averaged over scores ``(M,)`` and ``(M, K)`` (RecBole's form)."""
+    return -torch.log(1e-10 + torch.sigmoid(positive[:, None] - negative)).mean()
+
+
+def bce(positive: Tensor, negative: Tensor) -> Tensor:
+    """Binary cross entropy of scores ``(M,)`` against 1 plus that of ``(M, K)`` against 0 (SASRec, eq. 6)."""
+    return F.softplus(-positive).mean() + F.softplus(negative).mean()
+
+
+def gbce(positive: Tensor, negative: Tensor, num_items: int, calibration: float = 0.75) -> Tensor:
+    """Generalised BCE of scores ``(M,)``, ``(M, K)`` (Petrov and Macdonald, gSASRec, RecSys 2023, eq. 10-14).
+
+    Args:
+        positive: ``(M,)`` scores of the targets.
+        negative: ``(M, K)`` scores of uniform negatives.
+        num_items: catalogue size I; the sampling rate is K / (I - 1).
+        calibration: t in [0, 1]; 0 is plain BCE with K negatives, 1 undoes the sampling bias entirely.
+    """
+    k = negative.shape[1]
+    rate = k / (num_items - 1)
+    beta = rate * (calibration * (1 - 1 / rate) + 1 / rate)
+    return ((beta * F.softplus(-positive) + F.softplus(negative).sum(1)) / (k + 1)).mean()
+
+
+def sampled_softmax(positive: Tensor, negative: Tensor) -> Tensor:
+    """Cross entropy over the target ``(M,)`` and its K uniform negatives ``(M, K)``."""
+    return (torch.logsumexp(torch.cat([positive[:, None], negative], dim=1), dim=1) - positive).mean()
+
+
+def sampled(
+    states: Tensor,
+    target: Tensor,
+    table: Tensor,
+    keys: Tensor,
+    loss: Callable[[Tensor, Tensor], Tensor],
+    num_negatives: int,
+) -> Tensor:
+    """A loss on the target's score and on those of negatives drawn uniformly from all other items.
+
+    Args:
+        states: ``(M, D)``.
+        target: ``(M,)`` ids 1..I.
+        table: ``(I + 2, D)``.
+        keys: ``(M,)`` random keys, see :mod:`seqrec.functional.random`.
+        loss: function of scores ``(M,)`` and ``(M, K)``.
+        num_negatives: K.
+    """
+    drawn = 1 + integers(keys, num_negatives, len(table) - 3)
+    negatives = drawn + (drawn >= target[:, None])
+    positive = (states * F.embedding(target, table)).sum(-1)
+    negative = torch.einsum("md,mkd->mk", states, F.embedding(negatives, table))
+    return loss(positive, negative)
+
+
+def sampled_gbce(
+    states: Tensor, target: Tensor, table: Tensor, keys: Tensor, num_negatives: int, calibration: float
+) -> Tensor:
+    """:func:`gbce` with ``num_negatives`` uniform negatives; arguments as in :func:`sampled`."""
+
+    def loss(positive: Tensor, negative: Tensor) -> Tensor:
+        return gbce(positive, negative, len(table) - 2, calibration)
+
+    return sampled(states, target, table, keys, loss, num_negatives)

@@ -1,0 +1,159 @@
+"""Recommender: the base of every method. Training differs; scoring, validation and testing are the same for all."""
+
+from __future__ import annotations
+
+import random
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable
+from typing import Any, final
+
+import numpy as np
+import torch
+from pytorch_lightning import LightningModule
+from torch import Tensor, nn
+from torch.optim import Optimizer
+from torch.optim.lr_scheduler import LRScheduler
+
+from seqrec.backbones.base import Backbone
+from seqrec.data.batch import Batch
+from seqrec.functional import random as keyed
+from seqrec.functional.ranking import target_rank
+from seqrec.metrics import Protocol, RankingMetrics
+
+SCORE_ELEMENTS = 1 << 23  # scores alive at a time: 32 MB
+
+BuildOptimizer = Callable[[Iterable[nn.Parameter]], Optimizer]
+BuildScheduler = Callable[[Optimizer], LRScheduler]
+
+
+class Recommender(LightningModule, ABC):
+    """A backbone and a way to learn from batches.
+
+    A subclass writes :meth:`training_step`; :meth:`represent` and :meth:`score` are the only other hooks.
+
+    Args:
+        backbone: histories to states.
+        optimizer: builds the optimizer from parameters.
+        scheduler: builds a learning-rate scheduler, stepped once an epoch.
+        monitor: validation metric that selects the weights and stops the training.
+        seed: of the keyed random draws.
+
+    Attributes:
+        protocol: how validation and test rank; the task sets it.
+        ranks: of the last evaluation.
+    """
+
+    def __init__(
+        self,
+        backbone: Backbone,
+        optimizer: BuildOptimizer,
+        scheduler: BuildScheduler | None = None,
+        monitor: str = "ndcg@10",
+        seed: int = 0,
+    ) -> None:
+        super().__init__()
+        self.backbone = backbone
+        self.build_optimizer, self.build_scheduler = optimizer, scheduler
+        self.monitor, self.seed = monitor, seed
+        self.protocol = Protocol("easnrec", remove_seen=False)
+        self.ranks = RankingMetrics(self.protocol.cutoffs)
+        self._random_state: dict[str, Any] | None = None
+
+    @abstractmethod
+    def training_step(self, batch: Batch, batch_index: int) -> Tensor | None:
+        """Learn from one batch; returns the loss under automatic optimisation."""
+
+    def represent(self, batch: Batch) -> Tensor:
+        """User vectors ``(B, D)``; the state at the newest item unless a method overrides it."""
+        states = self.backbone(batch.items)
+        newest = (batch.items != 0).sum(1) - 1
+        return states[torch.arange(len(states), device=states.device), newest]
+
+    def score(self, batch: Batch) -> Tensor:
+        """Scores ``(B, I)`` of all items; column ``i`` is item ``i + 1``."""
+        return self.represent(batch).float() @ self.backbone.item_matrix.float().T
+
+    def keys(self, row: Tensor, view: int) -> Tensor:
+        """Keys of the random draws of windows ``row`` in this epoch; ``view`` numbers the uses."""
+        return keyed.keys(self.seed, self.current_epoch, row, view)
+
+    @final
+    def configure_optimizers(self) -> Any:
+        """One optimizer for each group of :meth:`parameter_groups`, each with its own scheduler."""
+        optimizers = [self.build_optimizer(group) for group in self.parameter_groups()]
+        if self.build_scheduler is None:
+            return optimizers
+        return optimizers, [self.build_scheduler(optimizer) for optimizer in optimizers]
+
+    def parameter_groups(self) -> list[list[nn.Parameter]]:
+        """Parameters of each optimizer: here one group with all of them."""
+        parameters = [p for p in self.parameters() if p.requires_grad]
+        return [parameters] if parameters else []
+
+    @final
+    def on_validation_epoch_start(self) -> None:
+        self.ranks = RankingMetrics(self.protocol.cutoffs).to(self.device)
+
+    @final
+    def on_test_epoch_start(self) -> None:
+        self.ranks = RankingMetrics(self.protocol.cutoffs).to(self.device)
+
+    @final
+    def validation_step(self, batch: Batch, batch_index: int) -> None:
+        self._rank(batch, "val")
+
+    @final
+    def test_step(self, batch: Batch, batch_index: int) -> None:
+        self._rank(batch, "test")
+
+    @final
+    def on_validation_epoch_end(self) -> None:
+        if not self.trainer.sanity_checking:
+            self.log_dict({f"val/{name}": value for name, value in self.ranks.compute()[0].items()})
+
+    @final
+    def on_test_epoch_end(self) -> None:
+        self.log_dict({f"test/{name}": value for name, value in self.ranks.compute()[0].items()})
+
+    def _rank(self, batch: Batch, split: str) -> None:
+        """Rank the targets; large catalogues are scored a few rows at a time."""
+        rows = max(1, SCORE_ELEMENTS // self.backbone.num_items)
+        for start in range(0, len(batch.row), rows):
+            part = Batch(*(x[start : start + rows] for x in batch))
+            with torch.autocast(self.device.type, enabled=False):
+                scores = self.score(part)
+            removed = None
+            if self.protocol.remove_seen:
+                windows = self.trainer.datamodule.splits[split]  # type: ignore[attr-defined]
+                row, item = windows.seen(part.row.cpu())
+                removed = row.to(scores.device), item.to(scores.device)
+            self.ranks.update(part.row, target_rank(scores, part.target, removed))
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Store the states of all random generators, so that a resumed run draws what the whole run would."""
+        name, numbers, *rest = np.random.get_state()
+        state: dict[str, Any] = {
+            "python": random.getstate(),
+            "numpy": (name, torch.from_numpy(np.asarray(numbers, dtype=np.int64)), *rest),
+            "torch": torch.get_rng_state(),
+        }
+        if torch.cuda.is_available():
+            state["cuda"] = torch.cuda.get_rng_state_all()
+        checkpoint["random_state"] = state
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Keep the stored random states until the training starts; set-up in between may draw."""
+        self._random_state = checkpoint.get("random_state")
+
+    def on_train_start(self) -> None:
+        """Continue the random streams of a resumed run."""
+        state, self._random_state = self._random_state, None
+        if state is None:
+            return
+        version, numbers, gauss = state["python"]
+        random.setstate((version, tuple(numbers), gauss))
+        name, keys, *rest = state["numpy"]
+        np.random.set_state((name, keys.numpy().astype(np.uint32), *rest))
+        torch.set_rng_state(state["torch"].cpu())
+        if "cuda" in state and torch.cuda.is_available():
+            torch.cuda.set_rng_state_all([s.cpu() for s in state["cuda"]])

@@ -1,0 +1,67 @@
+"""Metrics over one split: exact sums over users, the same digits on any number of ranks."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor
+from torchmetrics import Metric
+
+from seqrec.functional.ranking import ndcg, recall, reciprocal_rank
+
+
+@dataclass(frozen=True)
+class Protocol:
+    """How a model is judged: full ranking of all items, one target a user, half of the ties count.
+
+    Args:
+        name: of the preset.
+        remove_seen: take the items of a user's whole history out of the ranking. A target among them is a miss.
+        cutoffs: k of Recall@k and NDCG@k.
+    """
+
+    name: str
+    remove_seen: bool
+    cutoffs: list[int] = field(default_factory=lambda: [5, 10, 20])
+
+
+def summarise(rank: Tensor, cutoffs: list[int]) -> dict[str, float]:
+    """Mean Recall@k, NDCG@k and MRR of ranks ``(N,)``."""
+    result = {f"recall@{k}": recall(rank, k).mean().item() for k in cutoffs}
+    result |= {f"ndcg@{k}": ndcg(rank, k).mean().item() for k in cutoffs}
+    return result | {"mrr": reciprocal_rank(rank).mean().item()}
+
+
+class RankingMetrics(Metric):
+    """Keeps the rank of each evaluated window, so that means, slices and per-user tables come from one place.
+
+    The means are taken over windows sorted by number: their digits depend neither on the order of batches nor
+    on how many ranks shared the work.
+    """
+
+    full_state_update = False
+    row: list[Tensor]
+    rank: list[Tensor]
+
+    def __init__(self, cutoffs: list[int]) -> None:
+        super().__init__()
+        self.cutoffs = cutoffs
+        self.add_state("row", default=[], dist_reduce_fx="cat")
+        self.add_state("rank", default=[], dist_reduce_fx="cat")
+
+    def update(self, row: Tensor, rank: Tensor) -> None:
+        """Add windows ``(B,)`` and the ranks ``(B,)`` of their targets."""
+        self.row.append(row)
+        self.rank.append(rank)
+
+    def sorted_ranks(self) -> tuple[Tensor, Tensor]:
+        """Window numbers ``(N,)``, ascending, and their ranks ``(N,)`` on the CPU; call it in ``compute`` only."""
+        row, rank = torch.cat(list(self.row)).cpu(), torch.cat(list(self.rank)).cpu()
+        order = torch.argsort(row)
+        return row[order], rank[order]
+
+    def compute(self) -> tuple[dict[str, float], Tensor, Tensor]:
+        """Means by metric name, window numbers ``(N,)`` and ranks ``(N,)``, over all ranks of the run."""
+        row, rank = self.sorted_ranks()
+        return summarise(rank, self.cutoffs), row, rank

@@ -1,0 +1,61 @@
+"""Self-attention kernels: what a Transformer layer puts between its input and its output projection.
+
+A kernel maps packed tokens ``(N, D)`` to contexts ``(N, D)``. It is built as
+``kernel(dim, num_heads, dropout, causal)``; padding is on the right, so a causal kernel needs no key mask.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from seqrec.nn.dropout import dropout
+from seqrec.nn.packing import Packing
+
+AttentionKernel = Callable[[int, int, float, bool], nn.Module]
+
+
+def visible(valid: Tensor, causal: bool) -> Tensor:
+    """Additive mask, 0 where a query may look and -inf elsewhere: ``(L, L)`` if causal, else ``(B, 1, 1, L)``."""
+    if causal:
+        length = valid.shape[1]
+        blocked = torch.ones(length, length, dtype=torch.bool, device=valid.device).triu(1)
+    else:
+        blocked = ~valid[:, None, None, :]
+    return torch.zeros(blocked.shape, device=valid.device).masked_fill_(blocked, -torch.inf)
+
+
+class DotProductAttention(nn.Module):
+    """Scaled dot-product attention (Vaswani et al. 2017), heads split the width contiguously.
+
+    Args:
+        dim: width D.
+        num_heads: heads H; they must divide D.
+        dropout: probability of dropping an attention weight.
+        causal: a query sees itself and what is older; otherwise all valid positions.
+    """
+
+    def __init__(self, dim: int, num_heads: int, dropout: float, causal: bool) -> None:
+        super().__init__()
+        if dim % num_heads:
+            raise ValueError(f"dim is {dim}, which {num_heads} heads do not divide; choose a multiple of num_heads")
+        self.num_heads, self.dropout, self.causal = num_heads, dropout, causal
+        self.projection = nn.Linear(dim, 3 * dim)  # query, key, value
+
+    def forward(self, tokens: Tensor, packing: Packing) -> Tensor:
+        """Contexts ``(N, D)`` of tokens ``(N, D)``."""
+        projected = packing.unpack(self.projection(tokens))
+        # (B, L, 3 * D) -> 3 x (B, H, L, D / H)
+        query, key, value = projected.unflatten(-1, (3, self.num_heads, -1)).permute(2, 0, 3, 1, 4)
+        if self.training and self.dropout > 0 and not tokens.is_cuda:
+            scores = query @ key.transpose(-1, -2) * query.shape[-1] ** -0.5
+            weights = torch.softmax(scores + visible(packing.valid, self.causal).to(scores.dtype), dim=-1)
+            context = dropout(weights, self.dropout, True) @ value
+        else:
+            mask = None if self.causal else packing.valid[:, None, None, :]
+            p = self.dropout if self.training else 0.0
+            context = F.scaled_dot_product_attention(query, key, value, mask, p, is_causal=self.causal)
+        return packing.pack(context.transpose(1, 2).flatten(2))

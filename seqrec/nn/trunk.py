@@ -1,0 +1,109 @@
+"""TransformerTrunk: positions, post-norm layers and an optional memory; embeddings to states."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Literal
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from seqrec.nn.attention import AttentionKernel
+from seqrec.nn.dropout import Dropout
+from seqrec.nn.packing import Packing
+
+Positions = Literal["from_oldest", "from_newest"]
+
+
+class TransformerLayer(nn.Module):
+    """``a = LN(x + Drop(W_o attention(x)))``, then ``LN(a + Drop(W_2 gelu(W_1 a)))``; all linear maps have biases."""
+
+    def __init__(self, dim: int, ffn_dim: int, dropout: float, norm_eps: float, attention: nn.Module) -> None:
+        super().__init__()
+        self.attention = attention
+        self.output = nn.Linear(dim, dim)
+        self.attention_norm = nn.LayerNorm(dim, norm_eps)
+        self.ffn_in = nn.Linear(dim, ffn_dim)
+        self.ffn_out = nn.Linear(ffn_dim, dim)
+        self.ffn_norm = nn.LayerNorm(dim, norm_eps)
+        self.dropout = Dropout(dropout)
+
+    def forward(self, tokens: Tensor, packing: Packing) -> Tensor:
+        """``(N, D)`` -> ``(N, D)``."""
+        context = self.output(self.attention(tokens, packing))
+        tokens = self.attention_norm(tokens + self.dropout(context))
+        return self.ffn_norm(tokens + self.dropout(self.ffn_out(F.gelu(self.ffn_in(tokens)))))
+
+
+class TransformerTrunk(nn.Module):
+    """Post-norm Transformer over embedded histories, BERT style (SASRec in RecBole, EASNRec section 4).
+
+    Args:
+        dim: width D.
+        max_length: longest history L.
+        num_layers, num_heads, ffn_dim: size of the layers.
+        dropout: after the embedding and each sub-layer.
+        attention_dropout: on attention weights.
+        attention: builds the kernel of a layer, see :mod:`seqrec.nn.attention`.
+        causal: whether a position sees only what is not newer.
+        positions: ``from_oldest`` numbers the oldest kept item 0; ``from_newest`` gives the newest item the
+            last number, ``max_length - 1``.
+        memory: builds a module of ``dim`` that refines the last layer's packed states, or None.
+        norm_eps: of every layer norm.
+    """
+
+    def __init__(
+        self,
+        dim: int,
+        max_length: int,
+        num_layers: int,
+        num_heads: int,
+        ffn_dim: int,
+        dropout: float,
+        attention_dropout: float,
+        attention: AttentionKernel,
+        causal: bool,
+        positions: Positions,
+        memory: Callable[[int], nn.Module] | None = None,
+        norm_eps: float = 1e-12,
+    ) -> None:
+        super().__init__()
+        if positions not in ("from_oldest", "from_newest"):
+            raise ValueError(f"positions is {positions!r}; choose 'from_oldest' or 'from_newest'")
+        self.max_length, self.from_newest, self.causal = max_length, positions == "from_newest", causal
+        self.position = nn.Embedding(max_length, dim)
+        self.norm = nn.LayerNorm(dim, norm_eps)
+        self.dropout = Dropout(dropout)
+        self.layers = nn.ModuleList(
+            TransformerLayer(dim, ffn_dim, dropout, norm_eps, attention(dim, num_heads, attention_dropout, causal))
+            for _ in range(num_layers)
+        )
+        self.apply(_initialise)
+        self.memory = memory(dim) if memory is not None else nn.Identity()
+
+    def forward(self, x: Tensor, valid: Tensor) -> Tensor:
+        """States ``(B, L, D)`` of embedded items ``(B, L, D)``; zero at padding (``valid`` is False)."""
+        length = valid.shape[1]
+        if length > self.max_length:
+            raise ValueError(
+                f"a history of {length} items does not fit max_length={self.max_length}; keep its newest items "
+                "or build the model with a larger max_length"
+            )
+        packing = Packing(valid)
+        place = torch.arange(length, device=valid.device).expand(valid.shape)
+        if self.from_newest:
+            place = (place + self.max_length - valid.sum(1, keepdim=True)).clamp(max=self.max_length - 1)
+        tokens = packing.pack(x) + self.position(packing.pack(place))
+        tokens = self.dropout(self.norm(tokens))
+        for layer in self.layers:
+            tokens = layer(tokens, packing)
+        return packing.unpack(self.memory(tokens))
+
+
+def _initialise(module: nn.Module) -> None:
+    """Weights from N(0, 0.02), biases 0; norms keep 1 and 0."""
+    if isinstance(module, nn.Linear | nn.Embedding):
+        nn.init.normal_(module.weight, std=0.02)
+    if isinstance(module, nn.Linear) and module.bias is not None:
+        nn.init.zeros_(module.bias)
