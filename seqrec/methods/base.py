@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import random
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable
 from typing import Any, final
 
-import numpy as np
 import torch
 from pytorch_lightning import LightningModule
 from torch import Tensor, nn
@@ -15,6 +13,7 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
 from seqrec.backbones.base import Backbone
+from seqrec.checkpoint import random_state, restore_random_state
 from seqrec.data.batch import Batch
 from seqrec.functional import random as keyed
 from seqrec.functional.ranking import target_rank
@@ -81,6 +80,8 @@ class Recommender(LightningModule, ABC):
     def configure_optimizers(self) -> Any:
         """One optimizer for each group of :meth:`parameter_groups`, each with its own scheduler."""
         optimizers = [self.build_optimizer(group) for group in self.parameter_groups()]
+        if not optimizers:
+            return None  # nothing to learn, as in popularity
         if self.build_scheduler is None:
             return optimizers
         return optimizers, [self.build_scheduler(optimizer) for optimizer in optimizers]
@@ -130,30 +131,17 @@ class Recommender(LightningModule, ABC):
             self.ranks.update(part.row, target_rank(scores, part.target, removed))
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Store the states of all random generators, so that a resumed run draws what the whole run would."""
-        name, numbers, *rest = np.random.get_state()
-        state: dict[str, Any] = {
-            "python": random.getstate(),
-            "numpy": (name, torch.from_numpy(np.asarray(numbers, dtype=np.int64)), *rest),
-            "torch": torch.get_rng_state(),
-        }
-        if torch.cuda.is_available():
-            state["cuda"] = torch.cuda.get_rng_state_all()
-        checkpoint["random_state"] = state
+        """Store the random states, so that a resumed run draws what the whole run would."""
+        checkpoint["random_state"] = random_state()
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Keep the stored random states until the training starts; set-up in between may draw."""
         self._random_state = checkpoint.get("random_state")
 
     def on_train_start(self) -> None:
-        """Continue the random streams of a resumed run."""
-        state, self._random_state = self._random_state, None
-        if state is None:
-            return
-        version, numbers, gauss = state["python"]
-        random.setstate((version, tuple(numbers), gauss))
-        name, keys, *rest = state["numpy"]
-        np.random.set_state((name, keys.numpy().astype(np.uint32), *rest))
-        torch.set_rng_state(state["torch"].cpu())
-        if "cuda" in state and torch.cuda.is_available():
-            torch.cuda.set_rng_state_all([s.cpu() for s in state["cuda"]])
+        """Continue the random streams of a resumed run; a fresh one gives each rank its own."""
+        if self._random_state is not None:
+            restore_random_state(self._random_state)
+            self._random_state = None
+        elif self.trainer.global_rank:
+            torch.manual_seed(self.seed + self.trainer.global_rank)
