@@ -1,0 +1,98 @@
+"""What a person sees in the terminal: the start, the progress with the time left, the result."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytorch_lightning as pl
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.table import Table
+
+from seqrec.data.datamodule import SequenceDataModule
+from seqrec.methods.base import Recommender
+
+console = Console(highlight=False)
+
+
+def show_start(model: Recommender, data: SequenceDataModule, folder: Path) -> None:
+    """One line on the data, one on the model, one on the run folder."""
+    sequences = data.sequences
+    weights = sum(p.numel() for p in model.parameters() if p.requires_grad)
+    console.print(
+        f"data    {data.name}: {sequences.num_users:,} users, {sequences.num_items:,} items, "
+        f"{sequences.num_interactions:,} interactions"
+    )
+    console.print(f"model   {type(model).__name__}: {weights:,} weights, selected by val/{model.monitor}")
+    console.print(f"folder  {folder}", soft_wrap=True)
+
+
+class EpochProgress(pl.Callback):
+    """A bar over the batches of all epochs with the time left; one plain line an epoch without a terminal."""
+
+    def __init__(self, monitor: str) -> None:
+        self.monitor = monitor
+        self.best = 0.0
+        self.bar: Progress | None = None
+        self.task = TaskID(0)
+        self.started = 0.0
+
+    def on_train_start(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
+        """Show the bar where someone can see it."""
+        if not (console.is_terminal and trainer.is_global_zero):
+            return
+        columns = ("{task.description}", BarColumn(), MofNCompleteColumn(), TextColumn("epochs"), TimeElapsedColumn())
+        self.bar = Progress(*columns, TextColumn("left at most"), TimeRemainingColumn(), console=console)
+        self.task = self.bar.add_task("training", total=trainer.max_epochs, completed=trainer.current_epoch)
+        self.bar.start()
+
+    def on_train_epoch_start(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
+        """Start the clock of the epoch."""
+        self.started = time.perf_counter()
+
+    def on_train_batch_end(
+        self, trainer: pl.Trainer, module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        """Move the bar by a part of an epoch."""
+        if self.bar is not None:
+            done = trainer.current_epoch + (batch_idx + 1) / trainer.num_training_batches
+            self.bar.update(self.task, completed=round(done, 2))
+
+    def on_train_epoch_end(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
+        """Tell the validation metric of the epoch."""
+        value = float(trainer.callback_metrics.get(f"val/{self.monitor}", float("nan")))
+        self.best = max(self.best, value)
+        text = f"val {self.monitor} {value:.4f}, best {self.best:.4f}"
+        if self.bar is not None:
+            self.bar.update(self.task, description=text)
+        elif trainer.is_global_zero:
+            seconds = time.perf_counter() - self.started
+            console.print(f"epoch {trainer.current_epoch + 1:4d}  {text}, {seconds:.1f} s")
+
+    def on_train_end(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
+        """Leave the last state of the bar on the screen."""
+        self._stop()
+
+    def on_exception(self, trainer: pl.Trainer, module: pl.LightningModule, exception: BaseException) -> None:
+        """Give the terminal back."""
+        self._stop()
+
+    def _stop(self) -> None:
+        if self.bar is not None:
+            self.bar.stop()
+            self.bar = None
+
+
+def show_result(title: str, rows: Mapping[str, Mapping[str, float]], names: list[str], folder: Path) -> None:
+    """The result table: one row a model, one column a metric."""
+    table = Table(title=title, title_justify="left")
+    table.add_column("test split")
+    for name in names:
+        table.add_column(name, justify="right")
+    for model, metrics in rows.items():
+        table.add_row(model, *(f"{metrics[name]:.4f}" for name in names))
+    console.print(table)
+    console.print(f"results and plots in {folder}", soft_wrap=True)

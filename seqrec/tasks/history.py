@@ -1,0 +1,62 @@
+"""History: what each epoch cost and gave, in a CSV file that grows while the run goes on, resumed or not."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytorch_lightning as lightning
+from pytorch_lightning import Callback
+
+LOG = "log.csv"
+
+
+class History(Callback):
+    """Writes ``log.csv``: epoch, seconds of training and of validation, and all metrics; kept in checkpoints.
+
+    Args:
+        folder: the run folder.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.rows: list[dict[str, float]] = []
+        self.started = self.validation_started = self.validation = 0.0
+
+    @property
+    def seconds(self) -> float:
+        """Training and validation time of all epochs so far, earlier sittings included."""
+        return sum(row["train_seconds"] + row["val_seconds"] for row in self.rows)
+
+    def on_train_epoch_start(self, trainer: lightning.Trainer, module: lightning.LightningModule) -> None:
+        """Start the clock of the epoch."""
+        self.started, self.validation = time.perf_counter(), 0.0
+
+    def on_validation_start(self, trainer: lightning.Trainer, module: lightning.LightningModule) -> None:
+        """Start the clock of the validation."""
+        self.validation_started = time.perf_counter()
+
+    def on_validation_end(self, trainer: lightning.Trainer, module: lightning.LightningModule) -> None:
+        """Stop the clock of the validation."""
+        self.validation = time.perf_counter() - self.validation_started
+
+    def on_train_epoch_end(self, trainer: lightning.Trainer, module: lightning.LightningModule) -> None:
+        """Add the epoch's row and write the file anew."""
+        metrics = {name: float(value) for name, value in trainer.callback_metrics.items()}
+        training = time.perf_counter() - self.started - self.validation
+        row = {"epoch": trainer.current_epoch + 1, "train_seconds": training, "val_seconds": self.validation}
+        self.rows.append(row | metrics)
+        if trainer.is_global_zero:
+            partial = self.folder / (LOG + ".partial")
+            pl.DataFrame(self.rows).write_csv(partial)
+            partial.replace(self.folder / LOG)
+
+    def state_dict(self) -> dict[str, Any]:
+        """The rows so far."""
+        return {"rows": self.rows}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Continue a stopped run's rows."""
+        self.rows = state_dict["rows"]
