@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from difflib import get_close_matches
 from pathlib import Path
 
 import polars as pl
@@ -51,7 +52,9 @@ def checked(
         missing = frame[key].is_null() | (frame[key] == "")
         if missing.any():
             row = int(missing.arg_max() or 0)
-            raise DataError(f"{path}: {place(row)}, column `{name}` has no value; every interaction needs one")
+            raise DataError(
+                f"{path}: {place(row)}, column `{name}` has no value; every interaction needs one"
+            )
     repeated = ~pl.struct(*named, "fingerprint").is_first_distinct()
     repeat = frame.select(repeated).to_series()
     if repeat.any():
@@ -64,6 +67,27 @@ def checked(
         time = pl.Series("time", range(len(frame)), dtype=pl.Int64)
     result = pl.DataFrame([_ids(frame["user"]), _ids(frame["item"]), time.alias("time")])
     return result.filter(~repeat) if drop_duplicates else result
+
+
+def pick(frame: pl.DataFrame, path: Path, columns: dict[str, str | None]) -> pl.DataFrame:
+    """The columns ``user``, ``item``, ``time`` of a table of text, and the fingerprint of each row."""
+    require(path, "", list(frame.columns), columns)
+    named = {key: pl.col(name) for key, name in columns.items() if name is not None}
+    return frame.select(**named, fingerprint=frame.hash_rows(seed=0))
+
+
+def require(path: Path, where: str, found: list[str], columns: dict[str, str | None]) -> None:
+    """Refuse a table without one of the named columns."""
+    for name in columns.values():
+        if name is None:
+            continue
+        if name not in found:
+            near = get_close_matches(name, found, n=1, cutoff=0.5)
+            hint = f"; did you mean `{near[0]}`?" if near else ""
+            listed = ", ".join(f"`{column}`" for column in found)
+            raise DataError(f"{path}: {where}column `{name}` is missing; columns found: {listed}{hint}")
+        if found.count(name) > 1:
+            raise DataError(f"{path}: {where}column `{name}` occurs {found.count(name)} times")
 
 
 def epoch_microseconds(text: pl.Series) -> pl.Series:
@@ -88,9 +112,7 @@ def epoch_microseconds(text: pl.Series) -> pl.Series:
         & (number["second"].fill_null(0) < 60),
     )
     seconds = pl.col("day") * 86_400 + pl.col("minute") * 60 + pl.col("second")
-    return columns.select(
-        time=pl.when("valid").then(seconds * 1_000_000 + pl.col("fraction"))
-    ).to_series()
+    return columns.select(time=pl.when("valid").then(seconds * 1_000_000 + pl.col("fraction"))).to_series()
 
 
 def _times(text: pl.Series, where: Callable[[int], str]) -> pl.Series:

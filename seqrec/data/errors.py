@@ -2,4 +2,4 @@
 
 
 class DataError(ValueError):
-    """A file that cannot be read as asked: the message says where (file, line, column, value) and what to do."""
+    """A source that cannot be read as asked: where (file, line, value), what is allowed, what to do."""

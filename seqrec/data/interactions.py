@@ -63,9 +63,9 @@ def to_sequences(
         frame: ``user``, ``item``, ``time`` in file order.
         source: the file, for messages.
         min_user, min_item: k-core thresholds.
-        numbering: ``first_seen``: users in the order of their first line in the file (before filtering), items
-            by first appearance when walking through the users in that order. ``raw_id``: both by rank of the
-            raw id.
+        numbering: ``first_seen``: users in the order of their first line in the file (before filtering),
+            items by first appearance when walking through the users in that order. ``raw_id``: both by rank
+            of the raw id.
 
     Returns:
         Sequences whose ids are the source's numbering: ``source_order`` is ``1..I``.
