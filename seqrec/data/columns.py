@@ -30,16 +30,16 @@ def checked(
     """Turn raw text columns into interactions, or say which line is wrong.
 
     Args:
-        raw: columns ``user``, ``item`` and, unless file order counts, ``time``, all text, plus ``fingerprint``,
-            a hash of all fields of the row.
+        raw: columns ``user``, ``item`` and, unless file order counts, ``time``, all text, and
+            ``fingerprint``, a hash of all fields of the row.
         path: the file, for messages.
         columns: name in the file of each of the three columns, for messages.
         place: name of a row (0-based) for messages, such as ``line 5``.
         drop_duplicates: drop rows that repeat an earlier one in all fields.
 
     Returns:
-        ``user``, ``item`` (int64 if all are plain integers, else text) and ``time`` (int64 or float64, units of
-        the file; microseconds for dates; the row number without a time column), in file order.
+        ``user``, ``item`` (int64 if all are plain integers, else text) and ``time`` (int64 or float64, in the
+        file's unit; microseconds for dates; the row number without a time column), in file order.
 
     Raises:
         DataError: a missing value, or a time that is neither a finite number nor an ISO date.
@@ -52,9 +52,7 @@ def checked(
         missing = frame[key].is_null() | (frame[key] == "")
         if missing.any():
             row = int(missing.arg_max() or 0)
-            raise DataError(
-                f"{path}: {place(row)}, column `{name}` has no value; every interaction needs one"
-            )
+            raise DataError(f"{path}: {place(row)}, column `{name}` has no value; each row needs one")
     repeated = ~pl.struct(*named, "fingerprint").is_first_distinct()
     repeat = frame.select(repeated).to_series()
     if repeat.any():
@@ -91,7 +89,7 @@ def require(path: Path, where: str, found: list[str], columns: dict[str, str | N
 
 
 def epoch_microseconds(text: pl.Series) -> pl.Series:
-    """ISO dates as microseconds since 1970 (UTC unless an offset is given), null where the text is not one."""
+    """ISO dates as microseconds since 1970 (UTC unless they have an offset), null where it is not one."""
     part = text.str.extract_groups(_ISO_DATE).struct.unnest()
     number = {name: part[name].cast(pl.Int64) for name in ("hour", "minute", "second")}
     fraction = part["fraction"].str.pad_end(6, "0").str.slice(0, 6).cast(pl.Int64)

@@ -50,11 +50,9 @@ def download(
         raise DataError(f"{url}: the server answers {error.code} {error.reason}; {by_hand}") from error
     except (OSError, http.client.HTTPException) as error:
         reason = getattr(error, "reason", None) or error
-        raise DataError(
-            f"{url}: cannot be downloaded ({reason}); run again to go on, or {by_hand}"
-        ) from error
+        raise DataError(f"{url}: download failed ({reason}); run again to resume, or {by_hand}") from error
     if not complete:
-        raise DataError(f"{url}: the connection ended early; run again to go on, or {by_hand}")
+        raise DataError(f"{url}: the connection ended early; run again to resume, or {by_hand}")
     problem = _problem(part, md5, lines, zipped=target.suffix == ".gz")
     if problem:
         part.unlink()

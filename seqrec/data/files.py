@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import gzip
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
+from difflib import get_close_matches
 from pathlib import Path
 from typing import IO
 
@@ -110,3 +111,21 @@ def _not_text(path: Path, piece: bytes, position: int, line: int) -> str:
     """Message about the byte at ``position`` of a piece that begins with line ``line``."""
     line += piece.count(b"\n", 0, position)
     return f"{path}: line {line}, byte 0x{piece[position]:02x}: not a text file (UTF-8 is expected)"
+
+
+def is_text_of(path: Path, name: str) -> bool:
+    """Whether ``path`` is the file ``name``, plain or ``.gz``."""
+    return path.name in (name, f"{name}.gz")
+
+
+def known(argument: str, value: str, allowed: Collection[str]) -> str:
+    """``value`` if it is allowed.
+
+    Raises:
+        DataError: with the allowed values and the nearest one.
+    """
+    if value in allowed:
+        return value
+    near = get_close_matches(value, allowed, n=1)
+    hint = f"; did you mean {near[0]}?" if near else ""
+    raise DataError(f"{argument}={value!r} is not one of {', '.join(allowed)}{hint}")

@@ -19,7 +19,7 @@ _DIGITS = 18  # of the largest id; any number of so many digits fits int64
 def read_sequence_file(path: Path, min_user: int = 1, min_item: int = 1) -> Sequences:
     """Read ``user item item ...`` lines, plain or ``.gz``, blank- or tab-separated.
 
-    Item ids are kept where they are ``1..I`` without gaps, else replaced by their rank; users keep line order.
+    Item ids are kept if they are ``1..I`` without gaps, else replaced by their rank. Users keep line order.
 
     Args:
         path: the file.
@@ -109,9 +109,7 @@ def _fault(path: Path, content: np.ndarray) -> DataError:
                 "(the format allows one line per user)"
             )
         if len(fields) == 1:
-            return DataError(
-                f"{path}: line {number}, user {user} has no items (the format is: user item item ...)"
-            )
+            return DataError(f"{path}: line {number}, user {user} has no items (format: user item item ...)")
         seen[user] = number
     return DataError(f"{path}: not a sequence file (user item item ..., separated by blanks)")
 
