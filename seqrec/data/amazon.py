@@ -25,7 +25,7 @@ _CORE = 5
 
 
 class Amazon(SequenceDataModule):
-    """Amazon reviews of one category: all ratings, 5-core, ties in time in file order, ids by first appearance.
+    """Reviews of one category: all ratings, 5-core, ties in time in file order, ids by first appearance.
 
     Times are whole days, so most users have ties. The source is the first that exists of
     ``<root>[/sequences]/<category>.txt`` and ``<root>[/raw/amazon]/reviews_<category>_5.json``
@@ -35,8 +35,8 @@ class Amazon(SequenceDataModule):
     Args:
         category: ``Beauty``, ``Sports_and_Outdoors``, ``Toys_and_Games`` or ``Musical_Instruments``.
         root: folder that holds the data; None downloads it.
-        name, windows, max_length, batch_size, eval_batch_size, bucket_batches, num_workers, seed, cache_dir: see
-            :class:`~seqrec.data.datamodule.SequenceDataModule`.
+        name, windows, max_length, batch_size, eval_batch_size, bucket_batches, num_workers, seed, cache_dir:
+            see :class:`~seqrec.data.datamodule.SequenceDataModule`.
 
     Raises:
         DataError: unknown category; later, a ``root`` that is no folder, a failed download, a damaged file.
@@ -73,10 +73,10 @@ class Amazon(SequenceDataModule):
         """The sequence file or the file of reviews, downloaded if neither is under ``root``."""
         sequences = f"{self.category}.txt"
         reviews = f"reviews_{self.category}_5.json"
-        raw = [
-            folder + name for folder in ("", "raw/amazon/") for name in (reviews, f"{self.category}_5.json")
-        ]
-        found = find(self.root, [f"sequences/{sequences}", sequences, *raw])
+        names = [f"sequences/{sequences}", sequences]
+        for folder in ("", "raw/amazon/"):
+            names += [folder + reviews, f"{folder}{self.category}_5.json"]
+        found = find(self.root, names)
         if found is not None:
             return found
         target = self.cache_dir / "downloads" / f"{reviews}.gz"

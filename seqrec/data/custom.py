@@ -26,12 +26,12 @@ class Custom(SequenceDataModule):
         columns: names in the table of ``user``, ``item`` and ``time``; time may be None: file order counts.
         separator: of a text table; None: by extension (.csv, .tsv), else the one that fits the first lines.
         header: column names of a text table without a header line; None where it has one.
-        format: ``table`` or ``sequences``; None: ``.txt`` and ``.txt.gz`` are sequence files, all else tables.
+        format: ``table`` or ``sequences``; None takes ``.txt`` and ``.txt.gz`` for the latter.
         min_user: interactions a user needs to be kept (k-core).
         min_item: interactions an item needs to be kept.
         drop_duplicates: drop rows of a table that repeat an earlier one in all fields.
-        name, windows, max_length, batch_size, eval_batch_size, bucket_batches, num_workers, seed, cache_dir: see
-            :class:`~seqrec.data.datamodule.SequenceDataModule`.
+        name, windows, max_length, batch_size, eval_batch_size, bucket_batches, num_workers, seed, cache_dir:
+            see :class:`~seqrec.data.datamodule.SequenceDataModule`.
 
     Raises:
         DataError: unknown format, thresholds below 1; later, anything wrong with the file.
@@ -69,9 +69,7 @@ class Custom(SequenceDataModule):
             cache_dir,
         )
         if min(min_user, min_item) < 1:
-            raise DataError(
-                f"min_user={min_user}, min_item={min_item}: thresholds begin at 1, which keeps everything"
-            )
+            raise DataError(f"min_user={min_user}, min_item={min_item}: must be 1 (keep all) or more")
         self.path = Path(path).expanduser()
         self.format = known("format", format or _format(self.path), ("table", "sequences"))
         self.columns = dict(columns)

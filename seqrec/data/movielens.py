@@ -20,7 +20,7 @@ _CORE = 5
 
 
 class _Release(NamedTuple):
-    """Names of one release: its sequence file, the file of ratings and its separator, the archive's checksum."""
+    """Of one release: the names of its sequence file and ratings, their separator, the archive's md5."""
 
     sequences: str
     ratings: str
@@ -38,14 +38,14 @@ class MovieLens(SequenceDataModule):
     """MovieLens: all ratings, 5-core, ties in time in file order, ids by rank of the original ids.
 
     The source is the first that exists of ``<root>[/sequences]/ml-1m.txt`` (``ml-100k_5core.txt``),
-    ``<root>[/ml-1m|/raw/ml-1m]/ratings.dat`` (``u.data``), each also ``.gz``, and GroupLens' archive, which is
+    ``<root>[/ml-1m|/raw/ml-1m]/ratings.dat`` (``u.data``), each also ``.gz``, and the archive of GroupLens,
     downloaded to ``<cache_dir>/downloads``.
 
     Args:
         variant: ``ml-1m`` or ``ml-100k``.
         root: folder that holds the data; None downloads it.
-        name, windows, max_length, batch_size, eval_batch_size, bucket_batches, num_workers, seed, cache_dir: see
-            :class:`~seqrec.data.datamodule.SequenceDataModule`.
+        name, windows, max_length, batch_size, eval_batch_size, bucket_batches, num_workers, seed, cache_dir:
+            see :class:`~seqrec.data.datamodule.SequenceDataModule`.
 
     Raises:
         DataError: unknown variant; later, a ``root`` that is no folder, a failed download, a damaged file.

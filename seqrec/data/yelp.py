@@ -1,4 +1,4 @@
-"""Yelp Open Dataset: the reviews of 2019, in the cut of S3-Rec (Zhou et al., CIKM 2020) and its successors."""
+"""Yelp Open Dataset: the reviews of 2019, as cut by S3-Rec (Zhou et al., CIKM 2020)."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ class Yelp(SequenceDataModule):
 
     The source is the first that exists of ``<root>[/sequences]/Yelp.txt`` and
     ``<root>[/raw/yelp]/yelp_academic_dataset_review.json``, each also ``.gz``. It cannot be downloaded: the
-    terms of use must be accepted first. The published counts (30,431 users, 20,033 items, 316,354 interactions)
-    are those of the release of early 2020; later releases give others.
+    terms of use must be accepted first. The published counts (30,431 users, 20,033 items, 316,354
+    interactions) are those of the release of early 2020; later releases give others.
 
     Args:
         root: folder that holds the data.
-        name, windows, max_length, batch_size, eval_batch_size, bucket_batches, num_workers, seed, cache_dir: see
-            :class:`~seqrec.data.datamodule.SequenceDataModule`.
+        name, windows, max_length, batch_size, eval_batch_size, bucket_batches, num_workers, seed, cache_dir:
+            see :class:`~seqrec.data.datamodule.SequenceDataModule`.
 
     Raises:
         DataError: later, no file under ``root``, or a damaged one.
@@ -74,9 +74,9 @@ class Yelp(SequenceDataModule):
             return found
         place = "a folder that data.root names" if self.root is None else self.root
         raise DataError(
-            f"Yelp cannot be downloaded without accepting its terms: get the Open Dataset from yelp.com/dataset "
-            f"(the release of early 2020 gives the published counts) and put {_REVIEWS} into {place}. The reviews "
-            f"of 2019-01-01..2019-12-31 are used. A prepared {_SEQUENCES} (user item item ...) is read as well."
+            "Yelp cannot be downloaded (its terms must be accepted): get the Open Dataset of yelp.com/dataset "
+            f"(the release of early 2020 gives the published counts) and put {_REVIEWS} into {place}; "
+            f"the reviews of 2019-01-01..2019-12-31 are used. A prepared {_SEQUENCES} is read as well."
         )
 
     def read(self, source: Path | None) -> Sequences:
