@@ -1,0 +1,95 @@
+"""Amazon product reviews 1996-2014, 5-core files (McAuley et al., SIGIR 2015; He and McAuley, WWW 2016)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from seqrec.data.datamodule import SequenceDataModule
+from seqrec.data.download import download
+from seqrec.data.files import find, is_text_of, known
+from seqrec.data.interactions import to_sequences
+from seqrec.data.sequence_file import read_sequence_file
+from seqrec.data.sequences import Sequences
+from seqrec.data.tables import read_table
+from seqrec.data.windows import WindowRule
+
+_URL = "http://snap.stanford.edu/data/amazon/productGraph/categoryFiles/"
+_REVIEWS = {
+    "Beauty": 198_502,
+    "Sports_and_Outdoors": 296_337,
+    "Toys_and_Games": 167_597,
+    "Musical_Instruments": 10_261,
+}
+_CORE = 5
+
+
+class Amazon(SequenceDataModule):
+    """Reviews of one category: all ratings, 5-core, ties in time in file order, ids by first appearance.
+
+    Times are whole days, so most users have ties. The source is the first that exists of
+    ``<root>[/sequences]/<category>.txt`` and ``<root>[/raw/amazon]/reviews_<category>_5.json``
+    (also ``<category>_5.json``), each also ``.gz``, and the original, which is downloaded to
+    ``<cache_dir>/downloads``.
+
+    Args:
+        category: ``Beauty``, ``Sports_and_Outdoors``, ``Toys_and_Games`` or ``Musical_Instruments``.
+        root: folder that holds the data; None downloads it.
+        name, windows, max_length, batch_size, eval_batch_size, bucket_batches, num_workers, seed, cache_dir:
+            see :class:`~seqrec.data.datamodule.SequenceDataModule`.
+
+    Raises:
+        DataError: unknown category; later, a ``root`` that is no folder, a failed download, a damaged file.
+    """
+
+    def __init__(
+        self,
+        category: str,
+        root: str | None,
+        name: str,
+        windows: WindowRule,
+        max_length: int,
+        batch_size: int,
+        eval_batch_size: int,
+        bucket_batches: int,
+        num_workers: int,
+        seed: int,
+        cache_dir: str,
+    ) -> None:
+        super().__init__(
+            name,
+            windows,
+            max_length,
+            batch_size,
+            eval_batch_size,
+            bucket_batches,
+            num_workers,
+            seed,
+            cache_dir,
+        )
+        self.category, self.root = known("category", category, _REVIEWS), root
+
+    def source(self) -> Path:
+        """The sequence file or the file of reviews, downloaded if neither is under ``root``."""
+        sequences = f"{self.category}.txt"
+        reviews = f"reviews_{self.category}_5.json"
+        names = [f"sequences/{sequences}", sequences]
+        for folder in ("", "raw/amazon/"):
+            names += [folder + reviews, f"{folder}{self.category}_5.json"]
+        found = find(self.root, names)
+        if found is not None:
+            return found
+        target = self.cache_dir / "downloads" / f"{reviews}.gz"
+        return download(f"{_URL}{reviews}.gz", target, lines=_REVIEWS[self.category])
+
+    def read(self, source: Path | None) -> Sequences:
+        """A sequence file as it is; reviews by the rule above."""
+        assert source is not None
+        if is_text_of(source, f"{self.category}.txt"):
+            return read_sequence_file(source)
+        table = read_table(source, {"user": "reviewerID", "item": "asin", "time": "unixReviewTime"})
+        return to_sequences(table, source, _CORE, _CORE, numbering="first_seen")
+
+    def recipe(self) -> dict[str, Any]:
+        """Category and thresholds."""
+        return {"reader": "amazon", "category": self.category, "min_user": _CORE, "min_item": _CORE}

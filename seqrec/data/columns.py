@@ -1,0 +1,135 @@
+"""Checks on the columns of an interaction table: missing values, times, ids, exact duplicates."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from difflib import get_close_matches
+from pathlib import Path
+
+import polars as pl
+
+from seqrec.data.errors import DataError
+
+logger = logging.getLogger(__name__)
+
+_ISO_DATE = (
+    r"^(?<date>\d{4}-\d{2}-\d{2})"
+    r"(?:[T ](?<hour>\d{2}):(?<minute>\d{2})(?::(?<second>\d{2})(?:[.,](?<fraction>\d+))?)?)?"
+    r" ?(?<zone>Z|UTC|[+-]\d{2}:?\d{2})?$"
+)
+
+
+def checked(
+    raw: pl.DataFrame,
+    path: Path,
+    columns: dict[str, str | None],
+    place: Callable[[int], str],
+    drop_duplicates: bool,
+) -> pl.DataFrame:
+    """Turn raw text columns into interactions, or say which line is wrong.
+
+    Args:
+        raw: columns ``user``, ``item`` and, unless file order counts, ``time``, all text, and
+            ``fingerprint``, a hash of all fields of the row.
+        path: the file, for messages.
+        columns: name in the file of each of the three columns, for messages.
+        place: name of a row (0-based) for messages, such as ``line 5``.
+        drop_duplicates: drop rows that repeat an earlier one in all fields.
+
+    Returns:
+        ``user``, ``item`` (int64 if all are plain integers, else text) and ``time`` (int64 or float64, in the
+        file's unit; microseconds for dates; the row number without a time column), in file order.
+
+    Raises:
+        DataError: a missing value, or a time that is neither a finite number nor an ISO date.
+    """
+    if raw.is_empty():
+        raise DataError(f"{path}: no interactions in the file")
+    named = {key: name for key, name in columns.items() if name is not None}
+    frame = raw.with_columns(pl.col(*named).str.strip_chars())
+    for key, name in named.items():
+        missing = frame[key].is_null() | (frame[key] == "")
+        if missing.any():
+            row = int(missing.arg_max() or 0)
+            raise DataError(f"{path}: {place(row)}, column `{name}` has no value; each row needs one")
+    repeated = ~pl.struct(*named, "fingerprint").is_first_distinct()
+    repeat = frame.select(repeated).to_series()
+    if repeat.any():
+        kept = "dropped" if drop_duplicates else "kept; drop_duplicates=true drops them"
+        first = place(int(repeat.arg_max() or 0))
+        logger.warning("%s: %d exact duplicate rows, first on %s (%s)", path, repeat.sum(), first, kept)
+    if "time" in named:
+        time = _times(frame["time"], lambda row: f"{path}: {place(row)}, column `{named['time']}`")
+    else:
+        time = pl.Series("time", range(len(frame)), dtype=pl.Int64)
+    result = pl.DataFrame([_ids(frame["user"]), _ids(frame["item"]), time.alias("time")])
+    return result.filter(~repeat) if drop_duplicates else result
+
+
+def pick(frame: pl.DataFrame, path: Path, columns: dict[str, str | None]) -> pl.DataFrame:
+    """The columns ``user``, ``item``, ``time`` of a table of text, and the fingerprint of each row."""
+    require(path, "", list(frame.columns), columns)
+    named = {key: pl.col(name) for key, name in columns.items() if name is not None}
+    return frame.select(**named, fingerprint=frame.hash_rows(seed=0))
+
+
+def require(path: Path, where: str, found: list[str], columns: dict[str, str | None]) -> None:
+    """Refuse a table without one of the named columns."""
+    for name in columns.values():
+        if name is None:
+            continue
+        if name not in found:
+            near = get_close_matches(name, found, n=1, cutoff=0.5)
+            hint = f"; did you mean `{near[0]}`?" if near else ""
+            listed = ", ".join(f"`{column}`" for column in found)
+            raise DataError(f"{path}: {where}column `{name}` is missing; columns found: {listed}{hint}")
+        if found.count(name) > 1:
+            raise DataError(f"{path}: {where}column `{name}` occurs {found.count(name)} times")
+
+
+def epoch_microseconds(text: pl.Series) -> pl.Series:
+    """ISO dates as microseconds since 1970 (UTC unless they have an offset), null where it is not one."""
+    part = text.str.extract_groups(_ISO_DATE).struct.unnest()
+    number = {name: part[name].cast(pl.Int64) for name in ("hour", "minute", "second")}
+    fraction = part["fraction"].str.pad_end(6, "0").str.slice(0, 6).cast(pl.Int64)
+    digits = part["zone"].str.replace_all(r"\D", "")
+    sign = part["zone"].str.starts_with("-").cast(pl.Int64) * -2 + 1
+    offset = sign * (
+        digits.str.slice(0, 2).cast(pl.Int64, strict=False) * 60
+        + digits.str.slice(2, 2).cast(pl.Int64, strict=False)
+    )
+    day = part["date"].str.to_date("%Y-%m-%d", strict=False).cast(pl.Int32).cast(pl.Int64)
+    columns = part.select(
+        day=day,
+        minute=number["hour"].fill_null(0) * 60 + number["minute"].fill_null(0) - offset.fill_null(0),
+        second=number["second"].fill_null(0),
+        fraction=fraction.fill_null(0),
+        valid=(number["hour"].fill_null(0) < 24)
+        & (number["minute"].fill_null(0) < 60)
+        & (number["second"].fill_null(0) < 60),
+    )
+    seconds = pl.col("day") * 86_400 + pl.col("minute") * 60 + pl.col("second")
+    return columns.select(time=pl.when("valid").then(seconds * 1_000_000 + pl.col("fraction"))).to_series()
+
+
+def _times(text: pl.Series, where: Callable[[int], str]) -> pl.Series:
+    """Times that compare as they should; ``where`` names a row's cell for the error."""
+    whole = text.cast(pl.Int64, strict=False)
+    if not whole.null_count():
+        return whole
+    number = text.cast(pl.Float64, strict=False)
+    number = number.set(~number.is_finite().fill_null(False), None)
+    dates = epoch_microseconds(text)
+    time = number if number.null_count() <= dates.null_count() else dates
+    if not time.null_count():
+        return time
+    row = int(time.is_null().arg_max() or 0)
+    allowed = "a finite number" if time is number else "an ISO date (2019-12-31 or 2019-12-31 23:59:59)"
+    raise DataError(f"{where(row)}, `{text[row]}` is not {allowed}")
+
+
+def _ids(text: pl.Series) -> pl.Series:
+    """Ids as int64 if that loses nothing (``007`` stays text), else as they are."""
+    number = text.cast(pl.Int64, strict=False)
+    return number if (number.cast(pl.String) == text).fill_null(False).all() else text

@@ -1,0 +1,140 @@
+"""The cache of prepared sequences: written once, whole or not at all, then memory-mapped."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from tempfile import mkdtemp
+from typing import Any
+
+import numpy as np
+import polars as pl
+import torch
+from filelock import FileLock
+
+from seqrec.data.errors import DataError
+from seqrec.data.sequences import Sequences
+
+logger = logging.getLogger(__name__)
+
+FORMAT = 1
+"""Version of the files in the cache; raised when their meaning, or that of a reader's result, changes."""
+
+
+def cached(
+    cache_dir: Path,
+    name: str,
+    source: Callable[[], Path | None],
+    read: Callable[[Path | None], Sequences],
+    recipe: dict[str, Any],
+) -> Sequences:
+    """Sequences from the cache, which is filled first if need be.
+
+    The entry is found by the recipe and by the path, size and time of change of the source file, so that a
+    second start reads no source byte. Processes that start together prepare once; an error leaves nothing.
+
+    Args:
+        cache_dir: where entries are kept, one folder each.
+        name: short name of the data set; part of the folder's name.
+        source: the local source file (downloaded if need be), None for computed data.
+        read: makes sequences of it.
+        recipe: all options that change what ``read`` returns; must be JSON.
+
+    Returns:
+        Sequences whose ``items`` and ``offsets`` are memory-mapped, copy on write.
+
+    Raises:
+        DataError: from ``source`` or ``read``, or the cache cannot be written.
+    """
+    try:
+        cache_dir.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise DataError(f"{cache_dir}: cannot make the cache folder ({error}); set data.cache_dir") from error
+    lock = cache_dir / f".{name}.lock"
+    try:
+        with FileLock(lock):
+            file = source()
+            facts = _facts(file, recipe)
+            entry = cache_dir / f"{name}-{_sha256(json.dumps(facts, sort_keys=True).encode())[:16]}"
+            if not entry.is_dir():
+                _write(entry, read(file), facts, file)
+    except BaseException:
+        lock.unlink(missing_ok=True)  # safe: entries appear whole, whoever else may be writing the same one
+        raise
+    sequences = _load(entry)
+    short = int((sequences.lengths < 3).sum())
+    logger.info(
+        "%s: %d users, %d items, %d interactions; %d users have fewer than 3 and are not evaluated",
+        name,
+        sequences.num_users,
+        sequences.num_items,
+        sequences.num_interactions,
+        short,
+    )
+    return sequences
+
+
+def _facts(file: Path | None, recipe: dict[str, Any]) -> dict[str, Any]:
+    """What decides the content of an entry."""
+    facts: dict[str, Any] = {"format": FORMAT, "recipe": recipe, "source": None}
+    if file is not None:
+        status = file.stat()
+        facts["source"] = {
+            "path": str(file.resolve()),
+            "size": status.st_size,
+            "modified_ns": status.st_mtime_ns,
+        }
+    return facts
+
+
+def _write(entry: Path, sequences: Sequences, facts: dict[str, Any], file: Path | None) -> None:
+    """Write an entry beside its place, then move it there in one step."""
+    meta = facts | {
+        "source_sha256": None if file is None else _file_sha256(file),
+        "digest": sequences.digest(),
+        "users": sequences.num_users,
+        "items": sequences.num_items,
+        "interactions": sequences.num_interactions,
+    }
+    folder = Path(mkdtemp(prefix=f".{entry.name}-", dir=entry.parent))
+    try:
+        np.save(folder / "items.npy", sequences.items.numpy())
+        np.save(folder / "offsets.npy", sequences.offsets.numpy())
+        pl.DataFrame({"id": sequences.user_ids}).write_parquet(folder / "users.parquet")
+        items = pl.DataFrame({"id": sequences.item_ids, "source_order": sequences.source_order.numpy()})
+        items.write_parquet(folder / "items.parquet")
+        (folder / "meta.json").write_text(json.dumps(meta, indent=2) + "\n")
+        folder.chmod(0o755)
+        try:
+            folder.rename(entry)
+        except OSError:
+            if not entry.is_dir():  # else another process was first, with the same content
+                raise
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _load(entry: Path) -> Sequences:
+    """Map an entry into memory."""
+    items = pl.read_parquet(entry / "items.parquet")
+    return Sequences(
+        # "c": torch has no read-only tensors; a write would stay in memory and never reach the cache.
+        items=torch.from_numpy(np.load(entry / "items.npy", mmap_mode="c")),
+        offsets=torch.from_numpy(np.load(entry / "offsets.npy", mmap_mode="c")),
+        user_ids=pl.read_parquet(entry / "users.parquet")["id"],
+        item_ids=items["id"],
+        source_order=torch.from_numpy(items["source_order"].to_numpy(writable=True)),
+    )
+
+
+def _sha256(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
+
+
+def _file_sha256(file: Path) -> str:
+    with file.open("rb") as handle:
+        return hashlib.file_digest(handle, "sha256").hexdigest()
