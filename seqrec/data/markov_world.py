@@ -2,9 +2,9 @@
 
 Each user has a fixed hidden type. A hidden chain moves over the items by a sparse transition table of that
 type, whose weights follow a slow periodic preference; each observation is the chain's item, or with
-probability ``noise`` an item drawn uniformly. The posterior predictive of the next observation (forward filter
-over type and state: L. R. Rabiner, A Tutorial on Hidden Markov Models, Proc. IEEE 77(2), 1989, eq. 19-21 and
-the scaling of section V.A) is exact, and ranking by it gives the highest expected Recall and NDCG.
+probability ``noise`` an item drawn uniformly. The posterior predictive of the next observation is exact (the
+forward filter over type and state: L. R. Rabiner, A Tutorial on Hidden Markov Models, Proc. IEEE 77(2), 1989,
+eq. 19-21 and the scaling of section V.A), and ranking by it gives the highest expected Recall and NDCG.
 
 Shapes: B histories, L positions, I items, K types, S successors of a state, P steps of the period.
 """
@@ -163,8 +163,7 @@ def predictive(world: World, histories: Tensor, lengths: Tensor) -> Tensor:
     # The largest intermediate holds one number for each history and transition.
     at_once = max(1, _CELLS // world.successors.numel())
     chunks = zip(histories.split(at_once), lengths.split(at_once), strict=True)
-    parts = [_filter(world, some, length) for some, length in chunks]
-    return torch.cat(parts) if parts else torch.empty(0, world.num_items, dtype=torch.float64)
+    return torch.cat([_filter(world, some, length) for some, length in chunks])
 
 
 def _filter(world: World, histories: Tensor, lengths: Tensor) -> Tensor:
@@ -175,11 +174,12 @@ def _filter(world: World, histories: Tensor, lengths: Tensor) -> Tensor:
     answer = torch.empty(len(histories), num_items, dtype=torch.float64)
     # belief (K * I, B): type and state at this step given all earlier observations.
     belief = (world.initial.repeat(num_types) / num_types)[:, None].repeat(1, len(histories))
-    for time in range(int(lengths.max()) + 1):
+    longest = int(lengths.max()) if len(lengths) else 0
+    for time in range(longest + 1):
         due = lengths == time
         state = belief[:, due].view(num_types, num_items, -1).sum(0)
         answer[due] = (1 - world.noise) * state.T + world.noise / num_items
-        if time == int(lengths.max()):
+        if time == longest:
             break
         going = lengths > time
         # An ended history moves on as if it saw item 1; its belief is not read again.
