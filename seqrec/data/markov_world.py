@@ -102,6 +102,21 @@ class World:
         return torch.softmax(preference[:, self.successors], dim=-1)
 
 
+def check_sizes(num_users: int, shortest: int, longest: int) -> None:
+    """Refuse sizes that :func:`sample` cannot draw.
+
+    Raises:
+        ValueError: no users, or lengths out of order or below 1.
+    """
+    if num_users < 1:
+        raise ValueError(f"synthetic data: num_users={num_users} must be at least 1; raise it")
+    if not 1 <= shortest <= longest:
+        raise ValueError(
+            f"synthetic data: lengths from shortest={shortest} to longest={longest}; need "
+            "1 <= shortest <= longest: lower shortest or raise longest"
+        )
+
+
 def sample(world: World, num_users: int, shortest: int, longest: int, seed: int) -> Sequences:
     """Draw histories whose lengths are uniform on ``shortest..longest``.
 
@@ -115,15 +130,9 @@ def sample(world: World, num_users: int, shortest: int, longest: int, seed: int)
         Sequences under the world's numbering: item ``i`` is state ``i - 1``, also where no history has it.
 
     Raises:
-        ValueError: no users, or lengths out of order or below 1.
+        ValueError: see :func:`check_sizes`.
     """
-    if num_users < 1:
-        raise ValueError(f"synthetic data: num_users={num_users} must be at least 1; raise it")
-    if not 1 <= shortest <= longest:
-        raise ValueError(
-            f"synthetic data: lengths from shortest={shortest} to longest={longest}; need "
-            "1 <= shortest <= longest: lower shortest or raise longest"
-        )
+    check_sizes(num_users, shortest, longest)
     generator = _generator(seed, 3)
     kind = torch.randint(world.num_types, (num_users,), generator=generator)
     length = torch.randint(shortest, longest + 1, (num_users,), generator=generator)

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from seqrec.data.datamodule import SequenceDataModule
-from seqrec.data.markov_world import World, predictive, sample
+from seqrec.data.markov_world import World, check_sizes, predictive, sample
 from seqrec.data.sequences import Sequences
 from seqrec.data.windows import WindowRule
 
@@ -64,6 +64,7 @@ class Synthetic(SequenceDataModule):
             seed=seed,
             cache_dir=cache_dir,
         )
+        check_sizes(num_users, shortest, longest)
         if longest < 3:
             raise ValueError(
                 f"synthetic data: longest={longest} leaves no user with an item to learn from and two to "
