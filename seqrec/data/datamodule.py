@@ -92,11 +92,11 @@ class SequenceDataModule(LightningDataModule, ABC):
         """All options that change what :meth:`read` returns: part of the cache key and of the protocol card."""
 
     def prepare_data(self) -> None:
-        """Download and preprocess once, under a file lock."""
-        cached(self.cache_dir, self.name, self.source, self.read, self.recipe())
+        """Download and preprocess once; processes that start together wait for one another."""
+        self.setup()
 
     def setup(self, stage: str | None = None) -> None:
-        """Load the prepared sequences, renumber the items, split."""
+        """Load the prepared sequences (made first if need be), renumber the items, split."""
         if hasattr(self, "sequences"):
             return
         prepared = cached(self.cache_dir, self.name, self.source, self.read, self.recipe())
