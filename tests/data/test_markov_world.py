@@ -149,6 +149,13 @@ def test_tables_are_distributions_over_different_states() -> None:
     assert (WORLD.transitions[0] - WORLD.transitions[2]).abs().max() > 0.1
 
 
+def test_tables_depend_neither_on_memory_nor_on_what_they_need_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert torch.equal(replace(WORLD, num_types=2).successors, WORLD.successors[:2])
+    assert torch.equal(replace(WORLD, noise=0.5, period=3).successors, WORLD.successors)
+    monkeypatch.setattr("seqrec.data.markov_world._CELLS", 7 * 60)
+    assert torch.equal(replace(WORLD).successors, WORLD.successors)
+
+
 def test_samples_follow_the_tables() -> None:
     """Without noise every step is one of a single type's successors; with noise that many are strays."""
     quiet = replace(WORLD, noise=0.0)
