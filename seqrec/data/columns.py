@@ -88,6 +88,11 @@ def require(path: Path, where: str, found: list[str], columns: dict[str, str | N
             raise DataError(f"{path}: {where}column `{name}` occurs {found.count(name)} times")
 
 
+def first_words(error: Exception) -> str:
+    """The first line of a message of the parser, whose other lines advise on its own options."""
+    return next(iter(str(error).splitlines()), type(error).__name__)
+
+
 def epoch_microseconds(text: pl.Series) -> pl.Series:
     """ISO dates as microseconds since 1970 (UTC unless they have an offset), null where it is not one."""
     part = text.str.extract_groups(_ISO_DATE).struct.unnest()

@@ -74,7 +74,7 @@ class Yelp(SequenceDataModule):
             return found
         place = "a folder that data.root names" if self.root is None else self.root
         raise DataError(
-            "Yelp cannot be downloaded (its terms must be accepted): get the Open Dataset of yelp.com/dataset "
+            "Yelp cannot be downloaded (its terms must be accepted): get the data set of yelp.com/dataset "
             f"(the release of early 2020 gives the published counts) and put {_REVIEWS} into {place}; "
             f"the reviews of 2019-01-01..2019-12-31 are used. A prepared {_SEQUENCES} is read as well."
         )
