@@ -101,8 +101,7 @@ def epoch_microseconds(text: pl.Series) -> pl.Series:
     digits = part["zone"].str.replace_all(r"\D", "")
     sign = part["zone"].str.starts_with("-").cast(pl.Int64) * -2 + 1
     offset = sign * (
-        digits.str.slice(0, 2).cast(pl.Int64, strict=False) * 60
-        + digits.str.slice(2, 2).cast(pl.Int64, strict=False)
+        digits.str.slice(0, 2).cast(pl.Int64, strict=False) * 60 + digits.str.slice(2, 2).cast(pl.Int64, strict=False)
     )
     day = part["date"].str.to_date("%Y-%m-%d", strict=False).cast(pl.Int32).cast(pl.Int64)
     columns = part.select(

@@ -59,6 +59,8 @@ class SequenceDataModule(LightningDataModule, ABC):
         cache_dir: where prepared data is kept.
     """
 
+    name: str
+
     def __init__(
         self,
         name: str,
@@ -101,7 +103,10 @@ class SequenceDataModule(LightningDataModule, ABC):
             return
         prepared = cached(self.cache_dir, self.name, self.source, self.read, self.recipe())
         self.sequences = prepared.renumbered(self.seed)
-        self.splits = {"val": held_out(self.sequences, from_end=2), "test": held_out(self.sequences, from_end=1)}
+        self.splits = {
+            "val": held_out(self.sequences, from_end=2),
+            "test": held_out(self.sequences, from_end=1),
+        }
 
     def training_windows(self, epoch: int) -> Windows:
         """The windows of one epoch; only rules that cut at random places depend on it."""
@@ -140,9 +145,7 @@ class SequenceDataModule(LightningDataModule, ABC):
         )
 
 
-def shuffled_batches(
-    lengths: Tensor, batch_size: int, pool: int, generator: torch.Generator
-) -> list[Tensor]:
+def shuffled_batches(lengths: Tensor, batch_size: int, pool: int, generator: torch.Generator) -> list[Tensor]:
     """Rows ``0..N-1`` in random batches; within pools of ``pool`` batches, rows of similar length go together.
 
     Args:

@@ -42,9 +42,7 @@ def read_separated(
     if not body.strip():
         raise DataError(f"{path}: no interactions in the file")
     unique = [name if names.count(name) == 1 else f"{name}:{index}" for index, name in enumerate(names)]
-    width_line = (
-        inner.join(map(str, range(len(names)))).encode() + b"\n"
-    )  # else the first row decides the width
+    width_line = inner.join(map(str, range(len(names)))).encode() + b"\n"  # else the first row decides the width
     try:
         frame = pl.read_csv(io.BytesIO(width_line + body), separator=inner, infer_schema=False)
     except PolarsError as error:

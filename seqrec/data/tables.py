@@ -80,7 +80,5 @@ def _parquet(path: Path, columns: dict[str, str | None]) -> pl.DataFrame:
     require(path, "", frame.columns, columns)
     flat = [name for name, kind in frame.schema.items() if not kind.is_nested() and kind != pl.Object]
     zoned = [name for name, kind in frame.schema.items() if isinstance(kind, pl.Datetime) and kind.time_zone]
-    frame = frame.select(flat).with_columns(
-        pl.col(zoned).dt.convert_time_zone("UTC").dt.replace_time_zone(None)
-    )
+    frame = frame.select(flat).with_columns(pl.col(zoned).dt.convert_time_zone("UTC").dt.replace_time_zone(None))
     return pick(frame.with_columns(pl.exclude(pl.Binary).cast(pl.String)), path, columns)

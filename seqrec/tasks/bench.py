@@ -137,7 +137,7 @@ def phases(model: Recommender, data: SequenceDataModule) -> dict[str, float]:
         loss = model.training_step(batch, 0)
         t.append(time.perf_counter())
         if isinstance(loss, torch.Tensor):
-            loss.backward()  # type: ignore[no-untyped-call]
+            loss.backward()
         t.append(time.perf_counter())
         for name, begin, end in zip(seconds, t, t[1:], strict=False):
             seconds[name].append(end - begin)
@@ -180,4 +180,10 @@ def _median(pairs: list[tuple[float, float]]) -> tuple[float, float]:
 def _shown(value: Any) -> str:
     if isinstance(value, dict):
         return ", ".join(f"{name} {_shown(part)}" for name, part in value.items())
-    return f"{value:,.4g}" if isinstance(value, float) and value < 1000 else f"{value:,.0f}" if isinstance(value, int | float) else str(value)
+    return (
+        f"{value:,.4g}"
+        if isinstance(value, float) and value < 1000
+        else f"{value:,.0f}"
+        if isinstance(value, int | float)
+        else str(value)
+    )

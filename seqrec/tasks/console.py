@@ -12,7 +12,15 @@ from typing import Any
 import pytorch_lightning as pl
 from rich import box
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TaskID,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
 from rich.table import Table
 
 from seqrec.data.datamodule import SequenceDataModule
@@ -55,7 +63,13 @@ class EpochProgress(pl.Callback):
         """Show the bar where someone can see it."""
         if not (console.is_terminal and trainer.is_global_zero):
             return
-        columns = ("{task.description}", BarColumn(), MofNCompleteColumn(), TextColumn("epochs"), TimeElapsedColumn())
+        columns = (
+            "{task.description}",
+            BarColumn(),
+            MofNCompleteColumn(),
+            TextColumn("epochs"),
+            TimeElapsedColumn(),
+        )
         self.bar = Progress(*columns, TextColumn("left at most"), TimeRemainingColumn(), console=console)
         self.task = self.bar.add_task("training", total=trainer.max_epochs, completed=trainer.current_epoch)
         self.bar.start()

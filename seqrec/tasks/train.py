@@ -103,9 +103,7 @@ def last_checkpoint(config: DictConfig, folder: Path) -> Path | None:
     return path if config.resume is not None and path.exists() else None
 
 
-def evaluate_best(
-    trainer: pl.Trainer, model: Recommender, data: SequenceDataModule, history: History
-) -> Result:
+def evaluate_best(trainer: pl.Trainer, model: Recommender, data: SequenceDataModule, history: History) -> Result:
     """Validation and test metrics of the weights that were best on validation.
 
     Raises:

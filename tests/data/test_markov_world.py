@@ -99,9 +99,7 @@ def test_a_wrong_world_predicts_worse(
     sampled: tuple[Sequences, Tensor, Tensor, Tensor], wrong: dict[str, float]
 ) -> None:
     _, histories, lengths, target = sampled
-    lost = log_loss(WORLD, histories, lengths, target) - log_loss(
-        replace(WORLD, **wrong), histories, lengths, target
-    )
+    lost = log_loss(WORLD, histories, lengths, target) - log_loss(replace(WORLD, **wrong), histories, lengths, target)
     assert lost.mean() > 2 * lost.std() / len(lost) ** 0.5
     right = recall_at_5(WORLD, histories, lengths, target)
     other = recall_at_5(replace(WORLD, **wrong), histories, lengths, target)

@@ -86,9 +86,7 @@ def test_options(tmp_path: Path) -> None:
 
 def test_ties_keep_file_order(tmp_path: Path) -> None:
     items = [(37 * k) % 1009 for k in range(1000)]
-    path = written(
-        tmp_path / "a.csv", "u,i,t\n" + "".join(f"1,{item},{k // 500}\n" for k, item in enumerate(items))
-    )
+    path = written(tmp_path / "a.csv", "u,i,t\n" + "".join(f"1,{item},{k // 500}\n" for k, item in enumerate(items)))
     numberings: tuple[Numbering, ...] = ("first_seen", "raw_id")
     for numbering in numberings:
         sequences = to_sequences(read_table(path, COLUMNS), path, 1, 1, numbering)

@@ -53,7 +53,13 @@ def pairs(windows, max_length):
     for b in range(len(batch.row)):
         for t in range(batch.items.shape[1]):
             if batch.next_items[b, t]:
-                result.append((batch.user[b].item(), tuple(batch.items[b, : t + 1].tolist()), batch.next_items[b, t].item()))
+                result.append(
+                    (
+                        batch.user[b].item(),
+                        tuple(batch.items[b, : t + 1].tolist()),
+                        batch.next_items[b, t].item(),
+                    )
+                )
     return result
 
 

@@ -22,7 +22,9 @@ def test_cross_entropy_equals_the_plain_one(monkeypatch, chunk):
     plain = (F.cross_entropy(states @ classes.T, target, reduction="none") * weight).sum()
     torch.testing.assert_close(ours, plain)
     for mine, theirs in zip(
-        torch.autograd.grad(3 * ours, [states, classes]), torch.autograd.grad(3 * plain, [states, classes]), strict=True
+        torch.autograd.grad(3 * ours, [states, classes]),
+        torch.autograd.grad(3 * plain, [states, classes]),
+        strict=True,
     ):
         torch.testing.assert_close(mine, theirs)
 

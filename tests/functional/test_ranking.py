@@ -50,6 +50,13 @@ def test_half_precision_is_ranked_in_float32():
 def test_metrics_of_known_ranks():
     rank = torch.tensor([1.0, 2.0, 10.0, 10.5, 11.0, torch.inf])
     assert ranking.recall(rank, 10).tolist() == [1, 1, 1, 0, 0, 0]
-    expected = [1.0, 1 / torch.log2(torch.tensor(3.0)).item(), 1 / torch.log2(torch.tensor(11.0)).item(), 0, 0, 0]
+    expected = [
+        1.0,
+        1 / torch.log2(torch.tensor(3.0)).item(),
+        1 / torch.log2(torch.tensor(11.0)).item(),
+        0,
+        0,
+        0,
+    ]
     assert ranking.ndcg(rank, 10).tolist() == pytest.approx(expected, rel=1e-6)
     assert ranking.reciprocal_rank(rank).tolist() == pytest.approx([1, 0.5, 0.1, 1 / 10.5, 1 / 11, 0])
