@@ -5,7 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-CHUNK_ITEMS = 1 << 14
+CACHED_ELEMENTS = 1 << 18  # scores compared at a time on the CPU: they and their flags stay in the cache
+DEVICE_ELEMENTS = 1 << 24  # the same on other devices, where few large kernels are faster
 
 
 def target_rank(scores: Tensor, target: Tensor, removed: tuple[Tensor, Tensor] | None = None) -> Tensor:
@@ -24,23 +25,43 @@ def target_rank(scores: Tensor, target: Tensor, removed: tuple[Tensor, Tensor] |
     """
     if scores.dtype in (torch.float16, torch.bfloat16):
         scores = scores.float()
-    low, high = torch.aminmax(scores)
-    if not bool(torch.isfinite(low) & torch.isfinite(high)):
+    if not _all_finite(scores):
         raise ValueError(
             "the model scored an item with NaN or infinity; no rank can be given. Look for a diverged loss "
             "(lower the learning rate) or for half precision (score in float32)."
         )
-    column = (target - 1)[:, None]
-    of_target = scores.gather(1, column)
-    above = torch.zeros_like(target)
-    level = torch.full_like(target, -1)  # the target is level with itself
-    for part in scores.split(CHUNK_ITEMS, dim=1):
-        above += (part > of_target).sum(1)
-        level += (part == of_target).sum(1)
+    scores = scores.detach()
+    of_target = scores.gather(1, (target - 1)[:, None])
+    above, at_least = _count(scores, of_target)
+    level = at_least - above - 1  # the target is level with itself
     rank = 1.0 + above.double() + 0.5 * level.double()
     if removed is None:
         return rank
     return _without(rank, scores, of_target[:, 0], target, removed)
+
+
+def _all_finite(scores: Tensor) -> bool:
+    """Whether no score is NaN or infinite; the sum of finite scores may overflow, then their range decides."""
+    if bool(torch.isfinite(scores.sum())):
+        return True
+    low, high = torch.aminmax(scores)
+    return bool(torch.isfinite(low) & torch.isfinite(high))
+
+
+def _count(scores: Tensor, of_target: Tensor) -> tuple[Tensor, Tensor]:
+    """How many of the scores ``(B, I)`` are above and how many at least ``of_target`` ``(B, 1)``; ``(B,)`` each.
+
+    The flags are written as floats, which sum several times faster than booleans; float32 counts exactly to 2**24.
+    """
+    num_items = scores.shape[1]
+    rows = max(1, (DEVICE_ELEMENTS if scores.is_cuda else CACHED_ELEMENTS) // num_items)
+    above, at_least = [], []
+    flags = torch.empty(min(rows, len(scores)), num_items, dtype=torch.float32, device=scores.device)
+    for part, bound in zip(scores.split(rows), of_target.split(rows), strict=True):
+        for compare, counts in ((torch.gt, above), (torch.ge, at_least)):
+            compare(part, bound, out=flags[: len(part)])
+            counts.append(flags[: len(part)].sum(1))
+    return torch.cat(above), torch.cat(at_least)
 
 
 def _without(rank: Tensor, scores: Tensor, of_target: Tensor, target: Tensor, removed: tuple[Tensor, Tensor]) -> Tensor:
