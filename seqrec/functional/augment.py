@@ -1,7 +1,7 @@
 """Random changes of item histories, on whole right-padded batches.
 
-Shapes: items ``(B, L)``, 0 pads on the right; keys ``(B,)``, see :mod:`seqrec.functional.random`. The n-th draw of
-a key belongs to the n-th oldest item, so neither batch mates nor padding change what a row gets.
+Shapes: items ``(B, L)``, 0 pads on the right; keys ``(B,)``, see :mod:`seqrec.functional.random`. The n-th
+draw of a key belongs to the n-th oldest item, so neither batch mates nor padding change what a row gets.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from seqrec.functional.random import integers, split, uniform
 
 
 def subset(keys: Tensor, eligible: Tensor, count: Tensor) -> Tensor:
-    """Uniform choice of ``count`` ``(B,)`` of the ``eligible`` ``(B, L)`` positions of each row, as ``(B, L)`` bool."""
+    """Random choice ``(B, L)`` of ``count`` ``(B,)`` of the ``eligible`` ``(B, L)`` positions of each row."""
     order = uniform(keys, eligible.shape[1]).masked_fill(~eligible, 2.0)
     return (order.argsort(1).argsort(1) < count[:, None]) & eligible
 
@@ -24,14 +24,14 @@ def share(ratio: float, length: Tensor) -> Tensor:
 
 
 def masked_positions(items: Tensor, keys: Tensor, ratio: float) -> Tensor:
-    """Positions ``(B, L)`` that a generator fills in: ``floor(ratio * n) + 1``, at most n - 1, never the first."""
+    """Positions ``(B, L)`` to fill in: ``floor(ratio * n) + 1``, at most n - 1, never the first."""
     length = (items != 0).sum(1)
     after_first = (items != 0) & (torch.arange(items.shape[1], device=items.device) > 0)
     return subset(keys, after_first, (share(ratio, length) + 1).minimum(length - 1))
 
 
 def crop(items: Tensor, keys: Tensor, ratio: float) -> Tensor:
-    """Keep a random stretch of ``floor(ratio * n)`` items, at least one, moved to the front (CL4SRec, eq. 4)."""
+    """Keep a random stretch of ``floor(ratio * n)`` items, at least one (CL4SRec, eq. 4)."""
     length = (items != 0).sum(1)
     kept = share(ratio, length).clamp(min=1)
     start = _start(keys, length, kept)
@@ -56,7 +56,7 @@ def reorder(items: Tensor, keys: Tensor, ratio: float) -> Tensor:
     inside = (column >= start) & (column < start + moved[:, None])
     # Within the stretch a position sorts at start + u * stretch, so it stays between its neighbours outside.
     shuffled = start + uniform(order_keys, items.shape[1]).double() * moved[:, None]
-    return items.gather(1, torch.where(inside, shuffled, column.double()).argsort(1, stable=True))
+    return items.gather(1, torch.where(inside, shuffled, column.double()).argsort(dim=1))
 
 
 def dsa(
@@ -64,7 +64,11 @@ def dsa(
 ) -> Tensor:
     """One of crop, mask and reorder for each row, with equal chances (CL4SRec's view; EASNRec Fig. 6)."""
     choice_keys, keys = split(keys, 2).unbind(1)
-    changed = (crop(items, keys, crop_ratio), mask(items, keys, mask_ratio, token), reorder(items, keys, reorder_ratio))
+    changed = (
+        crop(items, keys, crop_ratio),
+        mask(items, keys, mask_ratio, token),
+        reorder(items, keys, reorder_ratio),
+    )
     return choose(integers(choice_keys, 1, 3)[:, 0], *changed)
 
 

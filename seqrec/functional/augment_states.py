@@ -1,8 +1,8 @@
 """Random changes of hidden states (EASNRec eqs. (3)-(7)): dropout, perturbation, mask, or one of the three.
 
 The arithmetic takes its draws as arguments. The augmentations draw from keys ``(B,)`` (see
-:mod:`seqrec.functional.random`) and change ``states`` ``(B, K, D)``, the newest K positions of each history, newest
-first (see :func:`seqrec.functional.pooling.newest`); ``valid`` ``(B, L)`` tells how long the histories are.
+:mod:`seqrec.functional.random`) and change ``states`` ``(B, K, D)``, the newest K positions of each history,
+newest first (see :func:`seqrec.functional.pooling.newest`); ``valid`` ``(B, L)`` tells the lengths.
 """
 
 from __future__ import annotations

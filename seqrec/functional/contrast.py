@@ -42,7 +42,7 @@ def info_nce_rows(anchor: Tensor, positive: Tensor, negatives: Tensor, temperatu
 
 
 def nt_xent(first: Tensor, second: Tensor, temperature: float) -> Tensor:
-    """Symmetric InfoNCE of two views ``(B, D)``, each row against both views of the others (CL4SRec, eq. 3)."""
+    """Symmetric InfoNCE of two views ``(B, D)``, negatives are both views of other rows (CL4SRec, eq. 3)."""
     with torch.autocast(first.device.type, enabled=False):
         both = F.normalize(_at_least_float(torch.cat([first, second])), dim=1)
         scores = (both @ both.T / temperature).fill_diagonal_(-torch.inf)

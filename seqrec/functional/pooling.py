@@ -26,6 +26,6 @@ def newest(states: Tensor, valid: Tensor, window: int) -> tuple[Tensor, Tensor]:
 
 
 def newest_mean(states: Tensor, valid: Tensor, window: int) -> Tensor:
-    """Mean of the last ``min(k, n)`` states of histories of n items, ``(B, D)`` (EASNRec eq. (9)); see :func:`newest`."""
+    """Mean ``(B, D)`` of the last ``min(k, n)`` states of n (EASNRec eq. (9)); see :func:`newest`."""
     taken, present = newest(states, valid, window)
     return taken.sum(1) / present.sum(1, keepdim=True).clamp(min=1)

@@ -26,7 +26,7 @@ def _to_width(slot_dim: int, dim: int) -> nn.Module:
 
 
 class AddNorm(nn.Module):
-    """``LN(h + Drop(W_o m))``, the pattern of every other sub-layer: keeps the scale that tied scores expect."""
+    """``LN(h + Drop(W_o m))``, as in all sub-layers: keeps the scale that tied scores expect."""
 
     def __init__(self, dim: int, slot_dim: int, dropout: float) -> None:
         super().__init__()

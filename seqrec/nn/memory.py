@@ -1,7 +1,7 @@
 """ExternalMemory: slots that all users share, read after the last layer of a trunk and written once a step.
 
-Source: EASNRec (see :mod:`seqrec.nn.uncertainty`), eqs. (21)-(27). Shapes: T tokens, D their width, N slots, S
-the width of a slot.
+Source: EASNRec (see :mod:`seqrec.nn.uncertainty`), eqs. (21)-(27). Shapes: T tokens, D their width, N slots,
+S the width of a slot.
 """
 
 from __future__ import annotations
@@ -109,10 +109,10 @@ WRITE_NORMS: dict[str, WriteRule] = {"slot_mean": slot_mean, "sum": slot_sum, "t
 class ExternalMemory(nn.Module):
     """A memory that a trunk reads in every pass and that learns from one pass a training step.
 
-    A write is delayed: a step keeps its detached states, and the next step writes them with gradient before it
-    reads. So the write weights learn (back-propagation through one step), and no position sees its own future or
-    its batch mates. Use :func:`memories_of` around a training step. Leaving the training mode or taking the
-    state dict finishes a pending write first, which all ranks must do together.
+    A write is delayed: a step keeps its detached states, and the next step writes them with gradient before
+    it reads. So the write weights learn (back-propagation through one step), and no position sees its own
+    future or its batch mates. Use :func:`memories_of` around a training step. Leaving the training mode or
+    taking the state dict finishes a pending write first, which all ranks must do together.
 
     Args:
         dim: width of the states D.
@@ -142,8 +142,9 @@ class ExternalMemory(nn.Module):
         self.fusion: Fusion = _choose("fusion", fusion, FUSIONS)(dim, width, dropout)
         self.write_rule: WriteRule = _choose("write_norm", write_norm, WRITE_NORMS)
         self.w_w = nn.Parameter(torch.randn(dim, num_slots) * dim**-0.5)
-        for name in ("w_u", "w_r", "w_c"):
-            self.register_parameter(name, nn.Parameter(torch.randn(width, width + dim) * 0.02))
+        self.w_u, self.w_r, self.w_c = (
+            nn.Parameter(torch.randn(width, width + dim) * 0.02) for _ in range(3)
+        )
         # Not zero: equal slots would stay equal.
         self.register_buffer("memory", torch.randn(num_slots, width) * 0.02)
         self.pending: Tensor | None = None  # states (T, D) of the last step, not yet written
@@ -198,12 +199,12 @@ class ExternalMemory(nn.Module):
 
 
 @contextmanager
-def memories_of(module: nn.Module, written: nn.Module) -> Iterator[None]:
-    """A training step: all memories within ``module`` are read, those within ``written`` also keep their first pass."""
-    writers = [m for m in written.modules() if isinstance(m, ExternalMemory)]
+def memories_of(module: nn.Module, *writers: nn.Module) -> Iterator[None]:
+    """A training step: memories in ``module`` are read, those in ``writers`` also keep their first pass."""
     memories = [m for m in module.modules() if isinstance(m, ExternalMemory)]
+    written = {m for writer in writers for m in writer.modules()}
     for memory in memories:
-        memory.open(any(memory is writer for writer in writers))
+        memory.open(write=memory in written)
     try:
         yield
     finally:
@@ -211,8 +212,14 @@ def memories_of(module: nn.Module, written: nn.Module) -> Iterator[None]:
             memory.close()
 
 
+def flush_memories(module: nn.Module) -> None:
+    """Finish the pending writes of all memories in ``module``."""
+    for part in module.modules():
+        _flush(part)
+
+
 def _flush(module: nn.Module, *_: object) -> None:
-    """Hook of the state dict."""
+    """Finish a pending write; also a hook of the state dict."""
     if isinstance(module, ExternalMemory):
         module.flush()
 

@@ -1,7 +1,7 @@
 """Siamese networks: a state sequence to one short vector, the same map for real and generated sequences.
 
-Source: EASNRec (see :mod:`seqrec.nn.uncertainty`), eqs. (11)-(12) and Table 4; the sizes are D -> D / 2 -> D / 4.
-Each maps states ``(B, L, D)``, zero at padding, with ``valid`` ``(B, L)`` and a ``pool`` (eq. (9): a mean over the
+Source: EASNRec (see :mod:`seqrec.nn.uncertainty`), eqs. (11)-(12) and Table 4; sizes D, D / 2, D / 4. Each
+maps states ``(B, L, D)``, zero at padding, with ``valid`` ``(B, L)`` and a ``pool`` (eq. (9): a mean over the
 newest positions, ``(B, L, C), (B, L)`` -> ``(B, C)``) to vectors ``(B, D / 4)``.
 """
 

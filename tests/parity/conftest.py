@@ -1,4 +1,4 @@
-"""Golden files: inputs, parameters, outputs and gradients of a reference implementation, and how to compare."""
+"""Golden files: inputs, parameters, outputs and gradients of a reference, and how to compare with them."""
 
 from __future__ import annotations
 
@@ -46,7 +46,11 @@ class Golden:
         tolerance = GRADIENT if name.startswith("grad/") else OUTPUT
         largest = expected.abs().max().item() if expected.numel() else 0.0
         torch.testing.assert_close(
-            actual.double(), expected, rtol=tolerance, atol=tolerance * largest, msg=lambda text: f"{name}: {text}"
+            actual.double(),
+            expected,
+            rtol=tolerance,
+            atol=tolerance * largest,
+            msg=lambda text: f"{name}: {text}",
         )
 
 
@@ -58,7 +62,7 @@ def golden(request: pytest.FixtureRequest) -> Callable[[str], Golden]:
 
 @pytest.fixture
 def to_right() -> Callable[[Tensor, Tensor], Tensor]:
-    """Moves the items of left-padded rows to the front: ``(x (B, L, ...), ids (B, L))`` -> ``(B, L, ...)``."""
+    """Moves items of left-padded rows to the front: ``(x (B, L, ...), ids (B, L))`` -> ``(B, L, ...)``."""
 
     def move(x: Tensor, ids: Tensor) -> Tensor:
         padding = (ids == 0).sum(1)

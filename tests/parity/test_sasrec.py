@@ -28,7 +28,16 @@ def build(golden) -> Transformer:
     inner = golden["param/recbole.trm_encoder.layer.0.feed_forward.dense_1.bias"].numel()
     heads = golden.meta["hyper"]["heads"]
     model = Transformer(
-        len(table) - 1, length, dim, layers, heads, inner, 0.0, 0.0, DotProductAttention, positions="from_oldest"
+        len(table) - 1,
+        length,
+        dim,
+        layers,
+        heads,
+        inner,
+        0.0,
+        0.0,
+        DotProductAttention,
+        positions="from_oldest",
     ).double()
     model.load_state_dict(state(golden, layers))
     return model
@@ -48,7 +57,9 @@ def state(golden, layers: int) -> dict[str, Tensor]:
             theirs = f"trm_encoder.layer.{i}"
             for ours, name in LAYER.items():
                 new[f"trunk.layers.{i}.{ours}.{kind}"] = old[f"{theirs}.{name}.{kind}"]
-            parts = [old[f"{theirs}.multi_head_attention.{part}.{kind}"] for part in ("query", "key", "value")]
+            parts = [
+                old[f"{theirs}.multi_head_attention.{part}.{kind}"] for part in ("query", "key", "value")
+            ]
             new[f"trunk.layers.{i}.attention.projection.{kind}"] = torch.cat(parts)
     return new
 
