@@ -15,7 +15,7 @@ from seqrec.functional.random import integers, split, uniform
 def subset(keys: Tensor, eligible: Tensor, count: Tensor) -> Tensor:
     """Random choice ``(B, L)`` of ``count`` ``(B,)`` of the ``eligible`` ``(B, L)`` positions of each row."""
     order = uniform(keys, eligible.shape[1]).masked_fill(~eligible, 2.0)
-    return (order.argsort(1).argsort(1) < count[:, None]) & eligible
+    return (order.argsort(dim=1, stable=True).argsort(dim=1) < count[:, None]) & eligible
 
 
 def share(ratio: float, length: Tensor) -> Tensor:
