@@ -32,9 +32,7 @@ def target_rank(scores: Tensor, target: Tensor, removed: tuple[Tensor, Tensor] |
         )
     scores = scores.detach()
     of_target = scores.gather(1, (target - 1)[:, None])
-    above, at_least = _count(scores, of_target)
-    level = at_least - above - 1  # the target is level with itself
-    rank = 1.0 + above.double() + 0.5 * level.double()
+    rank = 0.5 * (scores.shape[1] + 1 + _balance(scores, of_target).double())
     if removed is None:
         return rank
     return _without(rank, scores, of_target[:, 0], target, removed)
@@ -48,20 +46,15 @@ def _all_finite(scores: Tensor) -> bool:
     return bool(torch.isfinite(low) & torch.isfinite(high))
 
 
-def _count(scores: Tensor, of_target: Tensor) -> tuple[Tensor, Tensor]:
-    """How many of the scores ``(B, I)`` are above and how many at least ``of_target`` ``(B, 1)``; ``(B,)`` each.
+def _balance(scores: Tensor, of_target: Tensor) -> Tensor:
+    """``(B,)``: scores ``(B, I)`` above ``of_target`` ``(B, 1)`` less those below.
 
-    The flags are written as floats, which sum several times faster than booleans; float32 counts exactly to 2**24.
+    The sign of a difference of floats is exact, and float32 counts exactly to 2**24.
     """
-    num_items = scores.shape[1]
-    rows = max(1, (DEVICE_ELEMENTS if scores.is_cuda else CACHED_ELEMENTS) // num_items)
-    above, at_least = [], []
-    flags = torch.empty(min(rows, len(scores)), num_items, dtype=torch.float32, device=scores.device)
-    for part, bound in zip(scores.split(rows), of_target.split(rows), strict=True):
-        for compare, counts in ((torch.gt, above), (torch.ge, at_least)):
-            compare(part, bound, out=flags[: len(part)])
-            counts.append(flags[: len(part)].sum(1))
-    return torch.cat(above), torch.cat(at_least)
+    rows = max(1, (DEVICE_ELEMENTS if scores.is_cuda else CACHED_ELEMENTS) // scores.shape[1])
+    parts = zip(scores.split(rows), of_target.split(rows), strict=True)
+    buffer = torch.empty_like(scores[:rows])
+    return torch.cat([torch.sub(part, of, out=buffer[: len(part)]).sign_().sum(1) for part, of in parts])
 
 
 def _without(rank: Tensor, scores: Tensor, of_target: Tensor, target: Tensor, removed: tuple[Tensor, Tensor]) -> Tensor:
