@@ -22,6 +22,15 @@ def random_state() -> dict[str, Any]:
     return state
 
 
+def random_states() -> list[dict[str, Any]]:
+    """:func:`random_state` of each process of the run, in order of rank; all of them must call it."""
+    if not (torch.distributed.is_available() and torch.distributed.is_initialized()):
+        return [random_state()]
+    states: list[Any] = [None] * torch.distributed.get_world_size()
+    torch.distributed.all_gather_object(states, random_state())
+    return states
+
+
 def restore_random_state(state: dict[str, Any]) -> None:
     """Set the generators to a state from :func:`random_state`."""
     version, numbers, gauss = state["python"]

@@ -130,10 +130,17 @@ class SequenceDataModule(LightningDataModule, ABC):
         return self._evaluation("test")
 
     def _evaluation(self, split: str) -> DataLoader[Batch]:
+        """Whole batches for each rank, the same ones for any number of ranks that has enough of them.
+
+        A score's last digit may depend on the batch that it is computed in; so ranks do not share batches.
+        """
         _, rank, world = _place(self.trainer)
         windows = self.splits[split]
-        by_length = torch.argsort(windows.lengths, stable=True)[rank::world]
-        return self._loader(windows, list(by_length.split(self.eval_batch_size)))
+        if len(windows) < world:
+            raise ValueError(f"{len(windows)} users cannot be shared by {world} processes; lower trainer.devices")
+        size = min(self.eval_batch_size, len(windows) // world)  # else a rank could have no batch, and wait for ever
+        batches = torch.argsort(windows.lengths, stable=True).split(size)
+        return self._loader(windows, list(batches[rank::world]))
 
     def _loader(self, windows: Windows, rows: list[Tensor]) -> DataLoader[Batch]:
         return DataLoader(

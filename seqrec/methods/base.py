@@ -13,7 +13,7 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
 from seqrec.backbones.base import Backbone
-from seqrec.checkpoint import random_state, restore_random_state
+from seqrec.checkpoint import random_states, restore_random_state
 from seqrec.data.batch import Batch
 from seqrec.functional import random as keyed
 from seqrec.functional.ranking import target_rank
@@ -56,7 +56,7 @@ class Recommender(LightningModule, ABC):
         self.monitor, self.seed = monitor, seed
         self.protocol = Protocol("easnrec", remove_seen=False)
         self.ranks = RankingMetrics(self.protocol.cutoffs)
-        self._random_state: dict[str, Any] | None = None
+        self._random_states: list[dict[str, Any]] = []
 
     @abstractmethod
     def training_step(self, batch: Batch, batch_index: int) -> Tensor | None:
@@ -136,17 +136,18 @@ class Recommender(LightningModule, ABC):
             self.ranks.update(part.row, target_rank(scores, part.target, removed))
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Store the random states, so that a resumed run draws what the whole run would."""
-        checkpoint["random_state"] = random_state()
+        """Store the random states of all ranks, so that a resumed run draws what the whole run would."""
+        checkpoint["random_states"] = random_states()
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Keep the stored random states until the training starts; set-up in between may draw."""
-        self._random_state = checkpoint.get("random_state")
+        self._random_states = checkpoint["random_states"]
 
     def on_train_start(self) -> None:
-        """Continue the random streams of a resumed run; a fresh one gives each rank its own."""
-        if self._random_state is not None:
-            restore_random_state(self._random_state)
-            self._random_state = None
-        elif self.trainer.global_rank:
-            torch.manual_seed(self.seed + self.trainer.global_rank)
+        """Continue the random streams of a resumed run; without one to continue, each rank gets its own."""
+        rank = self.trainer.global_rank
+        if rank < len(self._random_states):
+            restore_random_state(self._random_states[rank])
+        elif rank:
+            torch.manual_seed(self.seed + rank)
+        self._random_states = []

@@ -83,19 +83,28 @@ def build(config: DictConfig, protocol: Protocol) -> Recommender:
 
 
 def selection(config: DictConfig, model: Recommender, folder: Path) -> list[pl.Callback]:
-    """Early stopping, best and last checkpoint, all by the model's own validation metric."""
+    """Early stopping, best and last checkpoint; the best by the model's own validation metric.
+
+    The last is written after the best, so that it knows it, and after every epoch: Lightning's ``save_last``
+    skips epochs without a new best.
+    """
     metric = f"val/{model.monitor}"
     stopping = EarlyStopping(metric, mode="max", patience=config.patience, check_on_train_epoch_end=False)
-    best = ModelCheckpoint(
-        dirpath=folder / "checkpoints",
-        filename="best",
-        monitor=metric,
-        mode="max",
-        save_last=True,
-        save_on_train_epoch_end=True,
-        enable_version_counter=False,
-    )
-    return [stopping, best]
+    place: dict[str, Any] = {"dirpath": folder / "checkpoints", "enable_version_counter": False}
+    best = BestCheckpoint(filename="best", monitor=metric, mode="max", save_on_train_epoch_end=True, **place)
+    last = ModelCheckpoint(filename="last", save_on_train_epoch_end=True, **place)
+    return [stopping, best, last]
+
+
+class BestCheckpoint(ModelCheckpoint):
+    """The best checkpoint of a run whose folder may have been moved since it stopped."""
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Continue with the best so far, at its place in the folder of today."""
+        best = str(Path(self.dirpath or "") / Path(state_dict["best_model_path"]).name)
+        scores = dict.fromkeys([best], state_dict["best_model_score"])
+        paths = {"dirpath": self.dirpath, "best_model_path": best, "kth_best_model_path": best}
+        super().load_state_dict(state_dict | paths | {"best_k_models": scores})
 
 
 def last_checkpoint(config: DictConfig, folder: Path) -> Path | None:

@@ -34,7 +34,7 @@ def differences(a: Any, b: Any, place: str = "") -> list[str]:
 
 def assert_same_state(a: Path, b: Path, names: tuple[str, ...] = ("last", "best")) -> None:
     """Weights, optimizers, schedulers, random states and counts of the checkpoints are equal."""
-    parts = ("state_dict", "optimizer_states", "lr_schedulers", "random_state", "epoch", "global_step")
+    parts = ("state_dict", "optimizer_states", "lr_schedulers", "random_states", "epoch", "global_step")
     for name in names:
         one, other = load(a, name), load(b, name)
         assert not differences({p: one[p] for p in parts}, {p: other[p] for p in parts}, name)

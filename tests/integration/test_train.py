@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import polars as pl
@@ -83,13 +84,13 @@ def test_slices_and_references(folder: Path) -> None:
 
 
 def test_protocol_card(folder: Path) -> None:
-    card = OmegaConf.create((folder / "protocol.json").read_text())
-    assert card.protocol == "easnrec"
-    assert card.evaluated_users == card.data.users == 200
-    assert card.data.items == 150
-    assert len(card.data.sha256) == 64
-    assert list(card.cutoffs) == list(CUTOFFS)
-    assert card.seed == 0
+    card = json.loads((folder / "protocol.json").read_text())
+    assert card["protocol"] == "easnrec"
+    assert card["evaluated_users"] == card["data"]["users"] == 200
+    assert card["data"]["items"] == 150
+    assert len(card["data"]["sha256"]) == 64
+    assert card["cutoffs"] == list(CUTOFFS)
+    assert card["seed"] == 0
 
 
 def test_log_has_one_row_an_epoch(folder: Path) -> None:
