@@ -37,7 +37,8 @@ def assert_same_state(a: Path, b: Path, names: tuple[str, ...] = ("last", "best"
     parts = ("state_dict", "optimizer_states", "lr_schedulers", "random_states", "epoch", "global_step")
     for name in names:
         one, other = load(a, name), load(b, name)
-        assert not differences({p: one[p] for p in parts}, {p: other[p] for p in parts}, name)
+        found = differences({part: one[part] for part in parts}, {part: other[part] for part in parts}, name)
+        assert not found, found[:10]
 
 
 def assert_same_results(a: Path, b: Path) -> None:
@@ -45,7 +46,7 @@ def assert_same_results(a: Path, b: Path) -> None:
     one, other = metrics(a), metrics(b)
     for result in (one, other):
         del result["seconds"]
-    assert one == other
+    assert one == other, differences(one, other)
     assert pl.read_parquet(a / "per_user.parquet").equals(pl.read_parquet(b / "per_user.parquet"))
     assert curves(a) == curves(b)
 

@@ -20,7 +20,12 @@ Run = Callable[..., Path]
 
 
 def arguments(workplace: Path, *overrides: str) -> list[str]:
-    """A small training of SASRec on synthetic data, changed by ``overrides``; of two values the later counts."""
+    """A small training of SASRec on synthetic data, changed by ``overrides``; of two values the later counts.
+
+    A run that is resumed by its folder knows its values.
+    """
+    if any(override.startswith("resume=/") for override in overrides):
+        return list(overrides)
     flags = [override for override in overrides if override.startswith("-")]
     small = [] if any(o in overrides for o in ("model=popularity", "model=markov")) else SMALL[:2]
     given = [*small, *SMALL[2:], f"data.cache_dir={workplace / 'cache'}", *overrides]
@@ -40,7 +45,7 @@ def run_here(workplace: Path, *overrides: str) -> Path:
         GlobalHydra.instance().clear()
         runpy.run_path(str(MAIN), run_name="__main__")
     new = folders(workplace) - before
-    resumed = [override.removeprefix("resume=") for override in overrides if override.startswith("resume=/")]
+    resumed = [override.removeprefix("resume=") for override in overrides if override.startswith("resume=")]
     assert len(new) == 1 or resumed
     return new.pop() if new else Path(resumed[0])
 

@@ -1,0 +1,96 @@
+"""A run that was stopped and resumed equals one that was not, bit for bit."""
+
+from __future__ import annotations
+
+import shutil
+import signal
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.integration.comparison import assert_same_results, assert_same_state, load, metrics
+from tests.integration.running import Run, folders, start
+
+MODELS = [
+    pytest.param(["model=sasrec"], id="sasrec"),
+    pytest.param(["model=easnrec", "model.adversarial=simultaneous"], id="easnrec-simultaneous"),
+    pytest.param(["model=easnrec", "model.adversarial=alternating"], id="easnrec-alternating"),
+]
+LONG = ["trainer.max_epochs=14", "data.num_users=400"]
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_resumed_equals_unbroken(run: Run, workplace: Path, model: list[str]) -> None:
+    short = ["data.num_users=120"] if "model=easnrec" in model else []
+    whole = run(*model, *short, "trainer.max_epochs=4")
+    parts = run(*model, *short, "trainer.max_epochs=2")
+    assert metrics(parts)["epochs"] == 2
+    assert run(f"resume={parts}", "trainer.max_epochs=4") == parts
+    assert_same_state(whole, parts)
+    assert_same_results(whole, parts)
+
+
+@pytest.fixture(scope="module")
+def whole(run: Run) -> Path:
+    """The run that nobody stops."""
+    return run(*LONG)
+
+
+def stopped(workplace: Path, sign: signal.Signals) -> Path:
+    """A run that gets a signal in the middle of its fourth epoch or soon after."""
+    before = folders(workplace)
+    process = start(workplace, *LONG)
+    deadline = time.monotonic() + 120
+    while time.monotonic() < deadline and process.poll() is None:
+        logs = [folder / "log.csv" for folder in folders(workplace) - before]
+        if any(log.exists() and len(log.read_text().splitlines()) > 3 for log in logs):
+            break
+        time.sleep(0.01)
+    process.send_signal(sign)
+    process.communicate(timeout=60)
+    assert process.returncode != 0
+    (folder,) = folders(workplace) - before
+    assert not (folder / "metrics.json").exists()
+    assert 1 <= load(folder)["epoch"] < 13
+    return folder
+
+
+def test_after_an_interrupt(run: Run, whole: Path, workplace: Path, tmp_path: Path) -> None:
+    folder = stopped(workplace, signal.SIGINT)
+    moved = tmp_path / "elsewhere"
+    shutil.copytree(folder, moved)
+    shutil.rmtree(folder)
+    run(f"resume={moved}")
+    assert_same_state(whole, moved)
+    assert_same_results(whole, moved)
+
+
+def test_auto_finds_the_newest_run_that_was_killed(run: Run, whole: Path, workplace: Path) -> None:
+    folder = stopped(workplace, signal.SIGKILL)
+    other = run("resume=auto", "seed=7", "trainer.max_epochs=1")
+    assert metrics(other)["epochs"] == 1  # another seed had nothing to resume
+    run("resume=auto", *LONG)
+    assert_same_state(whole, folder)
+    assert_same_results(whole, folder)
+
+
+def test_auto_starts_anew_where_nothing_is_unfinished(run: Run, workplace: Path) -> None:
+    folder = run("resume=auto", "seed=8", "trainer.max_epochs=1")
+    assert metrics(folder)["epochs"] == 1
+    assert run("resume=auto", "seed=8", "trainer.max_epochs=1") != folder
+
+
+@pytest.mark.parametrize("place", ["nowhere", "empty"])
+def test_a_folder_without_a_run_is_one_error(
+    run: Run, tmp_path: Path, place: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("HYDRA_FULL_ERROR", "0")
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(SystemExit) as end:
+        run(f"resume={tmp_path / place}")
+    assert end.value.code == 2
+    errors = [line for line in capsys.readouterr().err.splitlines() if line.startswith("error: ")]
+    assert len(errors) == 1
+    assert str(tmp_path / place) in errors[0]
+    assert not (tmp_path / place / "checkpoints").exists()
