@@ -13,7 +13,8 @@ import pytest
 from hydra.core.global_hydra import GlobalHydra
 
 MAIN = Path(__file__).parents[2] / "main.py"
-SMALL = ["model.backbone.dim=16", "model.backbone.ffn_dim=32", "data.num_users=200", "trainer=cpu", "patience=50"]
+SMALL = ["model=sasrec", "data.num_users=200", "trainer=cpu", "patience=50"]
+NARROW = ["model.backbone.dim=16", "model.backbone.ffn_dim=32"]
 
 Run = Callable[..., Path]
 """``run(*overrides)``: main.py in this process; returns the run folder, or the sweep's for ``-m``."""
@@ -27,8 +28,8 @@ def arguments(workplace: Path, *overrides: str) -> list[str]:
     if any(override.startswith("resume=/") for override in overrides):
         return list(overrides)
     flags = [override for override in overrides if override.startswith("-")]
-    small = [] if any(o in overrides for o in ("model=popularity", "model=markov")) else SMALL[:2]
-    given = [*small, *SMALL[2:], f"data.cache_dir={workplace / 'cache'}", *overrides]
+    narrow = [] if any(o in overrides for o in ("model=popularity", "model=markov")) else NARROW
+    given = [*SMALL, *narrow, f"data.cache_dir={workplace / 'cache'}", *overrides]
     values = {value.split("=")[0]: value for value in given if value not in flags}
     return flags + list(values.values())
 
