@@ -1,0 +1,92 @@
+"""Weights & Biases, offline: the run's files hold what the dashboard would show."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import seqrec.tasks.train
+from tests.integration.running import Run, folders
+
+wandb = pytest.importorskip("wandb")
+
+
+def records(file: Path) -> Iterator[Any]:
+    """The records of an offline run, in order."""
+    from wandb.proto.wandb_internal_pb2 import Record
+    from wandb.sdk.internal.datastore import DataStore
+
+    store = DataStore()
+    store.open_for_scan(str(file))
+    while (data := store.scan_data()) is not None:
+        record = Record()
+        record.ParseFromString(data)
+        yield record
+
+
+def offline_runs(folder: Path) -> list[Path]:
+    return sorted(folder.glob("wandb/offline-run-*"))
+
+
+@pytest.fixture(scope="module")
+def folder(run: Run) -> Path:
+    return run("logger=wandb", "trainer.max_epochs=2")
+
+
+def test_config_curves_and_results_are_sent(folder: Path) -> None:
+    (offline,) = offline_runs(folder)
+    (file,) = offline.glob("*.wandb")
+    config: dict[str, Any] = {}
+    curves: dict[str, list[Any]] = {}
+    for record in records(file):
+        for update in (*record.run.config.update, *record.config.update):
+            config[update.key or "/".join(update.nested_key)] = json.loads(update.value_json)
+        for item in record.history.item:
+            curves.setdefault(item.key or "/".join(item.nested_key), []).append(json.loads(item.value_json))
+    assert "backbone" in str(config) and config["seed"] == 0
+    assert len(curves["val/ndcg@10"]) == 2
+    assert len(curves["train/loss"]) == 2
+    metrics = json.loads((folder / "metrics.json").read_text())
+    assert curves["test/ndcg@10"] == [metrics["test"]["ndcg@10"]]
+    assert curves["slices"][0]["_type"] == "table-file"
+
+
+def test_plots_and_slices_are_sent(folder: Path) -> None:
+    (offline,) = offline_runs(folder)
+    media = [path.relative_to(offline / "files" / "media").as_posix() for path in offline.glob("files/media/**/*.*")]
+    for picture in ("curves", "comparison", "slices"):
+        assert [name for name in media if name.startswith(f"images/{picture}") and name.endswith(".png")], media
+    (table,) = [name for name in media if name.startswith("table/slices")]
+    content = json.loads((offline / "files" / "media" / table).read_text())
+    parts = json.loads((folder / "metrics.json").read_text())["slices"]
+    assert content["columns"] == list(parts[0])
+    assert content["data"] == [list(part.values()) for part in parts]
+
+
+def test_the_run_is_finished_when_training_fails(
+    run: Run, workplace: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: Any) -> None:
+        raise RuntimeError("no space left")
+
+    monkeypatch.setattr(seqrec.tasks.train, "evaluate_best", broken)
+    before = folders(workplace)
+    with pytest.raises(Exception, match="no space left"):
+        run("logger=wandb", "trainer.max_epochs=1")
+    assert wandb.run is None
+    (folder,) = folders(workplace) - before
+    (offline,) = offline_runs(folder)
+    (file,) = offline.glob("*.wandb")
+    ends = [record.exit.exit_code for record in records(file) if record.WhichOneof("record_type") == "exit"]
+    assert len(ends) == 1
+    assert ends[0] != 0  # the dashboard shows a crash, not a success
+
+
+def test_jobs_of_a_sweep_are_runs_of_their_own(run: Run) -> None:
+    sweep = run("-m", "logger=wandb", "seed=0,1", "trainer.max_epochs=1")
+    names = {offline.name for number in "01" for offline in offline_runs(sweep / number)}
+    assert len(names) == 2

@@ -1,0 +1,166 @@
+"""Metrics over one split, slices, and the canaries that watch over the evaluator."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import polars as pl
+import pytest
+import torch
+from torch import Tensor
+
+from seqrec.data.synthetic import Synthetic
+from seqrec.data.windows import last_window
+from seqrec.functional.ranking import target_rank
+from seqrec.metrics import Protocol, RankingMetrics, summarise
+from seqrec.tasks import canaries
+from seqrec.tasks.report import slices
+
+CUTOFFS = [5, 10, 20]
+
+
+@pytest.fixture
+def ranks() -> Tensor:
+    """Ranks of 1,000 windows: whole, half and infinite."""
+    generator = torch.Generator().manual_seed(0)
+    rank = torch.randint(2, 400, (1000,), generator=generator).double() / 2
+    rank[::50] = torch.inf
+    return rank
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Synthetic:
+    module = Synthetic(
+        num_users=100, shortest=6, longest=20, num_items=60, num_types=3, branching=4, period=12, noise=0.1,
+        world_seed=0, name="synthetic", windows=last_window, max_length=20, batch_size=16, eval_batch_size=16,
+        bucket_batches=1, num_workers=0, seed=0, cache_dir=str(tmp_path),
+    )  # fmt: skip
+    module.setup()
+    return module
+
+
+def metrics_of(parts: list[Tensor], rank: Tensor) -> tuple[dict[str, float], Tensor, Tensor]:
+    metric = RankingMetrics(CUTOFFS)
+    for rows in parts:
+        metric.update(rows, rank[rows])
+    return metric.compute()
+
+
+@pytest.mark.parametrize("size", [1, 7, 256, 1000])
+def test_order_and_batches_change_no_digit(ranks: Tensor, size: int) -> None:
+    expected, rows, sorted_ranks = metrics_of([torch.arange(1000)], ranks)
+    order = torch.randperm(1000, generator=torch.Generator().manual_seed(size))
+    found, found_rows, found_ranks = metrics_of(list(order.split(size)), ranks)
+    assert found == expected == summarise(ranks, CUTOFFS)
+    assert torch.equal(found_rows, rows)
+    assert torch.equal(found_ranks, sorted_ranks)
+
+
+@pytest.mark.parametrize("world", [1, 2, 3])
+def test_the_number_of_ranks_changes_no_digit(
+    ranks: Tensor, data: Synthetic, world: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The states of all ranks are gathered in the order of ranks, as torchmetrics does."""
+    number = len(data.splits["test"])
+    shares = []
+    for rank in range(world):
+        data.trainer = SimpleNamespace(current_epoch=0, global_rank=rank, world_size=world)
+        metric = RankingMetrics(CUTOFFS)
+        for batch in data.test_dataloader():
+            metric.update(batch.row, ranks[batch.row])
+        shares.append(metric)
+    whole = RankingMetrics(CUTOFFS)
+    whole.row = [part for share in shares for part in share.row]
+    whole.rank = [part for share in shares for part in share.rank]
+    whole._update_count = 1
+    found, rows, _ = whole.compute()
+    assert torch.equal(rows, torch.arange(number))
+    assert found == summarise(ranks[:number], CUTOFFS)
+
+
+def test_batches_are_the_same_for_any_number_of_ranks(data: Synthetic) -> None:
+    """A score may depend on its batch in the last digit, so ranks share out whole batches."""
+    found = []
+    for world in (1, 2, 3):
+        batches = set()
+        for rank in range(world):
+            data.trainer = SimpleNamespace(current_epoch=0, global_rank=rank, world_size=world)
+            batches |= {tuple(batch.row.tolist()) for batch in data.val_dataloader()}
+        found.append(batches)
+    assert found[0] == found[1] == found[2]
+
+
+def test_every_rank_has_a_batch(data: Synthetic) -> None:
+    seen = []
+    for rank in range(100):
+        data.trainer = SimpleNamespace(current_epoch=0, global_rank=rank, world_size=100)
+        batches = list(data.val_dataloader())
+        assert batches
+        seen += [row for batch in batches for row in batch.row.tolist()]
+    assert sorted(seen) == list(range(100))
+    data.trainer = SimpleNamespace(current_epoch=0, global_rank=0, world_size=101)
+    with pytest.raises(ValueError, match="100 users cannot be shared by 101 processes"):
+        data.val_dataloader()
+
+
+@pytest.mark.parametrize("constant", [False, True])
+def test_slices_hold_every_user_once(ranks: Tensor, constant: bool) -> None:
+    generator = torch.Generator().manual_seed(1)
+    length = torch.full((1000,), 7) if constant else torch.randint(3, 60, (1000,), generator=generator)
+    popularity = torch.randint(0, 3, (1000,), generator=generator) ** 4
+    columns = {"rank": ranks, "history_length": length, "target_popularity": popularity}
+    table = pl.DataFrame({name: column.numpy() for name, column in columns.items()})
+    rows = slices(table, Protocol("test", False, CUTOFFS))
+    for by, value in (("history_length", length), ("target_popularity", popularity)):
+        parts = [row for row in rows if row["by"] == by]
+        assert sum(part["users"] for part in parts) == 1000
+        assert all(part["users"] > 0 for part in parts)
+        for part in parts:
+            inside = (value >= part["from"]) & (value <= part["to"])
+            assert part["users"] == int(inside.sum())
+            assert part["ndcg@10"] == summarise(ranks[inside], CUTOFFS)["ndcg@10"]
+        borders = [(part["from"], part["to"]) for part in parts]
+        assert all(one[1] < two[0] for one, two in zip(borders, borders[1:], strict=False))
+
+
+def optimistic(scores: Tensor, target: Tensor, removed: Any = None) -> Tensor:
+    """Ties count for the target."""
+    of_target = scores.gather(1, (target - 1)[:, None])
+    return 1.0 + (scores > of_target).sum(1).double()
+
+
+def pessimistic(scores: Tensor, target: Tensor, removed: Any = None) -> Tensor:
+    """Ties count against the target."""
+    of_target = scores.gather(1, (target - 1)[:, None])
+    return (scores >= of_target).sum(1).double()
+
+
+def shifted(scores: Tensor, target: Tensor, removed: Any = None) -> Tensor:
+    """Column and item id are taken for the same."""
+    return target_rank(scores, target % scores.shape[1] + 1, removed)
+
+
+def tolerant(scores: Tensor, target: Tensor, removed: Any = None) -> Tensor:
+    """NaN is a low score."""
+    return target_rank(scores.nan_to_num(-1.0), target, removed)
+
+
+def reversed_order(scores: Tensor, target: Tensor, removed: Any = None) -> Tensor:
+    """The lowest score is best."""
+    return target_rank(-scores, target, removed)
+
+
+def test_canaries_pass_on_the_real_evaluator(data: Synthetic) -> None:
+    canaries.check_evaluator(data, Protocol("test", False, CUTOFFS))
+
+
+@pytest.mark.parametrize("broken", [optimistic, pessimistic, shifted, tolerant, reversed_order])
+def test_canaries_find_a_broken_ranking(
+    data: Synthetic, broken: Callable[..., Tensor], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(canaries, "target_rank", broken)
+    with pytest.raises(RuntimeError):
+        canaries.check_evaluator(data, Protocol("test", False, CUTOFFS))
