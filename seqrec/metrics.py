@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 from torchmetrics import Metric
+from torchmetrics.utilities import dim_zero_cat
 
 from seqrec.functional.ranking import ndcg, recall, reciprocal_rank
 
@@ -57,7 +58,7 @@ class RankingMetrics(Metric):
 
     def sorted_ranks(self) -> tuple[Tensor, Tensor]:
         """Window numbers ``(N,)``, ascending, and their ranks ``(N,)`` on the CPU; call it in ``compute`` only."""
-        row, rank = torch.cat(list(self.row)).cpu(), torch.cat(list(self.rank)).cpu()
+        row, rank = dim_zero_cat(self.row).cpu(), dim_zero_cat(self.rank).cpu()  # synced states are one tensor
         order = torch.argsort(row)
         return row[order], rank[order]
 

@@ -9,7 +9,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from seqrec.tasks.run_folder import run_folder
 
-OmegaConf.register_new_resolver("run_folder", run_folder, replace=True)
+OmegaConf.register_new_resolver("run_folder", run_folder, use_cache=True, replace=True)
 
 
 def check(arguments: list[str]) -> None:

@@ -50,6 +50,7 @@ def train(config: DictConfig) -> float:
         show_start(model, data, folder)
         check_evaluator(data, protocol)
         references = reference_results(data, protocol)
+    failed = True
     try:
         if logger is not None:
             logger.log_hyperparams(OmegaConf.to_container(config, resolve=True))
@@ -59,9 +60,10 @@ def train(config: DictConfig) -> float:
         result = evaluate_best(trainer, model, data, history)
         if trainer.is_global_zero:
             write_results(folder, config, model, data, result, references, history, logger)
+        failed = False
     finally:
         if logger is not None:
-            logger.experiment.finish()
+            logger.experiment.finish(exit_code=int(failed))
     return result.val[model.monitor]
 
 
@@ -126,6 +128,7 @@ def evaluate_best(trainer: pl.Trainer, model: Recommender, data: SequenceDataMod
     best = torch.load(path, weights_only=True, map_location="cpu")
     epochs = trainer.current_epoch
     model.load_state_dict(best["state_dict"])
+    trainer.logger = None  # a second look at validation is no point of the curves
     trainer.validate(model, datamodule=data, verbose=False)
     val = model.ranks.compute()[0]
     trainer.test(model, datamodule=data, verbose=False)

@@ -1,0 +1,63 @@
+"""Two processes on the CPU: one set of results, exact, and the same as one process computes."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import polars as pl
+import pytest
+import torch
+
+from tests.integration.comparison import assert_same_results, assert_same_state, curves, load, metrics
+from tests.integration.running import Run, folders, start
+
+DDP = ["trainer=cpu", "trainer.devices=2", "trainer.strategy=ddp", "data.num_users=201"]
+
+
+def finished(workplace: Path, *overrides: str) -> Path:
+    """A run in processes of its own."""
+    before = folders(workplace)
+    process = start(workplace, *overrides)
+    _, errors = process.communicate(timeout=300)
+    assert process.returncode == 0, errors[-3000:]
+    new = folders(workplace) - before
+    resumed = [o.removeprefix("resume=") for o in overrides if o.startswith("resume=")]
+    assert len(new) == (0 if resumed else 1), "each run has one folder, whatever the number of processes"
+    return Path(resumed[0]) if resumed else new.pop()
+
+
+@pytest.fixture(scope="module")
+def folder(workplace: Path) -> Path:
+    return finished(workplace, *DDP, "trainer.max_epochs=2")
+
+
+def test_every_user_is_evaluated_once(folder: Path) -> None:
+    table = pl.read_parquet(folder / "per_user.parquet")
+    assert len(table) == table["user"].n_unique() == 201
+    assert metrics(folder)["epochs"] == 2
+    assert len(curves(folder)) == 2
+
+
+def test_one_process_finds_the_same_metrics(folder: Path, run: Run, workplace: Path, tmp_path: Path) -> None:
+    """Resumed after its last epoch, a run only evaluates: here on one process, from the same checkpoint."""
+    copy = tmp_path / "copy"
+    shutil.copytree(folder, copy)
+    for name in ("metrics.json", "per_user.parquet"):
+        (copy / name).unlink()
+    run(f"resume={copy}", "trainer.devices=1", "trainer.strategy=auto")
+    assert metrics(copy)["test"] == metrics(folder)["test"]
+    assert metrics(copy)["val"] == metrics(folder)["val"]
+    assert pl.read_parquet(copy / "per_user.parquet").equals(pl.read_parquet(folder / "per_user.parquet"))
+
+
+def test_resumed_equals_unbroken(folder: Path, workplace: Path) -> None:
+    parts = finished(workplace, *DDP, "trainer.max_epochs=1")
+    finished(workplace, f"resume={parts}", "trainer.max_epochs=2")
+    assert_same_state(folder, parts)
+    assert_same_results(folder, parts)
+
+
+def test_ranks_draw_their_own_noise(folder: Path) -> None:
+    one, other = (state["torch"] for state in load(folder)["random_states"])
+    assert not torch.equal(one, other)
