@@ -166,5 +166,5 @@ def write_results(
         columns = list(parts[0])
         logger.log_table("slices", columns=columns, data=[[part[column] for column in columns] for part in parts])
         for picture in ("curves", "comparison", "slices"):
-            logger.log_image(picture, [str(folder / f"{picture}.png")])
+            logger.log_image(f"plots/{picture}", [str(folder / f"{picture}.png")])
     show_result(f"{name} on {data.name}", everything, list(result.test), folder)
