@@ -29,9 +29,7 @@ class UncertaintyAttention(nn.Module):
     def __init__(self, dim: int, num_heads: int, dropout: float, causal: bool, noise_std: float) -> None:
         super().__init__()
         if dim % num_heads:
-            raise ValueError(
-                f"dim is {dim}, which {num_heads} heads do not divide; choose a multiple of num_heads"
-            )
+            raise ValueError(f"dim is {dim}, which {num_heads} heads do not divide; choose a multiple of num_heads")
         if noise_std < 0:
             raise ValueError(f"noise_std is {noise_std}; it is a standard deviation, so give 0 or more")
         self.dim, self.num_heads, self.dropout, self.causal = dim, num_heads, dropout, causal
