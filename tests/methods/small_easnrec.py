@@ -35,7 +35,7 @@ MEMORY = partial(ExternalMemory, num_slots=5, dropout=0.1)
 DYNAMIC = partial(augment_states.dynamic, probability=0.2, magnitude=0.1, ratio=0.4)
 
 
-DSA = partial(augment.dsa, token=ITEMS + 1, crop_ratio=0.6, mask_ratio=0.3, reorder_ratio=0.6)
+DSA = partial(augment.dsa, crop_ratio=0.6, mask_ratio=0.3, reorder_ratio=0.6)
 
 
 def of_states(change: Callable) -> Callable:

@@ -9,9 +9,9 @@ import pytest
 import torch
 
 from seqrec.functional import augment_states
-from seqrec.nn import siamese
 from seqrec.nn.attention import DotProductAttention
 from seqrec.nn.memory import memories_of
+from seqrec.nn.packing import Packing
 from seqrec.nn.uncertainty import UncertaintyAttention
 from tests.methods.small_easnrec import (
     BATCHES,
@@ -54,7 +54,6 @@ def test_every_parameter_of_every_variant_learns(variant: str, adversarial: str)
     before = weights(model)
     trainer().fit(model, loader())
     still = before.keys() - moved(model, before)
-    # The read softmax ignores a constant of its keys, and so does attention.
     assert not still, f"{variant}: {sorted(still)} did not move"
     assert all(torch.isfinite(p).all() for p in model.parameters())
 
@@ -114,7 +113,7 @@ def test_evaluation_is_deterministic_and_keeps_both_branches() -> None:
     for causal in (True, False):
         kernel = UncertaintyAttention(DIM, 2, 0.0, causal, noise_std=0.0)
         valid = BATCHES[0].items != 0
-        packing = siamese.Packing(valid)
+        packing = Packing(valid)
         tokens = torch.randn(int(valid.sum()), DIM)
         training, evaluation = kernel.train()(tokens, packing), kernel.eval()(tokens, packing)
         torch.testing.assert_close(training, evaluation)
