@@ -12,7 +12,6 @@ from seqrec.data.interactions import to_sequences
 from seqrec.data.sequence_file import read_sequence_file
 from seqrec.data.sequences import Sequences
 from seqrec.data.tables import read_table
-from seqrec.data.windows import WindowRule
 
 _URL = "http://snap.stanford.edu/data/amazon/productGraph/categoryFiles/"
 _REVIEWS = {
@@ -35,8 +34,7 @@ class Amazon(SequenceDataModule):
     Args:
         category: ``Beauty``, ``Sports_and_Outdoors``, ``Toys_and_Games`` or ``Musical_Instruments``.
         root: folder that holds the data; None downloads it.
-        name, windows, max_length, batch_size, eval_batch_size, bucket_batches, num_workers, seed, cache_dir:
-            see :class:`~seqrec.data.datamodule.SequenceDataModule`.
+        **base: arguments of :class:`~seqrec.data.datamodule.SequenceDataModule`.
 
     Raises:
         DataError: unknown category; later, a ``root`` that is no folder, a failed download, a damaged file.
@@ -46,27 +44,9 @@ class Amazon(SequenceDataModule):
         self,
         category: str,
         root: str | None,
-        name: str,
-        windows: WindowRule,
-        max_length: int,
-        batch_size: int,
-        eval_batch_size: int,
-        bucket_batches: int,
-        num_workers: int,
-        seed: int,
-        cache_dir: str,
+        **base: Any,
     ) -> None:
-        super().__init__(
-            name,
-            windows,
-            max_length,
-            batch_size,
-            eval_batch_size,
-            bucket_batches,
-            num_workers,
-            seed,
-            cache_dir,
-        )
+        super().__init__(**base)
         self.category, self.root = known("category", category, _REVIEWS), root
 
     def source(self) -> Path:

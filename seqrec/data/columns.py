@@ -88,6 +88,11 @@ def require(path: Path, where: str, found: list[str], columns: dict[str, str | N
             raise DataError(f"{path}: {where}column `{name}` occurs {found.count(name)} times")
 
 
+def first_words(error: Exception) -> str:
+    """The first line of a message of the parser, whose other lines advise on its own options."""
+    return next(iter(str(error).splitlines()), type(error).__name__)
+
+
 def epoch_microseconds(text: pl.Series) -> pl.Series:
     """ISO dates as microseconds since 1970 (UTC unless they have an offset), null where it is not one."""
     part = text.str.extract_groups(_ISO_DATE).struct.unnest()
@@ -96,8 +101,7 @@ def epoch_microseconds(text: pl.Series) -> pl.Series:
     digits = part["zone"].str.replace_all(r"\D", "")
     sign = part["zone"].str.starts_with("-").cast(pl.Int64) * -2 + 1
     offset = sign * (
-        digits.str.slice(0, 2).cast(pl.Int64, strict=False) * 60
-        + digits.str.slice(2, 2).cast(pl.Int64, strict=False)
+        digits.str.slice(0, 2).cast(pl.Int64, strict=False) * 60 + digits.str.slice(2, 2).cast(pl.Int64, strict=False)
     )
     day = part["date"].str.to_date("%Y-%m-%d", strict=False).cast(pl.Int32).cast(pl.Int64)
     columns = part.select(

@@ -13,7 +13,6 @@ from seqrec.data.interactions import to_sequences
 from seqrec.data.sequence_file import read_sequence_file
 from seqrec.data.sequences import Sequences
 from seqrec.data.tables import read_table
-from seqrec.data.windows import WindowRule
 
 
 class Custom(SequenceDataModule):
@@ -30,8 +29,7 @@ class Custom(SequenceDataModule):
         min_user: interactions a user needs to be kept (k-core).
         min_item: interactions an item needs to be kept.
         drop_duplicates: drop rows of a table that repeat an earlier one in all fields.
-        name, windows, max_length, batch_size, eval_batch_size, bucket_batches, num_workers, seed, cache_dir:
-            see :class:`~seqrec.data.datamodule.SequenceDataModule`.
+        **base: arguments of :class:`~seqrec.data.datamodule.SequenceDataModule`.
 
     Raises:
         DataError: unknown format, thresholds below 1; later, anything wrong with the file.
@@ -41,33 +39,15 @@ class Custom(SequenceDataModule):
         self,
         path: str,
         columns: Mapping[str, str | None],
-        name: str,
-        windows: WindowRule,
-        max_length: int,
-        batch_size: int,
-        eval_batch_size: int,
-        bucket_batches: int,
-        num_workers: int,
-        seed: int,
-        cache_dir: str,
         separator: str | None = None,
         header: Sequence[str] | None = None,
         format: str | None = None,
         min_user: int = 5,
         min_item: int = 5,
         drop_duplicates: bool = False,
+        **base: Any,
     ) -> None:
-        super().__init__(
-            name,
-            windows,
-            max_length,
-            batch_size,
-            eval_batch_size,
-            bucket_batches,
-            num_workers,
-            seed,
-            cache_dir,
-        )
+        super().__init__(**base)
         if min(min_user, min_item) < 1:
             raise DataError(f"min_user={min_user}, min_item={min_item}: must be 1 (keep all) or more")
         self.path = Path(path).expanduser()

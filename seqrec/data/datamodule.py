@@ -59,6 +59,8 @@ class SequenceDataModule(LightningDataModule, ABC):
         cache_dir: where prepared data is kept.
     """
 
+    name: str
+
     def __init__(
         self,
         name: str,
@@ -92,16 +94,19 @@ class SequenceDataModule(LightningDataModule, ABC):
         """All options that change what :meth:`read` returns: part of the cache key and of the protocol card."""
 
     def prepare_data(self) -> None:
-        """Download and preprocess once, under a file lock."""
-        cached(self.cache_dir, self.name, self.source, self.read, self.recipe())
+        """Download and preprocess once; processes that start together wait for one another."""
+        self.setup()
 
     def setup(self, stage: str | None = None) -> None:
-        """Load the prepared sequences, renumber the items, split."""
+        """Load the prepared sequences (made first if need be), renumber the items, split."""
         if hasattr(self, "sequences"):
             return
         prepared = cached(self.cache_dir, self.name, self.source, self.read, self.recipe())
         self.sequences = prepared.renumbered(self.seed)
-        self.splits = {"val": held_out(self.sequences, from_end=2), "test": held_out(self.sequences, from_end=1)}
+        self.splits = {
+            "val": held_out(self.sequences, from_end=2),
+            "test": held_out(self.sequences, from_end=1),
+        }
 
     def training_windows(self, epoch: int) -> Windows:
         """The windows of one epoch; only rules that cut at random places depend on it."""
@@ -140,9 +145,7 @@ class SequenceDataModule(LightningDataModule, ABC):
         )
 
 
-def shuffled_batches(
-    lengths: Tensor, batch_size: int, pool: int, generator: torch.Generator
-) -> list[Tensor]:
+def shuffled_batches(lengths: Tensor, batch_size: int, pool: int, generator: torch.Generator) -> list[Tensor]:
     """Rows ``0..N-1`` in random batches; within pools of ``pool`` batches, rows of similar length go together.
 
     Args:

@@ -20,9 +20,7 @@ logger = logging.getLogger(__name__)
 _CHUNK = 1 << 20
 
 
-def download(
-    url: str, target: Path, md5: str | None = None, lines: int | None = None, timeout: float = 30.0
-) -> Path:
+def download(url: str, target: Path, md5: str | None = None, lines: int | None = None, timeout: float = 30.0) -> Path:
     """Fetch ``url`` to ``target`` unless it is there; an interrupted download goes on where it stopped.
 
     Args:
@@ -98,9 +96,7 @@ def _fetch(url: str, part: Path, timeout: float) -> bool:
         part.unlink()
         return _fetch(url, part, timeout)
     with response:
-        resumed = response.status == 206 and response.headers.get("Content-Range", "").startswith(
-            f"bytes {have}-"
-        )
+        resumed = response.status == 206 and response.headers.get("Content-Range", "").startswith(f"bytes {have}-")
         announced = response.headers.get("Content-Length")
         received = 0
         with part.open("ab" if resumed else "wb") as out:

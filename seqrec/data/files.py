@@ -26,9 +26,7 @@ def find(root: str | None, names: Sequence[str]) -> Path | None:
         return None
     folder = Path(root).expanduser()
     if not folder.is_dir():
-        raise DataError(
-            f"data.root={root!r} is not a folder; name the one that holds the data set, or set it to null"
-        )
+        raise DataError(f"data.root={root!r} is not a folder; name the one that holds the data set, or set it to null")
     for name in names:
         for path in (folder / name, folder / f"{name}.gz"):
             if path.is_file():

@@ -52,9 +52,7 @@ def checked_k_core(frame: pl.DataFrame, users: int, items: int, source: Path) ->
     return kept
 
 
-def to_sequences(
-    frame: pl.DataFrame, source: Path, min_user: int, min_item: int, numbering: Numbering
-) -> Sequences:
+def to_sequences(frame: pl.DataFrame, source: Path, min_user: int, min_item: int, numbering: Numbering) -> Sequences:
     """Filter, sort and number interactions.
 
     Each user's interactions are sorted by time with a stable sort, so that ties keep the order of the file.

@@ -10,7 +10,7 @@ from pathlib import Path
 import polars as pl
 from polars.exceptions import PolarsError
 
-from seqrec.data.columns import require
+from seqrec.data.columns import first_words, require
 from seqrec.data.errors import DataError
 from seqrec.data.files import text_blocks
 
@@ -32,7 +32,7 @@ def read_json_lines(path: Path, columns: dict[str, str | None], block: int) -> p
         try:
             part = pl.read_ndjson(io.BytesIO(piece), schema=schema)
         except PolarsError as error:
-            raise _fault(path, block, str(error)) from error
+            raise _fault(path, block, first_words(error)) from error
         lines = pl.read_csv(
             io.BytesIO(piece), separator="\x01", quote_char=None, has_header=False, schema={"line": pl.String}
         ).filter(pl.col("line").str.strip_chars() != "")

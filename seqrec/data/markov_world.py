@@ -27,8 +27,8 @@ SEASON_STRENGTH = 2.0
 POPULARITY_EXPONENT = 0.7
 """Zipf exponent of the first state and of how often an item is a successor: popularity means something."""
 
-_CELLS = 1 << 24
-"""Numbers held at once by the filter and while successors are drawn: 128 MiB in float64."""
+_CELLS = 1 << 20
+"""Numbers held at once by the filter and while successors are drawn: 8 MiB in float64, about a cache."""
 
 
 @dataclass(frozen=True)
@@ -84,10 +84,12 @@ class World:
         """``(K, I, S)`` int64, the states ``0..I-1`` that may follow each state, all different."""
         generator = _generator(self.seed, 1)
         rows = max(1, _CELLS // self.num_items)
-        drawn = [
-            torch.multinomial(self.initial.expand(len(some), -1), self.branching, generator=generator)
-            for some in torch.arange(self.num_types * self.num_items).split(rows)
-        ]
+        drawn = []
+        for some in torch.arange(self.num_types * self.num_items).split(rows):
+            # A race of exponential clocks: the first S to ring are a weighted draw without replacement.
+            uniform = torch.rand(len(some), self.num_items, generator=generator, dtype=torch.float64)
+            ring = -torch.log1p(-uniform) / self.initial
+            drawn.append(ring.topk(self.branching, largest=False).indices)
         return torch.cat(drawn).view(self.num_types, self.num_items, self.branching)
 
     @cached_property
@@ -136,15 +138,14 @@ def sample(world: World, num_users: int, shortest: int, longest: int, seed: int)
     generator = _generator(seed, 3)
     kind = torch.randint(world.num_types, (num_users,), generator=generator)
     length = torch.randint(shortest, longest + 1, (num_users,), generator=generator)
-    state = torch.multinomial(world.initial, num_users, replacement=True, generator=generator)
+    state = _choose(world.initial.expand(num_users, -1), generator)
     observed = torch.empty(num_users, longest, dtype=torch.int32)
     for time in range(longest):
         stray = torch.rand(num_users, generator=generator) < world.noise
         other = torch.randint(world.num_items, (num_users,), generator=generator)
         observed[:, time] = 1 + torch.where(stray, other, state)
         chance = world.transitions[time % world.period, kind, state]  # (U, S)
-        choice = torch.multinomial(chance, 1, generator=generator)
-        state = world.successors[kind, state].gather(1, choice).squeeze(1)
+        state = world.successors[kind, state, _choose(chance, generator)]
     return Sequences(
         items=observed[torch.arange(longest) < length[:, None]],
         offsets=torch.cat([torch.zeros(1, dtype=torch.int64), length.cumsum(0)]),
@@ -208,6 +209,15 @@ def _filter(world: World, histories: Tensor, lengths: Tensor) -> Tensor:
         moved = ((belief / evidence)[:, None, :] * chance).flatten(0, 1)  # (K * I * S, B)
         belief = torch.zeros_like(belief).index_add_(0, target, moved)
     return answer
+
+
+def _choose(chance: Tensor, generator: torch.Generator) -> Tensor:
+    """A column for each row of probabilities ``(U, C)``, ``(U,)``, by inversion.
+
+    Unlike ``torch.multinomial`` it draws the same on every machine.
+    """
+    uniform = torch.rand(len(chance), 1, generator=generator, dtype=torch.float64)
+    return (chance.cumsum(1) <= uniform).sum(1).clamp_max(chance.shape[1] - 1)
 
 
 def _generator(seed: int, use: int) -> torch.Generator:

@@ -12,7 +12,6 @@ from seqrec.data.interactions import to_sequences
 from seqrec.data.sequence_file import read_sequence_file
 from seqrec.data.sequences import Sequences
 from seqrec.data.tables import read_table
-from seqrec.data.windows import WindowRule
 
 _URL = "https://files.grouplens.org/datasets/movielens/"
 _FIELDS = ("user_id", "item_id", "rating", "timestamp")
@@ -44,8 +43,7 @@ class MovieLens(SequenceDataModule):
     Args:
         variant: ``ml-1m`` or ``ml-100k``.
         root: folder that holds the data; None downloads it.
-        name, windows, max_length, batch_size, eval_batch_size, bucket_batches, num_workers, seed, cache_dir:
-            see :class:`~seqrec.data.datamodule.SequenceDataModule`.
+        **base: arguments of :class:`~seqrec.data.datamodule.SequenceDataModule`.
 
     Raises:
         DataError: unknown variant; later, a ``root`` that is no folder, a failed download, a damaged file.
@@ -55,27 +53,9 @@ class MovieLens(SequenceDataModule):
         self,
         variant: str,
         root: str | None,
-        name: str,
-        windows: WindowRule,
-        max_length: int,
-        batch_size: int,
-        eval_batch_size: int,
-        bucket_batches: int,
-        num_workers: int,
-        seed: int,
-        cache_dir: str,
+        **base: Any,
     ) -> None:
-        super().__init__(
-            name,
-            windows,
-            max_length,
-            batch_size,
-            eval_batch_size,
-            bucket_batches,
-            num_workers,
-            seed,
-            cache_dir,
-        )
+        super().__init__(**base)
         self.variant, self.root = known("variant", variant, _RELEASES), root
         self.release = _RELEASES[variant]
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import polars as pl
 from polars.exceptions import PolarsError
 
-from seqrec.data.columns import pick, require
+from seqrec.data.columns import first_words, pick, require
 from seqrec.data.errors import DataError
 from seqrec.data.files import suffix, text
 
@@ -42,12 +42,13 @@ def read_separated(
     if not body.strip():
         raise DataError(f"{path}: no interactions in the file")
     unique = [name if names.count(name) == 1 else f"{name}:{index}" for index, name in enumerate(names)]
-    schema = dict.fromkeys(unique, pl.String)
+    width_line = inner.join(map(str, range(len(names)))).encode() + b"\n"  # else the first row decides the width
     try:
-        frame = pl.read_csv(io.BytesIO(body), has_header=False, schema=schema, separator=inner)
+        frame = pl.read_csv(io.BytesIO(width_line + body), separator=inner, infer_schema=False)
     except PolarsError as error:
         _check_widths(path, names, records())  # names the line, unless the quotes are at fault
-        raise DataError(f"{path}: not a table separated by `{separator}` ({error})") from error
+        raise DataError(f"{path}: not a table separated by `{separator}` ({first_words(error)})") from error
+    frame.columns = unique
     if frame[unique[-1]].null_count():  # a short row, a blank line, or an empty last field
         _check_widths(path, names, records())
         frame = frame.filter(~pl.all_horizontal(pl.all().is_null()))

@@ -68,7 +68,7 @@ def cached(
     sequences = _load(entry)
     short = int((sequences.lengths < 3).sum())
     logger.info(
-        "%s: %d users, %d items, %d interactions; %d users have fewer than 3 and are not evaluated",
+        "%s: %d users, %d items, %d interactions; %d users with fewer than 3 are not evaluated",
         name,
         sequences.num_users,
         sequences.num_items,

@@ -12,7 +12,6 @@ from torch import Tensor
 from seqrec.data.datamodule import SequenceDataModule
 from seqrec.data.markov_world import World, check_sizes, predictive, sample
 from seqrec.data.sequences import Sequences
-from seqrec.data.windows import WindowRule
 
 
 class Synthetic(SequenceDataModule):
@@ -25,8 +24,7 @@ class Synthetic(SequenceDataModule):
         shortest, longest: least and greatest number of interactions of a user, held-out items included.
         num_items, num_types, branching, period, noise, world_seed: parameters of the world; ``world_seed``
             seeds its tables and the histories.
-        name, windows, max_length, batch_size, eval_batch_size, bucket_batches, num_workers, seed, cache_dir:
-            as for :class:`SequenceDataModule`.
+        **base: arguments of :class:`~seqrec.data.datamodule.SequenceDataModule`.
 
     Raises:
         ValueError: an option outside its range.
@@ -43,27 +41,9 @@ class Synthetic(SequenceDataModule):
         period: int,
         noise: float,
         world_seed: int,
-        name: str,
-        windows: WindowRule,
-        max_length: int,
-        batch_size: int,
-        eval_batch_size: int,
-        bucket_batches: int,
-        num_workers: int,
-        seed: int,
-        cache_dir: str,
+        **base: Any,
     ) -> None:
-        super().__init__(
-            name=name,
-            windows=windows,
-            max_length=max_length,
-            batch_size=batch_size,
-            eval_batch_size=eval_batch_size,
-            bucket_batches=bucket_batches,
-            num_workers=num_workers,
-            seed=seed,
-            cache_dir=cache_dir,
-        )
+        super().__init__(**base)
         check_sizes(num_users, shortest, longest)
         if longest < 3:
             raise ValueError(

@@ -9,7 +9,7 @@ from pathlib import Path
 import polars as pl
 from polars.exceptions import PolarsError
 
-from seqrec.data.columns import checked, pick, require
+from seqrec.data.columns import checked, first_words, pick, require
 from seqrec.data.errors import DataError
 from seqrec.data.files import BLOCK, opened, suffix
 from seqrec.data.json_lines import object_lines, read_json_lines
@@ -76,11 +76,9 @@ def _parquet(path: Path, columns: dict[str, str | None]) -> pl.DataFrame:
     try:
         frame = pl.read_parquet(io.BytesIO(content))
     except PolarsError as error:
-        raise DataError(f"{path}: not a parquet file, or a damaged one ({error})") from error
+        raise DataError(f"{path}: not a parquet file, or a damaged one ({first_words(error)})") from error
     require(path, "", frame.columns, columns)
     flat = [name for name, kind in frame.schema.items() if not kind.is_nested() and kind != pl.Object]
     zoned = [name for name, kind in frame.schema.items() if isinstance(kind, pl.Datetime) and kind.time_zone]
-    frame = frame.select(flat).with_columns(
-        pl.col(zoned).dt.convert_time_zone("UTC").dt.replace_time_zone(None)
-    )
+    frame = frame.select(flat).with_columns(pl.col(zoned).dt.convert_time_zone("UTC").dt.replace_time_zone(None))
     return pick(frame.with_columns(pl.exclude(pl.Binary).cast(pl.String)), path, columns)

@@ -80,9 +80,7 @@ def held_out(sequences: Sequences, from_end: int) -> Windows:
     Users with fewer than 3 interactions have no training item left and are not evaluated.
     """
     user = torch.nonzero(sequences.lengths >= 3).flatten()
-    return Windows(
-        sequences, user, sequences.offsets[user], sequences.offsets[user + 1] - from_end, all_positions=True
-    )
+    return Windows(sequences, user, sequences.offsets[user], sequences.offsets[user + 1] - from_end, all_positions=True)
 
 
 WindowRule = Callable[[Sequences, int, torch.Generator], Windows]
@@ -121,9 +119,7 @@ def random_cut(sequences: Sequences, max_length: int, generator: torch.Generator
     return _pieces(sequences, max_length, user, start, end - 1, shift)
 
 
-def _pieces(
-    sequences: Sequences, size: int, user: Tensor, start: Tensor, stop: Tensor, shift: Tensor
-) -> Windows:
+def _pieces(sequences: Sequences, size: int, user: Tensor, start: Tensor, stop: Tensor, shift: Tensor) -> Windows:
     """Cut ``[start, stop)`` of each user into pieces that end at ``stop - shift - k * size`` and at ``stop``."""
     count = (stop - start - shift + size - 1) // size + (shift > 0).long()
     owner = torch.repeat_interleave(torch.arange(len(user)), count)
@@ -134,5 +130,9 @@ def _pieces(
     )
     width = torch.where((k == 0) & (shift[owner] > 0), shift[owner], size)
     return Windows(
-        sequences, user[owner], torch.maximum(start[owner], piece_stop - width), piece_stop, all_positions=True
+        sequences,
+        user[owner],
+        torch.maximum(start[owner], piece_stop - width),
+        piece_stop,
+        all_positions=True,
     )

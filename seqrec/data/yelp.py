@@ -15,7 +15,6 @@ from seqrec.data.interactions import to_sequences
 from seqrec.data.sequence_file import read_sequence_file
 from seqrec.data.sequences import Sequences
 from seqrec.data.tables import read_table
-from seqrec.data.windows import WindowRule
 
 _SEQUENCES = "Yelp.txt"
 _REVIEWS = "yelp_academic_dataset_review.json"
@@ -33,8 +32,7 @@ class Yelp(SequenceDataModule):
 
     Args:
         root: folder that holds the data.
-        name, windows, max_length, batch_size, eval_batch_size, bucket_batches, num_workers, seed, cache_dir:
-            see :class:`~seqrec.data.datamodule.SequenceDataModule`.
+        **base: arguments of :class:`~seqrec.data.datamodule.SequenceDataModule`.
 
     Raises:
         DataError: later, no file under ``root``, or a damaged one.
@@ -43,27 +41,9 @@ class Yelp(SequenceDataModule):
     def __init__(
         self,
         root: str | None,
-        name: str,
-        windows: WindowRule,
-        max_length: int,
-        batch_size: int,
-        eval_batch_size: int,
-        bucket_batches: int,
-        num_workers: int,
-        seed: int,
-        cache_dir: str,
+        **base: Any,
     ) -> None:
-        super().__init__(
-            name,
-            windows,
-            max_length,
-            batch_size,
-            eval_batch_size,
-            bucket_batches,
-            num_workers,
-            seed,
-            cache_dir,
-        )
+        super().__init__(**base)
         self.root = root
 
     def source(self) -> Path:
@@ -74,7 +54,7 @@ class Yelp(SequenceDataModule):
             return found
         place = "a folder that data.root names" if self.root is None else self.root
         raise DataError(
-            "Yelp cannot be downloaded (its terms must be accepted): get the Open Dataset of yelp.com/dataset "
+            "Yelp cannot be downloaded (its terms must be accepted): get the data set of yelp.com/dataset "
             f"(the release of early 2020 gives the published counts) and put {_REVIEWS} into {place}; "
             f"the reviews of 2019-01-01..2019-12-31 are used. A prepared {_SEQUENCES} is read as well."
         )

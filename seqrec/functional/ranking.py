@@ -43,9 +43,7 @@ def target_rank(scores: Tensor, target: Tensor, removed: tuple[Tensor, Tensor] |
     return _without(rank, scores, of_target[:, 0], target, removed)
 
 
-def _without(
-    rank: Tensor, scores: Tensor, of_target: Tensor, target: Tensor, removed: tuple[Tensor, Tensor]
-) -> Tensor:
+def _without(rank: Tensor, scores: Tensor, of_target: Tensor, target: Tensor, removed: tuple[Tensor, Tensor]) -> Tensor:
     """Correct ranks ``(B,)`` for pairs that do not take part."""
     cell = torch.unique(removed[0] * scores.shape[1] + removed[1] - 1)
     row, item = cell // scores.shape[1], cell % scores.shape[1] + 1

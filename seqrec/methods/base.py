@@ -93,27 +93,32 @@ class Recommender(LightningModule, ABC):
 
     @final
     def on_validation_epoch_start(self) -> None:
+        """Forget the ranks of the last evaluation."""
         self.ranks = RankingMetrics(self.protocol.cutoffs).to(self.device)
 
     @final
     def on_test_epoch_start(self) -> None:
+        """Forget the ranks of the last evaluation."""
         self.ranks = RankingMetrics(self.protocol.cutoffs).to(self.device)
 
     @final
     def validation_step(self, batch: Batch, batch_index: int) -> None:
+        """Rank the validation targets of a batch."""
         self._rank(batch, "val")
 
     @final
     def test_step(self, batch: Batch, batch_index: int) -> None:
+        """Rank the test targets of a batch."""
         self._rank(batch, "test")
 
     @final
     def on_validation_epoch_end(self) -> None:
-        if not self.trainer.sanity_checking:
-            self.log_dict({f"val/{name}": value for name, value in self.ranks.compute()[0].items()})
+        """Log the means over all validation users."""
+        self.log_dict({f"val/{name}": value for name, value in self.ranks.compute()[0].items()})
 
     @final
     def on_test_epoch_end(self) -> None:
+        """Log the means over all test users."""
         self.log_dict({f"test/{name}": value for name, value in self.ranks.compute()[0].items()})
 
     def _rank(self, batch: Batch, split: str) -> None:

@@ -39,7 +39,9 @@ class Dropout(nn.Module):
         self.p = p
 
     def forward(self, x: Tensor) -> Tensor:
+        """A tensor of x's shape."""
         return dropout(x, self.p, self.training)
 
     def extra_repr(self) -> str:
+        """The probability, for ``print(model)``."""
         return f"p={self.p}"

@@ -2,20 +2,39 @@
 
 from __future__ import annotations
 
+import logging
 import time
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import pytorch_lightning as pl
+from rich import box
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TaskID,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
 from rich.table import Table
 
 from seqrec.data.datamodule import SequenceDataModule
 from seqrec.methods.base import Recommender
 
 console = Console(highlight=False)
+
+
+def silence_libraries() -> None:
+    """Keep Lightning's hints and warnings that no user can act on off the screen."""
+    for name in ("pytorch_lightning", "lightning.pytorch"):
+        logging.getLogger(name).setLevel(logging.ERROR)
+        logging.getLogger(f"{name}.utilities.rank_zero").setLevel(logging.ERROR)
+    warnings.filterwarnings("ignore", module="pytorch_lightning|torch|lightning_fabric")
 
 
 def show_start(model: Recommender, data: SequenceDataModule, folder: Path) -> None:
@@ -44,7 +63,13 @@ class EpochProgress(pl.Callback):
         """Show the bar where someone can see it."""
         if not (console.is_terminal and trainer.is_global_zero):
             return
-        columns = ("{task.description}", BarColumn(), MofNCompleteColumn(), TextColumn("epochs"), TimeElapsedColumn())
+        columns = (
+            "{task.description}",
+            BarColumn(),
+            MofNCompleteColumn(),
+            TextColumn("epochs"),
+            TimeElapsedColumn(),
+        )
         self.bar = Progress(*columns, TextColumn("left at most"), TimeRemainingColumn(), console=console)
         self.task = self.bar.add_task("training", total=trainer.max_epochs, completed=trainer.current_epoch)
         self.bar.start()
@@ -88,7 +113,7 @@ class EpochProgress(pl.Callback):
 
 def show_result(title: str, rows: Mapping[str, Mapping[str, float]], names: list[str], folder: Path) -> None:
     """The result table: one row a model, one column a metric."""
-    table = Table(title=title, title_justify="left")
+    table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
     table.add_column("test split")
     for name in names:
         table.add_column(name, justify="right")

@@ -62,14 +62,15 @@ def per_user(data: SequenceDataModule, result: Result) -> pl.DataFrame:
 def slices(table: pl.DataFrame, protocol: Protocol) -> list[dict[str, Any]]:
     """Metrics by quarters of history length and of target popularity; cut points are values of the data."""
     rows: list[dict[str, Any]] = []
+    rank = torch.from_numpy(table["rank"].to_numpy().copy())
     for column in ("history_length", "target_popularity"):
-        cuts = sorted({table[column].quantile(q, "lower") for q in (0.25, 0.5, 0.75)} | {table[column].max()})
-        low = table[column].min()
-        for high in cuts:
-            part = table.filter(pl.col(column).is_between(low, high))
-            if len(part):
-                metrics = summarise(torch.from_numpy(part["rank"].to_numpy().copy()), protocol.cutoffs)
-                rows.append({"by": column, "from": low, "to": high, "users": len(part), **metrics})
+        value = torch.from_numpy(table[column].to_numpy().copy())
+        ordered = value.sort().values
+        quarters = {int(ordered[len(ordered) * q // 4]) for q in (1, 2, 3)}
+        low = int(ordered[0])
+        for high in sorted(quarters | {int(ordered[-1])}):
+            part = rank[(value >= low) & (value <= high)]
+            rows.append({"by": column, "from": low, "to": high, "users": len(part)} | summarise(part, protocol.cutoffs))
             low = high + 1
     return rows
 

@@ -23,7 +23,9 @@ def run_folder(resume: str | None, prefix: str) -> str:
         return str(new)
     if resume != "auto":
         return resume
-    unfinished = [f.parent.parent for f in Path(prefix).glob(f"*/{LAST}") if not (f.parent.parent / "metrics.json").exists()]
+    unfinished = [
+        f.parent.parent for f in Path(prefix).glob(f"*/{LAST}") if not (f.parent.parent / "metrics.json").exists()
+    ]
     return str(max(unfinished, key=lambda folder: folder.name, default=new))
 
 
@@ -43,7 +45,9 @@ def stored_config(config: DictConfig, overrides: list[str], folder: Path) -> Dic
     if not (folder / LAST).exists():
         if config.resume == "auto":
             return config
-        raise ValueError(f"resume={config.resume}: no checkpoint at {folder / LAST}; give the folder of a run that finished an epoch")
+        raise ValueError(
+            f"resume={config.resume}: no checkpoint at {folder / LAST}; give the folder of a run that finished an epoch"
+        )
     stored = OmegaConf.load(folder / CONFIG)
     assert isinstance(stored, DictConfig)
     values = [o for o in overrides if "=" in o and "." in o.split("=")[0] and not o.startswith(("+", "~"))]

@@ -16,7 +16,7 @@ from seqrec.data.datamodule import SequenceDataModule
 from seqrec.methods.base import Recommender
 from seqrec.metrics import Protocol
 from seqrec.tasks.canaries import check_evaluator
-from seqrec.tasks.console import EpochProgress, show_result, show_start
+from seqrec.tasks.console import EpochProgress, show_result, show_start, silence_libraries
 from seqrec.tasks.history import History
 from seqrec.tasks.plots import plot_comparison, plot_curves, plot_slices
 from seqrec.tasks.references import reference_results
@@ -30,6 +30,7 @@ def train(config: DictConfig) -> float:
     """Run the whole job in Hydra's output folder and return the best validation metric."""
     folder = Path(HydraConfig.get().runtime.output_dir)
     config = stored_config(config, list(HydraConfig.get().overrides.task), folder)
+    silence_libraries()
     pl.seed_everything(config.seed, verbose=False)
     data, protocol = prepare(config)
     model = build(config, protocol)
@@ -67,7 +68,6 @@ def train(config: DictConfig) -> float:
 def prepare(config: DictConfig) -> tuple[SequenceDataModule, Protocol]:
     """The prepared data set and the protocol; the catalogue's size enters the configuration."""
     data: SequenceDataModule = instantiate(config.data)
-    data.prepare_data()
     data.setup()
     config.catalog.num_items = data.sequences.num_items
     return data, instantiate(config.protocol, _convert_="all")
@@ -103,9 +103,7 @@ def last_checkpoint(config: DictConfig, folder: Path) -> Path | None:
     return path if config.resume is not None and path.exists() else None
 
 
-def evaluate_best(
-    trainer: pl.Trainer, model: Recommender, data: SequenceDataModule, history: History
-) -> Result:
+def evaluate_best(trainer: pl.Trainer, model: Recommender, data: SequenceDataModule, history: History) -> Result:
     """Validation and test metrics of the weights that were best on validation.
 
     Raises:

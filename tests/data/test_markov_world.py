@@ -99,9 +99,7 @@ def test_a_wrong_world_predicts_worse(
     sampled: tuple[Sequences, Tensor, Tensor, Tensor], wrong: dict[str, float]
 ) -> None:
     _, histories, lengths, target = sampled
-    lost = log_loss(WORLD, histories, lengths, target) - log_loss(
-        replace(WORLD, **wrong), histories, lengths, target
-    )
+    lost = log_loss(WORLD, histories, lengths, target) - log_loss(replace(WORLD, **wrong), histories, lengths, target)
     assert lost.mean() > 2 * lost.std() / len(lost) ** 0.5
     right = recall_at_5(WORLD, histories, lengths, target)
     other = recall_at_5(replace(WORLD, **wrong), histories, lengths, target)
@@ -147,6 +145,13 @@ def test_tables_are_distributions_over_different_states() -> None:
     torch.testing.assert_close(float(WORLD.initial.sum()), 1.0)
     assert not torch.equal(WORLD.successors[0], WORLD.successors[1])
     assert (WORLD.transitions[0] - WORLD.transitions[2]).abs().max() > 0.1
+
+
+def test_tables_depend_neither_on_memory_nor_on_what_they_need_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert torch.equal(replace(WORLD, num_types=2).successors, WORLD.successors[:2])
+    assert torch.equal(replace(WORLD, noise=0.5, period=3).successors, WORLD.successors)
+    monkeypatch.setattr("seqrec.data.markov_world._CELLS", 7 * 60)
+    assert torch.equal(replace(WORLD).successors, WORLD.successors)
 
 
 def test_samples_follow_the_tables() -> None:

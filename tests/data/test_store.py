@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import time
 from pathlib import Path
 
 import polars as pl
@@ -95,15 +94,3 @@ def test_writes_to_the_loaded_tensor_do_not_reach_the_cache(tmp_path: Path) -> N
 
     load().items.zero_()
     assert load().items.tolist() == [3, 1, 2, 2]
-
-
-def test_ml1m_is_fast(data_root: Path, tmp_path: Path) -> None:
-    file = data_root / "sequences" / "ml-1m.txt.gz"
-
-    def load() -> float:
-        start = time.perf_counter()
-        cached(tmp_path, "ml-1m", lambda: file, lambda path: read_sequence_file(path or file), {})
-        return time.perf_counter() - start
-
-    load()
-    assert min(load() for _ in range(3)) < 0.1

@@ -85,8 +85,7 @@ def test_optimum_is_far_above_popularity(synthetic: partial[Synthetic]) -> None:
     target = data.splits["test"].batch(rows, 99).target
     popularity = torch.bincount(data.sequences.items, minlength=NUM_ITEMS + 1)[1:].expand(len(rows), -1)
     hits = [
-        (target_ranks(scores, target) < 5).double().mean()
-        for scores in (data.optimal_scores("test", rows), popularity)
+        (target_ranks(scores, target) < 5).double().mean() for scores in (data.optimal_scores("test", rows), popularity)
     ]
     assert hits[0] > 1.5 * hits[1]
 

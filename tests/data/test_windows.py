@@ -1,0 +1,151 @@
+"""Windows: what each rule covers, that no target leaks, and that a batch is what a plain loop would build."""
+
+import polars as pl
+import pytest
+import torch
+
+from seqrec.data import windows as rules
+from seqrec.data.datamodule import shuffled_batches
+from seqrec.data.sequences import Sequences
+
+
+@pytest.fixture
+def sequences():
+    generator = torch.Generator().manual_seed(3)
+    lengths = torch.tensor([1, 2, 3, 4, 5, 9, 17, 40])
+    offsets = torch.cat([torch.zeros(1, dtype=torch.long), lengths.cumsum(0)])
+    items = torch.randint(1, 31, (int(offsets[-1]),), generator=generator, dtype=torch.int32)
+    return Sequences(items, offsets, pl.Series(range(8)), pl.Series(range(1, 31)), torch.arange(1, 31))
+
+
+def history(sequences, user):
+    return sequences.items[sequences.offsets[user] : sequences.offsets[user + 1]].tolist()
+
+
+def draw(seed=0):
+    return torch.Generator().manual_seed(seed)
+
+
+@pytest.mark.parametrize("from_end", [1, 2])
+def test_held_out_targets_never_precede_themselves(sequences, from_end):
+    split = rules.held_out(sequences, from_end)
+    assert split.user.tolist() == [2, 3, 4, 5, 6, 7]  # three interactions are needed
+    batch = split.batch(torch.arange(len(split)), max_length=100)
+    for b, user in enumerate(batch.user.tolist()):
+        whole = history(sequences, user)
+        assert batch.target[b] == whole[-from_end]
+        assert [i for i in batch.items[b].tolist() if i] == whole[:-from_end]
+
+
+@pytest.mark.parametrize("rule", [rules.last_window, rules.prefixes, rules.non_overlapping, rules.random_cut])
+def test_training_never_sees_the_last_two_items(sequences, rule):
+    windows = rule(sequences, 6, draw())
+    assert (windows.stop <= sequences.offsets[windows.user + 1] - 3).all()
+    assert (windows.start >= sequences.offsets[windows.user]).all()
+    assert (windows.lengths >= 1).all()
+    assert set(windows.user.tolist()) == {3, 4, 5, 6, 7}  # users with a training pair
+
+
+def pairs(windows, max_length):
+    """All (history, target) pairs learnt, as tuples of items."""
+    batch = windows.batch(torch.arange(len(windows)), max_length)
+    result = []
+    for b in range(len(batch.row)):
+        for t in range(batch.items.shape[1]):
+            if batch.next_items[b, t]:
+                result.append(
+                    (
+                        batch.user[b].item(),
+                        tuple(batch.items[b, : t + 1].tolist()),
+                        batch.next_items[b, t].item(),
+                    )
+                )
+    return result
+
+
+def test_prefixes_are_every_history_and_its_next_item(sequences):
+    expected = []
+    for user in range(8):
+        train = history(sequences, user)[:-2]
+        expected += [(user, tuple(train[:t][-6:]), train[t]) for t in range(1, len(train))]
+    found = []
+    windows = rules.prefixes(sequences, 6, draw())
+    batch = windows.batch(torch.arange(len(windows)), 6)
+    for b in range(len(batch.row)):
+        items = tuple(i for i in batch.items[b].tolist() if i)
+        assert (batch.next_items[b] != 0).sum() == 1
+        assert batch.next_items[b, len(items) - 1] == batch.target[b]
+        found.append((batch.user[b].item(), items, batch.target[b].item()))
+    assert sorted(found) == sorted(expected)
+
+
+@pytest.mark.parametrize("rule", [rules.non_overlapping, rules.random_cut])
+@pytest.mark.parametrize("seed", range(5))
+def test_pieces_learn_each_target_exactly_once(sequences, rule, seed):
+    learnt = sorted((user, target, len(h)) for user, h, target in pairs(rule(sequences, 6, draw(seed)), 6))
+    for user in range(3, 8):
+        train = history(sequences, user)[:-2]
+        assert sorted(t for u, t, _ in learnt if u == user) == sorted(train[1:])
+    assert max(length for *_, length in learnt) <= 6
+
+
+def test_random_cuts_move(sequences):
+    starts = {tuple(rules.random_cut(sequences, 6, draw(seed)).start.tolist()) for seed in range(10)}
+    assert len(starts) > 3
+    short = rules.random_cut(sequences, 100, draw())
+    assert short.lengths.tolist() == [1, 2, 6, 14, 37]  # what fits is never cut
+
+
+def test_last_window_keeps_the_newest_inputs(sequences):
+    for user, items, target in pairs(rules.last_window(sequences, 6, draw()), 6):
+        train = history(sequences, user)[:-2]
+        assert target in train[-6:] and len(items) <= 6
+
+
+def test_batches_are_trimmed_and_row_by_row_the_same(sequences):
+    windows = rules.last_window(sequences, 50, draw())
+    together = windows.batch(torch.tensor([4, 0, 2]), 50)
+    assert together.items.shape[1] == 37
+    alone = windows.batch(torch.tensor([2]), 50)
+    assert torch.equal(together.items[2, :6], alone.items[0])
+    assert (together.items[2, 6:] == 0).all() and (together.next_items[2, 6:] == 0).all()
+
+
+def test_seen_is_the_whole_history(sequences):
+    split = rules.held_out(sequences, 1)
+    rows = torch.tensor([5, 0])
+    row, item = split.seen(rows)
+    for b in range(2):
+        assert item[row == b].tolist() == history(sequences, split.user[rows[b]].item())[:-1]
+
+
+def test_24_bytes_an_example(sequences):
+    windows = rules.prefixes(sequences, 6, draw())
+    size = sum(x.element_size() * x.numel() for x in (windows.user, windows.start, windows.stop))
+    assert size == 24 * len(windows)
+
+
+@pytest.mark.parametrize("pool", [1, 4])
+def test_shuffled_batches_hold_every_row_once(pool):
+    lengths = torch.randint(1, 50, (1003,))
+    batches = shuffled_batches(lengths, 32, pool, draw())
+    assert sorted(torch.cat(batches).tolist()) == list(range(1003))
+    assert sum(len(b) != 32 for b in batches) <= -(-1003 // (32 * pool))
+
+
+def test_bucketing_saves_padding():
+    lengths = torch.randint(1, 50, (4000,), generator=draw())
+
+    def padded(pool):
+        return sum(int(lengths[b].max()) * len(b) for b in shuffled_batches(lengths, 32, pool, draw()))
+
+    assert padded(32) < 0.6 * padded(1)
+
+
+def test_renumbering_changes_ids_only(sequences):
+    other = sequences.renumbered(7)
+    assert not torch.equal(other.items, sequences.items)
+    assert other.digest() == sequences.digest()
+    raw = [other.item_ids[i - 1] for i in other.items.tolist()]
+    assert raw == [sequences.item_ids[i - 1] for i in sequences.items.tolist()]
+    assert other.source_order[other.items.long() - 1].tolist() == sequences.items.tolist()

@@ -1,0 +1,109 @@
+"""Losses against their plain forms, values and gradients, in float64."""
+
+import pytest
+import torch
+import torch.nn.functional as F
+
+from seqrec.functional import losses, random
+
+
+def double(*shape, seed=0):
+    generator = torch.Generator().manual_seed(seed)
+    return torch.randn(*shape, dtype=torch.float64, generator=generator).requires_grad_()
+
+
+@pytest.mark.parametrize("chunk", [1 << 22, 60])
+def test_cross_entropy_equals_the_plain_one(monkeypatch, chunk):
+    monkeypatch.setattr(losses, "CHUNK_ELEMENTS", chunk)  # 60 elements: two rows at a time, the last part short
+    states, classes = double(31, 8), double(29, 8, seed=1)
+    target = torch.randint(0, 29, (31,))
+    weight = torch.rand(31, dtype=torch.float64)
+    ours = losses.cross_entropy(states, classes, target, weight)
+    plain = (F.cross_entropy(states @ classes.T, target, reduction="none") * weight).sum()
+    torch.testing.assert_close(ours, plain)
+    for mine, theirs in zip(
+        torch.autograd.grad(3 * ours, [states, classes]),
+        torch.autograd.grad(3 * plain, [states, classes]),
+        strict=True,
+    ):
+        torch.testing.assert_close(mine, theirs)
+
+
+def test_cross_entropy_survives_extreme_scores():
+    states = torch.tensor([[1000.0], [-1000.0]], requires_grad=True)
+    classes = torch.tensor([[1.0], [-1.0], [0.0]])
+    loss = losses.cross_entropy(states, classes, torch.tensor([1, 0]))
+    assert loss.item() == pytest.approx(2000.0)
+    loss.backward()
+    assert torch.isfinite(states.grad).all()
+
+
+def test_cross_entropy_of_nothing_is_zero():
+    states = double(0, 4)
+    loss = losses.cross_entropy(states, double(5, 4), torch.empty(0, dtype=torch.long))
+    loss.backward()
+    assert loss.item() == 0.0
+
+
+def test_cross_entropy_under_autocast_works_in_float32():
+    states, classes = torch.randn(9, 4), torch.randn(7, 4)
+    target = torch.randint(0, 7, (9,))
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        loss = losses.cross_entropy(states, classes, target)
+    torch.testing.assert_close(loss, F.cross_entropy(states @ classes.T, target))
+
+
+@pytest.mark.parametrize("padding_class", [True, False])
+def test_next_item_classes(padding_class):
+    states, table = double(10, 4), double(9, 4, seed=1)
+    target = torch.randint(1, 8, (10,))
+    ours = losses.next_item(states, target, table, torch.zeros(10, dtype=torch.long), padding_class)
+    logits = states @ table[:8].T
+    if not padding_class:
+        logits = logits[:, 1:]
+    torch.testing.assert_close(ours, F.cross_entropy(logits, target - int(not padding_class)))
+
+
+def test_sampled_losses_against_their_definitions():
+    positive, negative = double(6), double(6, 3, seed=1)
+    sigmoid = torch.sigmoid
+    bce = -sigmoid(positive).log().mean() - (1 - sigmoid(negative)).log().mean()
+    torch.testing.assert_close(losses.bce(positive, negative), bce)
+    bpr = -(1e-10 + sigmoid(positive[:, None] - negative)).log().mean()
+    torch.testing.assert_close(losses.bpr(positive, negative), bpr)
+    both = torch.cat([positive[:, None], negative], dim=1)
+    torch.testing.assert_close(
+        losses.sampled_softmax(positive, negative), F.cross_entropy(both, torch.zeros(6, dtype=torch.long))
+    )
+
+
+@pytest.mark.parametrize("calibration", [0.0, 0.75, 1.0])
+def test_gbce_is_bce_of_the_transformed_positive(calibration):
+    """The reference transforms the positive probability to its power beta before a plain BCE over K + 1 scores."""
+    positive, negative = double(6), double(6, 3, seed=1)
+    alpha = 3 / (50 - 1)
+    beta = alpha * (calibration * (1 - 1 / alpha) + 1 / alpha)
+    probability = torch.sigmoid(positive) ** beta
+    both = torch.cat([probability.log()[:, None], (1 - torch.sigmoid(negative)).log()], dim=1)
+    torch.testing.assert_close(losses.gbce(positive, negative, 50, calibration), -both.mean())
+    if calibration == 0.0:
+        assert beta == pytest.approx(1.0)
+
+
+def test_sampled_negatives_are_uniform_over_all_other_items():
+    table = torch.arange(12.0)[:, None]  # ten items whose vector is their id
+    target = torch.full((20000,), 4)
+    keys = random.keys(0, 0, torch.arange(20000), 0)
+    seen = {}
+
+    def keep(positive, negative):
+        seen["positive"], seen["negative"] = positive, negative
+        return positive.sum() * 0
+
+    losses.sampled(torch.ones(20000, 1), target, table, keys, keep, num_negatives=2)
+    counts = torch.bincount(seen["negative"].long().flatten(), minlength=12)
+    assert (seen["positive"] == 4).all()
+    assert counts[[0, 4, 11]].tolist() == [0, 0, 0]
+    expected = 40000 / 9
+    others = counts[[1, 2, 3, 5, 6, 7, 8, 9, 10]].float()
+    assert ((others - expected) ** 2 / expected).sum() < 30  # chi-square, 8 degrees of freedom, p ~ 2e-4
