@@ -41,7 +41,7 @@ def arguments(found: Callable[..., Any]) -> Arguments:
     for base in found.__mro__:
         if "__init__" not in vars(base) or base is object:
             continue
-        chain.append(_own(base.__init__, skip=1))
+        chain.append(_own(vars(base)["__init__"], skip=1))
         if not (chain[-1].anything and base.__module__.startswith("seqrec.")):
             break
     if not chain:

@@ -12,7 +12,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import IntervalSweep, Override
 from hydra.errors import HydraException, OverrideParseException
 from hydra.types import RunMode
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig, ListConfig, OmegaConf
 
 from seqrec.tasks.groups import check_option, list_groups
 from seqrec.tasks.keys import check_key, check_top_level, not_addable
@@ -40,38 +40,33 @@ def check_configuration(
         ValueError: one line that says what was given, what is allowed, and the nearest valid name.
     """
     with initialize_config_dir(str(conf.resolve()), version_base="1.3"):
-        loader = GlobalHydra.instance().config_loader()
-        parser = OverridesParser.create(config_loader=loader)
-        overrides = [_parse(parser, argument) for argument in arguments]
-        first = _compose_and_check([_choices(override)[0] for override in overrides], loader, parser, conf, name)
+        tree = _Tree(GlobalHydra.instance().config_loader(), conf, name)
+        overrides = [tree.parse(argument) for argument in arguments]
+        first = tree.compose([_choices(override)[0] for override in overrides])
         sweep = multirun or first.hydra.mode == RunMode.MULTIRUN
         if sweep:
             on_line = {override.get_key_element() for override in overrides}
             listed = first.hydra.sweeper.get("params") or {}
-            overrides += [_parse(parser, f"{key}={value}") for key, value in listed.items() if key not in on_line]
+            overrides += [tree.parse(f"{key}={value}") for key, value in listed.items() if key not in on_line]
         for override in overrides:
             if override.is_sweep_override() and not sweep:
                 raise ValueError(
                     f"{override.input_line} lists several values: add -m to run each, or write a list as key=[a,b]"
                 )
-        for job in _jobs([_choices(override) for override in overrides]):
-            config = _compose_and_check(job, loader, parser, conf, name)
-            if sweep:
-                _refuse_process_groups(config)
-            if targets:
-                without_hydra = OmegaConf.masked_copy(config, [key for key in config if key != "hydra"])
-                check_targets(without_hydra, "")
+        for job, differs in _jobs([_choices(override) for override in overrides]):
+            try:
+                _check_job(tree.compose(job), sweep, targets)
+            except ValueError as error:
+                raise ValueError(f"{error} (in the job with {differs})" if differs else str(error)) from None
     return first
 
 
-def _parse(parser: OverridesParser, argument: str) -> Override:
-    try:
-        return parser.parse_overrides([argument])[0]
-    except OverrideParseException as error:
-        reason = str(error).partition("\n")[0]
-        raise ValueError(
-            f"cannot read {argument!r}: {reason}; write key=value, and quote values with special characters: \"key='a b'\""
-        ) from None
+def _check_job(config: DictConfig, sweep: bool, targets: bool) -> None:
+    """What can only be checked on the whole of a configuration."""
+    if sweep:
+        _refuse_process_groups(config)
+    if targets:
+        check_targets(OmegaConf.masked_copy(config, [key for key in config if key != "hydra"]), "")
 
 
 def _choices(override: Override) -> list[str]:
@@ -87,55 +82,68 @@ def _choices(override: Override) -> list[str]:
     return choices
 
 
-def _jobs(choices: list[list[str]]) -> Iterator[list[str]]:
-    """The first job of a sweep, then those that differ from it in one value."""
+def _jobs(choices: list[list[str]]) -> Iterator[tuple[list[str], str]]:
+    """The first job of a sweep, then those that differ from it in one value, with that value."""
     first = [one[0] for one in choices]
-    yield first
+    yield first, ""
     for place, one in enumerate(choices):
         for other in one[1:]:
-            yield [*first[:place], other, *first[place + 1 :]]
+            yield [*first[:place], other, *first[place + 1 :]], other
 
 
-def _compose_and_check(
-    arguments: list[str], loader: ConfigLoader, parser: OverridesParser, conf: Path, name: str
-) -> DictConfig:
-    """Choose the groups, check the keys, then set the values as Hydra will."""
-    groups = list_groups(loader)
-    chosen, values = [], []
-    for argument in arguments:
-        override = _parse(parser, argument)
-        key = override.key_or_group
-        if key == "hydra" or override.is_hydra_override():
-            chosen.append(argument)
-        elif override.is_delete():
-            raise ValueError(f"{argument}: nothing can be removed from a configuration; choose another option or value")
-        elif key in groups:
-            check_option(override, groups)
-            chosen.append(argument)
-        else:
-            values.append((argument, override))
-    try:
-        config = compose(name, chosen, return_hydra_config=True)
-    except HydraException as error:
-        raise ValueError(_in_one_line(error, chosen)) from None
-    check_top_level(config, OmegaConf.load(conf / f"{name}.yaml"), groups)
-    for argument, override in values:
-        if override.package is not None or override.is_add() or override.is_force_add():
-            raise not_addable(argument, override, config, groups)
-        check_key(config, argument, override.key_or_group, override.value(), groups)
-        OmegaConf.update(config, override.key_or_group, override.value(), merge=True)
-    return config
+class _Tree:
+    """The configuration folder: composes as Hydra does, but checks each group and key first."""
+
+    def __init__(self, loader: ConfigLoader, conf: Path, name: str) -> None:
+        self.name, self.groups = name, list_groups(loader)
+        self.parser = OverridesParser.create(config_loader=loader)
+        self.primary = OmegaConf.load(conf / f"{name}.yaml")
+
+    def parse(self, argument: str) -> Override:
+        """Read one ``key=value``."""
+        try:
+            return self.parser.parse_overrides([argument])[0]
+        except OverrideParseException as error:
+            reason = str(error).partition("\n")[0]
+            advice = "write key=value, and quote special characters: \"key='a b'\""
+            raise ValueError(f"cannot read {argument!r}: {reason}; {advice}") from None
+
+    def compose(self, arguments: list[str]) -> DictConfig:
+        """Choose the groups, check the keys, then set the values as Hydra will."""
+        chosen, values = [], []
+        for argument in arguments:
+            override = self.parse(argument)
+            if override.key_or_group == "hydra" or override.is_hydra_override():
+                chosen.append(argument)
+            elif override.is_delete():
+                raise ValueError(f"{argument}: a configuration loses nothing; choose another option or value")
+            elif override.key_or_group in self.groups:
+                check_option(override, self.groups)
+                chosen.append(argument)
+            else:
+                values.append((argument, override))
+        try:
+            config = compose(self.name, chosen, return_hydra_config=True)
+        except HydraException as error:
+            raise ValueError(_in_one_line(error, chosen)) from None
+        check_top_level(config, self.primary)
+        for argument, override in values:
+            if override.package is not None or override.is_add() or override.is_force_add():
+                raise not_addable(argument, override, config, self.groups)
+            check_key(config, argument, override.key_or_group, override.value(), self.groups)
+            OmegaConf.update(config, override.key_or_group, override.value(), merge=True)
+        return config
 
 
 def _in_one_line(error: HydraException, chosen: list[str]) -> str:
     """Hydra's message without its paths and advice; the frequent ones in our own words."""
-    text = str(error).partition("Config search path")[0]
+    text = str(error).partition("\nConfig search path")[0].partition("\nTo append")[0]
     for argument in chosen:
         key = argument.lstrip("+").partition("=")[0]
         above, _, last = key.rpartition("/")
         if f"Could not override '{key}'" in text and above in ("model", "model/backbone"):
             return f"{argument}: the {above} that is chosen here has no {last} of its own to choose"
-        if f"Could not override '{key}'" in text:
+        if f"Could not override '{key}'" in text and "@" not in key and not key.startswith("hydra"):
             return f"{argument}: {key} is not part of every configuration; write +{argument}"
         if f"Multiple values for {key}" in text and argument.startswith("+"):
             return f"{argument}: there is always one {key}; write {argument.lstrip('+')}"
@@ -149,10 +157,10 @@ def _refuse_process_groups(config: DictConfig) -> None:
         ValueError: more than one device and Hydra's own launcher.
     """
     devices = OmegaConf.select(config, "trainer.devices")
-    alone = devices in (None, 1, "1") or (isinstance(devices, list) and len(devices) == 1)
+    alone = len(devices) == 1 if isinstance(devices, ListConfig) else devices in (None, 1, "1")
     if alone or config.hydra.launcher._target_.rpartition(".")[2] != "BasicLauncher":
         return
     raise ValueError(
-        f"--multirun with trainer.devices={devices}: every rank would start the whole sweep again. Start each job as a"
-        " process of its own (for seed in 0 1 2; do python main.py trainer=ddp seed=$seed; done), or set trainer.devices=1"
+        f"--multirun with trainer.devices={devices}: every rank would start the whole sweep again; launch each job as its own"
+        " process (for seed in 0 1 2; do python main.py trainer=ddp seed=$seed; done) or set trainer.devices=1"
     )

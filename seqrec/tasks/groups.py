@@ -10,6 +10,7 @@ from hydra.core.override_parser.types import Override
 
 from seqrec.tasks.signatures import suggestion
 
+PART = "base"  # a file that holds what the others of its folder share
 Groups = Mapping[str, list[str]]
 """Options of each group, by the group's path; of a folder that holds folders only, ``folder/option``."""
 
@@ -22,7 +23,7 @@ def list_groups(loader: ConfigLoader, parent: str = "") -> dict[str, list[str]]:
         if group == "hydra":
             continue
         below = list_groups(loader, group)
-        own = loader.get_group_options(group, results_filter=ObjectType.CONFIG)
+        own = [o for o in loader.get_group_options(group, results_filter=ObjectType.CONFIG) if o != PART]
         nested = [f"{sub[len(group) + 1 :]}/{option}" for sub, options in below.items() for option in options]
         found[group] = own or nested
         found |= below
@@ -38,8 +39,8 @@ def check_option(override: Override, groups: Groups) -> None:
     group, value = override.key_or_group, override.value()
     options = groups[group]
     for option in value if isinstance(value, list) else [value]:
-        if option is not None and str(option) not in options:
+        if str(option) not in options:
+            near = suggestion(str(option), options) or ";"
             raise ValueError(
-                f"{override.input_line}: {group} has no option {str(option)!r}{suggestion(str(option), options) or ';'}"
-                f" choose one of {', '.join(options)}"
+                f"{override.input_line}: {group} has no option {str(option)!r}{near} choose one of {', '.join(options)}"
             )

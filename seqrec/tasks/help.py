@@ -5,6 +5,8 @@ from __future__ import annotations
 import textwrap
 from pathlib import Path
 
+from seqrec.tasks.groups import PART
+
 WIDTH = 100
 
 
@@ -16,7 +18,7 @@ def group_list(conf: Path) -> str:
     """
     options: dict[str, list[str]] = {}
     for folder in sorted(path for path in conf.rglob("*") if path.is_dir()):
-        names = sorted(path.stem for path in folder.glob("*.yaml"))
+        names = sorted(path.stem for path in folder.glob("*.yaml") if path.stem != PART)
         if names and folder.relative_to(conf).parts[0] != "hydra":
             options[folder.relative_to(conf).as_posix()] = names
     width = max(map(len, options)) + 4

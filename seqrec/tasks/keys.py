@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from difflib import get_close_matches
+from types import NoneType
 from typing import Any
 
 from hydra.core.override_parser.types import Override
@@ -11,6 +12,7 @@ from omegaconf import DictConfig, ListConfig
 from seqrec.tasks.annotations import describe, fits
 from seqrec.tasks.groups import Groups
 from seqrec.tasks.signatures import suggestion
+
 
 def check_key(config: DictConfig, argument: str, key: str, value: Any, groups: Groups) -> None:
     """Refuse a key that ``config`` does not have, or a plain value in the place of a whole node.
@@ -39,45 +41,50 @@ def check_key(config: DictConfig, argument: str, key: str, value: Any, groups: G
     elif isinstance(node, DictConfig) and not node._is_none() and value is not None:
         where = f"choose an option with {as_group}={value}" if as_group in groups else f"set one of {', '.join(node)}"
         raise ValueError(f"{argument}: {key} has several values; {where}")
-    elif "_target_" not in parent and value is not None and "${" not in str(value):
-        kind = type(parent[part] if not node._is_interpolation() else value)
-        if kind is not type(None) and not fits(value, list if kind is ListConfig else kind):
-            raise ValueError(f"{argument}: {key} is {value!r}; it must be {describe(list if kind is ListConfig else kind)}")
+    elif "_target_" not in parent and not node._is_interpolation() and value is not None and "${" not in str(value):
+        kind = list if isinstance(node, ListConfig) else type(node._value())
+        if kind is not NoneType and not fits(value, kind):
+            raise ValueError(f"{argument}: {key} is {value!r}; it must be {describe(kind)}")
 
 
-def check_top_level(config: DictConfig, primary: Any, groups: Groups) -> None:
+def check_top_level(config: DictConfig, primary: Any) -> None:
     """Refuse top-level keys that neither the primary file nor one of its groups declares (a typo in a YAML file).
+
+    Args:
+        config: composed.
+        primary: the primary file as it stands.
 
     Raises:
         ValueError: with the nearest key.
     """
-    declared = {"hydra"} | {key for key in primary if key != "defaults"}
-    for entry in primary.defaults:
-        declared |= {str(key).removeprefix("override ").lstrip("/") for key in entry} if isinstance(entry, DictConfig) else set()
-    for key in config:
-        if key not in declared:
-            valid = sorted(declared)
-            raise ValueError(
-                f"a configuration file sets {key!r} at the top{suggestion(str(key), valid) or ';'} it may be {', '.join(valid)}"
-            )
+    chosen = [str(key) for entry in primary.defaults if isinstance(entry, DictConfig) for key in entry]
+    declared = [*chosen, *(key for key in primary if key not in ("defaults", "hydra"))]
     for key, node in config.items():
-        expected = primary.get(key)
-        if isinstance(expected, DictConfig) and key != "hydra" and set(node) - set(expected):
-            wrong = sorted(set(node) - set(expected))[0]
-            raise ValueError(f"a configuration file sets {key}.{wrong}; {key} holds {', '.join(expected)} only")
+        if key == "hydra":
+            continue
+        if key not in declared:
+            near = suggestion(str(key), declared) or ";"
+            raise ValueError(f"a configuration file sets {key!r} at the top{near} it may set {', '.join(declared)}")
+        if isinstance(primary.get(key), DictConfig) and not set(node) <= set(primary[key]):
+            wrong = next(str(name) for name in node if name not in primary[key])
+            raise ValueError(f"a configuration file sets {key!s}.{wrong}; it may set {', '.join(primary[key])} there")
 
 
 def not_addable(argument: str, override: Override, config: DictConfig, groups: Groups) -> ValueError:
     """Why ``+key=value`` or ``group@package=option`` is refused."""
     key = override.key_or_group
-    if override.package is not None:
-        return _unknown(config, argument, "", key, groups)
+    parent, _, last = key.rpartition(".")
     try:
         check_key(config, argument, key, {}, groups)
-    except ValueError:
-        addable = [group for group in groups if group not in config and "/" not in group]
-        near = suggestion(key, [*groups, *_dotted(config)])
-        return ValueError(f"{argument}: + adds an option of {' or '.join(addable) or 'a group'}; {key!r} is no group{near}")
+    except ValueError as error:
+        if parent or override.package is not None:
+            return error
+        addable = [group for group in groups if "/" not in group and group not in config.hydra.runtime.choices]
+        near = _nearest(last, {name: name for name in [*addable, *_dotted(config)]})
+        hint = f"did you mean {near}?" if near else "a value of the configuration is set without +"
+        return ValueError(
+            f"{argument}: + adds an option of {' or '.join(addable) or 'a group'}, {key!r} is none; {hint}"
+        )
     return ValueError(f"{argument}: {key} exists already; write {argument.lstrip('+')}")
 
 

@@ -81,7 +81,7 @@ def _check_call(node: DictConfig, path: str) -> None:
             valid = sorted(takes.types)
             near = suggestion(key, valid)
             raise ValueError(f"{path}.{key}: {name} has no argument {key!r}{near or ';'} it takes {', '.join(valid)}")
-    missing = [key for key in takes.required[path == "task" :] if key not in node]
+    missing = [key for key in takes.required[path == "task" :] if key not in set(node.keys())]
     if missing and not node.get("_partial_", False) and "_args_" not in node:
         raise ValueError(f"{path}: {name} needs a value for {', '.join(missing)}; the configuration gives none")
     for key in given:
