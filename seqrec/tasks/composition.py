@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from copy import deepcopy
 from pathlib import Path
 
 from hydra import compose, initialize_config_dir
@@ -66,7 +67,7 @@ def _check_job(config: DictConfig, sweep: bool, targets: bool) -> None:
     if sweep:
         _refuse_process_groups(config)
     if targets:
-        check_targets(OmegaConf.masked_copy(config, [key for key in config if key != "hydra"]), "")
+        check_targets(OmegaConf.masked_copy(config, [str(key) for key in config if key != "hydra"]), "")
 
 
 def _choices(override: Override) -> list[str]:
@@ -98,6 +99,7 @@ class _Tree:
         self.name, self.groups = name, list_groups(loader)
         self.parser = OverridesParser.create(config_loader=loader)
         self.primary = OmegaConf.load(conf / f"{name}.yaml")
+        self.composed: dict[tuple[str, ...], DictConfig] = {}  # the jobs of a sweep share most choices
 
     def parse(self, argument: str) -> Override:
         """Read one ``key=value``."""
@@ -122,11 +124,7 @@ class _Tree:
                 chosen.append(argument)
             else:
                 values.append((argument, override))
-        try:
-            config = compose(self.name, chosen, return_hydra_config=True)
-        except HydraException as error:
-            raise ValueError(_in_one_line(error, chosen)) from None
-        check_top_level(config, self.primary)
+        config = self._choose(tuple(chosen))
         for argument, override in values:
             if override.package is not None or override.is_add() or override.is_force_add():
                 raise not_addable(argument, override, config, self.groups)
@@ -134,8 +132,18 @@ class _Tree:
             OmegaConf.update(config, override.key_or_group, override.value(), merge=True)
         return config
 
+    def _choose(self, chosen: tuple[str, ...]) -> DictConfig:
+        """A copy of the configuration that group choices give, before any value is set."""
+        if chosen not in self.composed:
+            try:
+                self.composed[chosen] = compose(self.name, list(chosen), return_hydra_config=True)
+            except HydraException as error:
+                raise ValueError(_in_one_line(error, chosen)) from None
+            check_top_level(self.composed[chosen], self.primary)
+        return deepcopy(self.composed[chosen])
 
-def _in_one_line(error: HydraException, chosen: list[str]) -> str:
+
+def _in_one_line(error: HydraException, chosen: tuple[str, ...]) -> str:
     """Hydra's message without its paths and advice; the frequent ones in our own words."""
     text = str(error).partition("\nConfig search path")[0].partition("\nTo append")[0]
     for argument in chosen:
@@ -161,6 +169,6 @@ def _refuse_process_groups(config: DictConfig) -> None:
     if alone or config.hydra.launcher._target_.rpartition(".")[2] != "BasicLauncher":
         return
     raise ValueError(
-        f"--multirun with trainer.devices={devices}: every rank would start the whole sweep again; launch each job as its own"
-        " process (for seed in 0 1 2; do python main.py trainer=ddp seed=$seed; done) or set trainer.devices=1"
+        f"--multirun with trainer.devices={devices}: every rank would start the whole sweep again;"
+        " launch each job as its own process (for seed in 0 1 2; do python main.py trainer=ddp seed=$seed; done) or set trainer.devices=1"
     )
