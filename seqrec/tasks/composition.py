@@ -99,6 +99,7 @@ class _Tree:
         self.name, self.groups = name, list_groups(loader)
         self.parser = OverridesParser.create(config_loader=loader)
         self.primary = OmegaConf.load(conf / f"{name}.yaml")
+        self.chosen = [key for entry in self.primary.defaults if isinstance(entry, DictConfig) for key in entry]
         self.composed: dict[tuple[str, ...], DictConfig] = {}  # the jobs of a sweep share most choices
 
     def parse(self, argument: str) -> Override:
@@ -119,6 +120,8 @@ class _Tree:
                 chosen.append(argument)
             elif override.is_delete():
                 raise ValueError(f"{argument}: a configuration loses nothing; choose another option or value")
+            elif override.is_add() and override.key_or_group in self.chosen:
+                raise ValueError(f"{argument}: one {override.key_or_group} is chosen; write {argument.lstrip('+')}")
             elif override.key_or_group in self.groups:
                 check_option(override, self.groups)
                 chosen.append(argument)
@@ -153,8 +156,6 @@ def _in_one_line(error: HydraException, chosen: tuple[str, ...]) -> str:
             return f"{argument}: the {above} that is chosen here has no {last} of its own to choose"
         if f"Could not override '{key}'" in text and "@" not in key and not key.startswith("hydra"):
             return f"{argument}: {key} is not part of every configuration; write +{argument}"
-        if f"Multiple values for {key}" in text and argument.startswith("+"):
-            return f"{argument}: there is always one {key}; write {argument.lstrip('+')}"
     return " ".join(text.split())
 
 
@@ -170,5 +171,6 @@ def _refuse_process_groups(config: DictConfig) -> None:
         return
     raise ValueError(
         f"--multirun with trainer.devices={devices}: every rank would start the whole sweep again;"
-        " launch each job as its own process (for seed in 0 1 2; do python main.py trainer=ddp seed=$seed; done) or set trainer.devices=1"
+        " launch each job as its own process (for seed in 0 1 2; do python main.py trainer=ddp seed=$seed; done)"
+        " or set trainer.devices=1"
     )
