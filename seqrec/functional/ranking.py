@@ -30,14 +30,12 @@ def target_rank(scores: Tensor, target: Tensor, removed: tuple[Tensor, Tensor] |
             "the model scored an item with NaN or infinity; no rank can be given. Look for a diverged loss "
             "(lower the learning rate) or for half precision (score in float32)."
         )
-    column = (target - 1)[:, None]
-    of_target = scores.gather(1, column)
-    above = torch.zeros_like(target)
-    level = torch.full_like(target, -1)  # the target is level with itself
+    of_target = scores.gather(1, (target - 1)[:, None])
+    # The sign of a difference of floats is exact; it counts +1 for an item above the target, -1 for one below.
+    balance = torch.zeros(len(target), dtype=torch.float64, device=scores.device)
     for part in scores.split(CHUNK_ITEMS, dim=1):
-        above += (part > of_target).sum(1)
-        level += (part == of_target).sum(1)
-    rank = 1.0 + above.double() + 0.5 * level.double()
+        balance += (part - of_target).sign_().sum(1)
+    rank = 0.5 * (scores.shape[1] + 1 + balance)
     if removed is None:
         return rank
     return _without(rank, scores, of_target[:, 0], target, removed)

@@ -79,7 +79,7 @@ class TransformerTrunk(nn.Module):
             TransformerLayer(dim, ffn_dim, dropout, norm_eps, attention(dim, num_heads, attention_dropout, causal))
             for _ in range(num_layers)
         )
-        self.apply(_initialise)
+        self.apply(initialise)
         self.memory = memory(dim) if memory is not None else nn.Identity()
 
     def forward(self, x: Tensor, valid: Tensor) -> Tensor:
@@ -101,7 +101,7 @@ class TransformerTrunk(nn.Module):
         return packing.unpack(self.memory(tokens))
 
 
-def _initialise(module: nn.Module) -> None:
+def initialise(module: nn.Module) -> None:
     """Weights from N(0, 0.02), biases 0; norms keep 1 and 0."""
     if isinstance(module, nn.Linear | nn.Embedding):
         nn.init.normal_(module.weight, std=0.02)

@@ -74,7 +74,7 @@ class _Clock(pl.Callback):
         self.epochs.append((wall - self.in_validation[0], cpu - self.in_validation[1]))
 
 
-def bench(config: DictConfig) -> float:
+def bench(config: DictConfig, epochs: int) -> float:
     """Train a few whole epochs through the ordinary path and report medians; returns seconds per epoch."""
     silence_libraries()
     folder = Path(HydraConfig.get().runtime.output_dir)
@@ -86,7 +86,7 @@ def bench(config: DictConfig) -> float:
     clock = _Clock()
     trainer: pl.Trainer = instantiate(
         config.trainer,
-        max_epochs=config.task.epochs,
+        max_epochs=epochs,
         logger=False,
         enable_checkpointing=False,
         enable_progress_bar=False,

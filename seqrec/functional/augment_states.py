@@ -1,0 +1,69 @@
+"""Random changes of hidden states (EASNRec eqs. (3)-(7)): dropout, perturbation, mask, or one of the three.
+
+The arithmetic takes its draws as arguments. The augmentations draw from keys ``(B,)`` (see
+:mod:`seqrec.functional.random`) and change ``states`` ``(B, K, D)``, the newest K positions of each history,
+newest first (see :func:`seqrec.functional.pooling.newest`); ``valid`` ``(B, L)`` tells the lengths.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from seqrec.functional.augment import choose, share, subset
+from seqrec.functional.random import integers, split, uniform
+
+
+def drop_out(states: Tensor, keep: Tensor) -> Tensor:
+    """Eq. (4): ``h * m`` of equal shapes, not scaled, which a cosine does not see."""
+    return states * keep
+
+
+def perturb(states: Tensor, delta: Tensor) -> Tensor:
+    """Eqs. (5)-(6): ``h * (1 + delta)`` of equal shapes."""
+    return states * (1 + delta)
+
+
+def hide(states: Tensor, hidden: Tensor) -> Tensor:
+    """Eq. (7): positions ``hidden`` ``(B, L)`` of ``(B, L, D)`` set to zero."""
+    return states.masked_fill(hidden[..., None], 0.0)
+
+
+def dropout(states: Tensor, valid: Tensor, keys: Tensor, probability: float) -> Tensor:
+    """Each element is zeroed with this probability."""
+    return drop_out(states, _uniform_like(states, keys) >= probability)
+
+
+def perturbation(states: Tensor, valid: Tensor, keys: Tensor, magnitude: float) -> Tensor:
+    """Each element grows by a share drawn from ``U(0, magnitude)``."""
+    return perturb(states, _uniform_like(states, keys) * magnitude)
+
+
+def mask(states: Tensor, valid: Tensor, keys: Tensor, ratio: float) -> Tensor:
+    """``floor(ratio * n)`` of all n positions are zeroed; the newest stays if else none of the K would."""
+    length = valid.sum(1)
+    newest_first = torch.arange(valid.shape[1], device=valid.device) < length[:, None]
+    hidden = subset(keys, newest_first, share(ratio, length))
+    window = min(states.shape[1], valid.shape[1])
+    none_left = (hidden | ~newest_first)[:, :window].all(1)
+    hidden[:, 0] &= ~none_left
+    # A window wider than the batch has no states there to hide.
+    return hide(states, torch.nn.functional.pad(hidden[:, :window], (0, states.shape[1] - window)))
+
+
+def dynamic(
+    states: Tensor, valid: Tensor, keys: Tensor, probability: float, magnitude: float, ratio: float
+) -> Tensor:
+    """One of :func:`dropout`, :func:`perturbation`, :func:`mask` for each row, with equal chances."""
+    choice_keys, keys = split(keys, 2).unbind(1)
+    return choose(
+        integers(choice_keys, 1, 3)[:, 0],
+        dropout(states, valid, keys, probability),
+        perturbation(states, valid, keys, magnitude),
+        mask(states, valid, keys, ratio),
+    )
+
+
+def _uniform_like(states: Tensor, keys: Tensor) -> Tensor:
+    """Draws in [0, 1) for each element of ``(B, K, D)``."""
+    return uniform(split(keys, states.shape[1]), states.shape[2]).to(states.dtype)

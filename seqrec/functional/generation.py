@@ -1,0 +1,104 @@
+"""The output of a masked-item generator in one pass: loss, chosen item, differentiable mean of the items."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+
+from seqrec.functional.losses import CHUNK_ELEMENTS
+
+
+class Generated(NamedTuple):
+    """What the generator made of a batch.
+
+    Attributes:
+        items: ``(B, L)`` the generated histories S''.
+        masked: ``(B, L)`` bool, the positions that were filled in.
+        mean: ``(M, D)`` the expected item vector of each, through which gradient reaches the generator.
+        loss: scalar, the generator's cross entropy, without the similarity term of (14).
+    """
+
+    items: Tensor
+    masked: Tensor
+    mean: Tensor
+    loss: Tensor
+
+
+class _Generation(torch.autograd.Function):
+    """Never holds all logits; those of the mean's gradient are computed again, and only if it has one."""
+
+    @staticmethod
+    def forward(
+        ctx: Any, states: Tensor, classes: Tensor, target: Tensor, weight: Tensor
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        ctx.set_materialize_grads(False)
+        rows = max(1, CHUNK_ELEMENTS // len(classes))
+        loss, choice = states.new_zeros(()), torch.empty_like(target)
+        expected, grad_classes = torch.empty_like(states), torch.zeros_like(classes)
+        pieces = zip(*(x.split(rows) for x in (states, target, weight, choice, expected)), strict=True)
+        for x, y, w, chosen, mean in pieces:
+            logits = x @ classes.T
+            top, best = logits.max(1)
+            chosen.copy_(best)
+            probability = torch.softmax(logits, dim=1)
+            # The largest probability is at least 1 / classes, so its logarithm is safe.
+            log_sum = top - probability.gather(1, best[:, None])[:, 0].log()
+            loss += ((log_sum - logits.gather(1, y[:, None])[:, 0]) * w).sum()
+            torch.mm(probability, classes, out=mean)
+            probability[torch.arange(len(y), device=y.device), y] -= 1.0
+            grad_classes.addmm_(probability.T, x * w[:, None])
+        ctx.save_for_backward(states, classes, target, weight, expected, grad_classes)
+        ctx.mark_non_differentiable(choice)
+        return loss, choice, expected
+
+    @staticmethod
+    def backward(ctx: Any, *grad: Tensor | None) -> tuple[Tensor | None, ...]:
+        states, classes, target, weight, expected, grad_classes = ctx.saved_tensors
+        of_loss, _, of_expected = grad
+        grad_states = torch.zeros_like(states)
+        if of_loss is None:
+            grad_classes = torch.zeros_like(classes)
+        else:
+            grad_states += (expected - classes[target]) * (weight * of_loss)[:, None]
+            grad_classes = grad_classes * of_loss
+        if of_expected is not None:
+            rows = max(1, CHUNK_ELEMENTS // len(classes))
+            pieces = zip(*(x.split(rows) for x in (states, of_expected, expected, grad_states)), strict=True)
+            for x, g, mean, grad_x in pieces:
+                of_logits = torch.softmax(x @ classes.T, dim=1) * (
+                    g @ classes.T - (g * mean).sum(1, keepdim=True)
+                )
+                grad_x.addmm_(of_logits, classes)
+                grad_classes.addmm_(of_logits.T, x)
+        return grad_states, grad_classes, None, None
+
+
+def generate(
+    states: Tensor, classes: Tensor, target: Tensor, weight: Tensor
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Fill in masked items (EASNRec, eqs. (14)-(15)).
+
+    Args:
+        states: ``(M, D)`` generator states at masked positions.
+        classes: ``(I, D)`` item vectors.
+        target: ``(M,)`` int64, rows of ``classes``.
+        weight: ``(M,)`` weights of the positions.
+
+    Returns:
+        The weighted sum of cross entropies; the likeliest class ``(M,)``; the mean ``(M, D)`` of the class
+        vectors under the softmax, whose gradient goes to the logits but takes the vectors as constant.
+    """
+    at_least_float = torch.promote_types(states.dtype, torch.float32)
+    with torch.autocast(states.device.type, enabled=False):
+        filled: tuple[Tensor, Tensor, Tensor] = _Generation.apply(
+            states.to(at_least_float), classes.to(at_least_float), target, weight.to(at_least_float)
+        )
+    return filled
+
+
+def relax(x: Tensor, made: Generated, scale: float) -> Tensor:
+    """Straight-through: embedded items ``(B, L, D)``, whose gradient goes to ``made.mean`` too, scaled."""
+    nothing = scale * (made.mean - made.mean.detach())
+    return x.index_put((made.masked,), nothing.to(x.dtype), accumulate=True)

@@ -1,0 +1,31 @@
+"""The newest positions of right-padded histories, and their mean."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+
+def newest(states: Tensor, valid: Tensor, window: int) -> tuple[Tensor, Tensor]:
+    """The last ``window`` states of each history, newest first.
+
+    Args:
+        states: ``(B, L, D)``.
+        valid: ``(B, L)`` bool, padding on the right.
+        window: k.
+
+    Returns:
+        States ``(B, k, D)``, zero where the history is shorter, and ``(B, k)`` bool, True where it is not.
+    """
+    rows, length, dim = states.shape
+    column = valid.sum(1, keepdim=True) - 1 - torch.arange(window, device=valid.device)
+    present = column >= 0
+    cell = column.clamp(min=0) + length * torch.arange(rows, device=valid.device)[:, None]
+    taken = states.reshape(-1, dim).index_select(0, cell.flatten()).view(rows, window, dim)
+    return taken * present[..., None], present
+
+
+def newest_mean(states: Tensor, valid: Tensor, window: int) -> Tensor:
+    """Mean ``(B, D)`` of the last ``min(k, n)`` states of n (EASNRec eq. (9)); see :func:`newest`."""
+    taken, present = newest(states, valid, window)
+    return taken.sum(1) / present.sum(1, keepdim=True).clamp(min=1)

@@ -1,0 +1,81 @@
+"""UncertaintyAttention: dot-product attention with a learnt penalty and a second, noisy branch."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from seqrec.nn.attention import visible
+from seqrec.nn.dropout import dropout
+from seqrec.nn.packing import Packing
+
+
+class UncertaintyAttention(nn.Module):
+    """The sum of two attentions over the same values, one of them with noisy queries and keys.
+
+    Source: Zhang et al., Enhanced Adversarial Sequential Recommendation Fused with Siamese Networks for Edge
+    Environments (EASNRec), 2026, eqs. (18)-(20). The weights of a position sum to 2, in evaluation too: there
+    is no noise then, so one branch is computed and doubled.
+
+    Args:
+        dim: width D.
+        num_heads: heads H; they must divide D.
+        dropout: probability of dropping an attention weight, drawn for each branch.
+        causal: a query sees itself and what is older; otherwise all valid positions.
+        noise_std: sigma of the noise on projected queries and keys, in training only.
+    """
+
+    def __init__(self, dim: int, num_heads: int, dropout: float, causal: bool, noise_std: float) -> None:
+        super().__init__()
+        if dim % num_heads:
+            raise ValueError(
+                f"dim is {dim}, which {num_heads} heads do not divide; choose a multiple of num_heads"
+            )
+        if noise_std < 0:
+            raise ValueError(f"noise_std is {noise_std}; it is a standard deviation, so give 0 or more")
+        self.dim, self.num_heads, self.dropout, self.causal = dim, num_heads, dropout, causal
+        self.noise_std = noise_std
+        self.projection = nn.Linear(dim, 5 * dim)  # query, key, value, penalty query, penalty key
+
+    def noise(self, like: Tensor) -> Tensor:
+        """Fresh noise for packed queries and keys ``(N, 2 * D)``, sigma included."""
+        return torch.randn_like(like).mul_(self.noise_std)
+
+    def forward(self, tokens: Tensor, packing: Packing) -> Tensor:
+        """Contexts ``(N, D)`` of tokens ``(N, D)``."""
+        projected = self.projection(tokens)
+        query, key, value, penalty_query, penalty_key = self._heads(projected, packing)
+        if self.training:
+            noisy = projected[:, : 2 * self.dim]
+            noisy_query, noisy_key = self._heads(noisy + self.noise(noisy), packing)
+            # The penalty (18) and the mask are the same in both branches.
+            hidden = visible(packing.valid, self.causal).to(query.dtype)
+            if not self.causal:  # (B, 1, 1, L) -> (B * H, 1, L)
+                hidden = hidden.expand(-1, self.num_heads, 1, -1).flatten(0, 1)
+            bias = _scores(hidden, penalty_query, penalty_key, -1.0)
+            weights = self._weights(_scores(bias, query, key, 1.0))
+            weights = weights + self._weights(_scores(bias, noisy_query, noisy_key, 1.0))  # (20)
+            context = (weights.to(value.dtype) @ value.flatten(0, 1)).view_as(value)
+        else:
+            mask = None if self.causal else packing.valid[:, None, None, :]
+            # (Q, -Q_p) (K, K_p)^T is the penalised score, so one fused call does it.
+            context = 2.0 * F.scaled_dot_product_attention(
+                torch.cat([query, -penalty_query], -1), torch.cat([key, penalty_key], -1), value, mask,
+                is_causal=self.causal, scale=query.shape[-1] ** -0.5,
+            )  # fmt: skip
+        return packing.pack(context.transpose(1, 2).flatten(2))
+
+    def _heads(self, projected: Tensor, packing: Packing) -> tuple[Tensor, ...]:
+        """``(N, n * D)`` -> n tensors ``(B, H, L, D / H)``."""
+        parts = packing.unpack(projected).unflatten(-1, (-1, self.num_heads, self.dim // self.num_heads))
+        return parts.permute(2, 0, 3, 1, 4).contiguous().unbind(0)
+
+    def _weights(self, scores: Tensor) -> Tensor:
+        return dropout(torch.softmax(scores, dim=-1), self.dropout, True)
+
+
+def _scores(bias: Tensor, query: Tensor, key: Tensor, sign: float) -> Tensor:
+    """``bias + sign * Q K^T / sqrt(D / H)``, ``(B * H, L, L)``, of ``(B, H, L, D / H)``."""
+    scale = sign * query.shape[-1] ** -0.5
+    return torch.baddbmm(bias, query.flatten(0, 1), key.flatten(0, 1).transpose(1, 2), alpha=scale)
