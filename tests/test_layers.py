@@ -15,7 +15,6 @@ FILES = {
 }
 MODULES = [name for name in FILES if name != "seqrec"]
 LAYERS = {"functional": 0, "data": 0, "nn": 0, "backbones": 1, "metrics": 2, "checkpoint": 2, "methods": 3, "tasks": 4}
-BESIDE = {"nn": {"functional"}}  # layers of the same height that may look at one another
 SHARED = {"methods": {"base", "adversarial"}, "backbones": {"base"}}
 MAX_FILE, MAX_FUNCTION = 300, 60
 
@@ -66,8 +65,7 @@ def test_imports_follow_the_layers(name: str) -> None:
         other = layer(imported)
         if other not in LAYERS or other == own:  # a plain name such as __version__
             continue
-        allowed = LAYERS[other] < LAYERS[own] or other in BESIDE.get(own, set())
-        assert allowed, f"{name} imports {imported}: {own} stands below or beside {other}"
+        assert LAYERS[other] < LAYERS[own], f"{name} imports {imported}: {own} stands below or beside {other}"
 
 
 @pytest.mark.parametrize("name", [n for n in MODULES if layer(n) in SHARED])

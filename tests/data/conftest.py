@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,15 +10,6 @@ import pytest
 
 from seqrec.data.sequences import Sequences
 from seqrec.data.windows import last_window
-
-
-@pytest.fixture(scope="session")
-def data_root() -> Path:
-    """The folder of real data that SEQREC_DATA names."""
-    folder = os.environ.get("SEQREC_DATA")
-    if not folder or not Path(folder).is_dir():
-        pytest.skip("SEQREC_DATA does not name a folder of real data")
-    return Path(folder)
 
 
 @pytest.fixture

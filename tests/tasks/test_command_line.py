@@ -175,6 +175,8 @@ def test_interrupt_says_how_to_go_on(
 
 def test_check_imports_no_torch_before_a_typo_is_reported() -> None:
     """A misspelt key must not cost the seconds that importing torch takes."""
-    code = "import sys; from seqrec.tasks.command_line import check; check(['--cfg', 'job']); print('torch' in sys.modules)"
+    code = (
+        "import sys; from seqrec.tasks.command_line import check; check(['--cfg', 'job']);print('torch' in sys.modules)"
+    )
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert out.stdout.strip() == "False"
