@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -11,7 +12,7 @@ import pytest
 from omegaconf import DictConfig, OmegaConf
 
 from seqrec.tasks import command_line
-from seqrec.tasks.composition import check_configuration
+from seqrec.tasks.composition import CONF, check_configuration
 
 REFUSED = [
     # misspelt: the nearest valid name is given
@@ -77,23 +78,29 @@ ALLOWED = [
     "seed=1 model.backbone.dim=32 model.optimizer.lr=1 data.max_length=20",
     "model/loss=bpr model.loss.num_negatives=4 windows=prefixes bucketing=none",
     "trainer.devices=[0] protocol.cutoffs.0=7 resume=auto",
-    "model.backbone={dim: 32, num_layers: 1}",
+    "model.backbone={dim:32,num_layers:1}",
     "hydra.run.dir=here hydra.job.chdir=false",
     "trainer=ddp",
 ]
 
 
+def words(line: str) -> list[str]:
+    """The arguments of a line, with SASRec where it chooses no model: the default may be any."""
+    chooses = any(word.lstrip("+~").startswith(("model=", "experiment=")) for word in line.split())
+    return line.split() if chooses else ["model=sasrec", *line.split()]
+
+
 @pytest.mark.parametrize(("line", "message"), REFUSED)
 def test_refused(line: str, message: str) -> None:
     with pytest.raises(ValueError) as caught:
-        check_configuration(line.split())
+        check_configuration(words(line))
     assert message in str(caught.value)
 
 
 @pytest.mark.parametrize(("line", "message"), REFUSED_SWEEPS)
 def test_refused_sweep(line: str, message: str) -> None:
     with pytest.raises(ValueError) as caught:
-        check_configuration(line.split(), multirun=True)
+        check_configuration(words(line), multirun=True)
     assert message in str(caught.value)
 
 
@@ -180,3 +187,54 @@ def test_check_imports_no_torch_before_a_typo_is_reported() -> None:
     )
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert out.stdout.strip() == "False"
+
+
+GLOBAL = "# @package _global_\n"
+SWEEP = GLOBAL + "hydra:\n  mode: MULTIRUN\n  sweeper:\n    params: "
+
+
+@pytest.fixture
+def conf(tmp_path: Path) -> Path:
+    """The configuration folder with one experiment, two ablations and a sweep more."""
+    folder = tmp_path / "conf"
+    shutil.copytree(CONF, folder)
+    files = {
+        "experiment/sasrec/small": GLOBAL + "defaults: [{override /model: sasrec}]\nmodel: {backbone: {dim: 8}}\n",
+        "experiment/sasrec/typo": GLOBAL + "model: {backbone: {dimm: 8}}\n",
+        "ablation/sasrec/no_dropout": GLOBAL + "model: {backbone: {dropout: 0}}\n",
+        "ablation/sasrec/one_layer": GLOBAL + "model: {backbone: {num_layers: 1}}\n",
+        "sweep/width": SWEEP + "{model.backbone.dim: '8,16'}\n",
+        "sweep/typo": SWEEP + "{model.backbone.dimm: '8,16'}\n",
+    }
+    for name, text in files.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / f"{name}.yaml").write_text(text)
+    return folder
+
+
+def test_experiments_ablations_and_sweeps(conf: Path) -> None:
+    config = check_configuration(["+experiment=sasrec/small", "+ablation=sasrec/no_dropout"], conf=conf)
+    assert (config.model.backbone.dim, config.model.backbone.dropout) == (8, 0)
+    check_configuration(["+experiment=sasrec/small", "+ablation/sasrec=glob(*)", "seed=0,1"], multirun=True, conf=conf)
+    check_configuration(["+sweep=width", "seed=0,1", "model=sasrec"], conf=conf)
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("+experiment=sasrec/smal", "did you mean 'sasrec/small'?"),
+        ("+experimnt=sasrec/small", "did you mean experiment?"),
+        ("experiment=sasrec/small", "write +experiment=sasrec/small"),
+        ("ablation/sasrec=one_layer", "write +ablation/sasrec=one_layer"),
+        ("+ablation=sasrec/no_drop", "did you mean 'sasrec/no_dropout'?"),
+        ("+ablation=no_dropout", "did you mean 'sasrec/no_dropout'?"),
+        ("+experiment=sasrec/typo", "no argument 'dimm'; did you mean 'dim'?"),
+        ("+typo=1", "+ adds an option of ablation or experiment or sweep"),
+        ("+sweep=typo", "model.backbone.dimm=8: model.backbone has no key 'dimm'"),
+        ("+sweep=width trainer.devices=2", "launch each job as its own process"),
+    ],
+)
+def test_refused_experiments_ablations_and_sweeps(line: str, message: str, conf: Path) -> None:
+    with pytest.raises(ValueError) as caught:
+        check_configuration(words(line), conf=conf)
+    assert message in str(caught.value)
