@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -21,26 +22,42 @@ FILES = sorted(
 MODELS = sorted(path.stem for path in (CONF / "model").glob("*.yaml") if path.stem != "base")
 
 
+@cache
+def choices(model: str) -> dict[str, str]:
+    """The option of each group that a model chooses."""
+    return dict(check_configuration([f"model={model}"], targets=False).hydra.runtime.choices)
+
+
 def arguments(file: str) -> list[str]:
-    """What a user writes to choose ``group/option``."""
+    """What a user writes to choose ``group/option``, with a model that has such a choice."""
     top, _, rest = file.partition("/")
+    group, _, option = file.rpartition("/")
     if top in ("experiment", "sweep"):
         return [f"+{top}={rest}"]
     if top == "ablation":
         return [f"model={rest.partition('/')[0]}", f"+ablation={rest}"]
-    group, _, option = file.rpartition("/")
+    if top == "settings":
+        return [f"model={rest.partition('/')[0]}", f"data={option}", *NEEDED.get(f"data/{option}", [])]
+    if top == "model" and "/" in rest:
+        users = [model for model in MODELS if group in choices(model)]
+        assert users, f"no model chooses an option of {group}"
+        return [f"model={users[0]}", f"{group}={option}"]
     return [f"{group}={option}", *NEEDED.get(file, [])]
 
 
 @pytest.mark.parametrize("file", FILES)
 def test_file_passes_the_check(file: str) -> None:
-    check_configuration(arguments(file), multirun=file.startswith("sweep/"))
+    config = check_configuration(arguments(file), multirun=file.startswith("sweep/"))
+    if file.startswith("settings/"):
+        assert config.hydra.runtime.choices.settings == file.removeprefix("settings/")
 
 
-@pytest.mark.parametrize("file", [f"model/{m}" for m in MODELS] + [f for f in FILES if f.startswith(("exp", "abl"))])
+@pytest.mark.parametrize(
+    "file", [f"model/{m}" for m in MODELS] + [f for f in FILES if f.startswith(("ablation", "settings"))]
+)
 def test_model_can_be_built(file: str) -> None:
     config = check_configuration(arguments(file))
-    config.catalog.num_items = 50
+    config.catalog.num_items, config.catalog.mask_token = 50, 51
     model = instantiate(config.model, _convert_="all")
     assert isinstance(model, Recommender)
     assert model.backbone.num_items == 50
@@ -61,7 +78,7 @@ def test_every_folder_is_a_known_group() -> None:
         "task",
         "trainer",
     }
-    assert groups <= expected | {"windows", "launcher"}
+    assert groups <= expected | {"settings", "windows"}
 
 
 def test_commands_of_the_help_page_pass_the_check() -> None:

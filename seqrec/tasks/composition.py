@@ -16,7 +16,7 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, ListConfig, OmegaConf
 
 from seqrec.tasks.groups import check_option, list_groups
-from seqrec.tasks.keys import check_key, check_top_level, not_addable
+from seqrec.tasks.keys import check_key, check_top_level, chosen_groups, not_addable
 from seqrec.tasks.signatures import check_targets
 
 CONF = Path(__file__).parents[2] / "conf"
@@ -99,7 +99,7 @@ class _Tree:
         self.name, self.groups = name, list_groups(loader)
         self.parser = OverridesParser.create(config_loader=loader)
         self.primary = OmegaConf.load(conf / f"{name}.yaml")
-        self.chosen = [key for entry in self.primary.defaults if isinstance(entry, DictConfig) for key in entry]
+        self.chosen = chosen_groups(self.primary)
         self.composed: dict[tuple[str, ...], DictConfig] = {}  # the jobs of a sweep share most choices
 
     def parse(self, argument: str) -> Override:
@@ -152,7 +152,7 @@ def _in_one_line(error: HydraException, chosen: tuple[str, ...]) -> str:
     for argument in chosen:
         key = argument.lstrip("+").partition("=")[0]
         above, _, last = key.rpartition("/")
-        if f"Could not override '{key}'" in text and above in ("model", "model/backbone"):
+        if f"Could not override '{key}'" in text and above.partition("/")[0] == "model":
             return f"{argument}: the {above} that is chosen here has no {last} of its own to choose"
         if f"Could not override '{key}'" in text and "@" not in key and not key.startswith("hydra"):
             return f"{argument}: {key} is not part of every configuration; write +{argument}"

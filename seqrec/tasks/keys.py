@@ -47,6 +47,12 @@ def check_key(config: DictConfig, argument: str, key: str, value: Any, groups: G
             raise ValueError(f"{argument}: {key} is {value!r}; it must be {describe(kind)}")
 
 
+def chosen_groups(primary: Any) -> list[str]:
+    """The groups of which the primary file's defaults list chooses an option."""
+    keys = [str(key) for entry in primary.defaults if isinstance(entry, DictConfig) for key in entry]
+    return [key.removeprefix("optional ") for key in keys]
+
+
 def check_top_level(config: DictConfig, primary: Any) -> None:
     """Refuse top-level keys that neither the primary file nor one of its groups declares (a typo in a YAML file).
 
@@ -57,8 +63,7 @@ def check_top_level(config: DictConfig, primary: Any) -> None:
     Raises:
         ValueError: with the nearest key.
     """
-    chosen = [str(key) for entry in primary.defaults if isinstance(entry, DictConfig) for key in entry]
-    declared = [*chosen, *(key for key in primary if key not in ("defaults", "hydra"))]
+    declared = [*chosen_groups(primary), *(key for key in primary if key not in ("defaults", "hydra"))]
     for key, node in config.items():
         if key == "hydra":
             continue
