@@ -98,6 +98,12 @@ def generate(
     return filled
 
 
+def mean_of_means(masked: Tensor) -> Tensor:
+    """Weights ``(B, L)`` of ``masked`` positions for the mean over rows of means over positions."""
+    count = masked.sum(1, keepdim=True)
+    return (1 / (count.clamp(min=1) * (count > 0).sum().clamp(min=1))).expand(masked.shape)
+
+
 def relax(x: Tensor, made: Generated, scale: float) -> Tensor:
     """Straight-through: embedded items ``(B, L, D)``, whose gradient goes to ``made.mean`` too, scaled."""
     nothing = scale * (made.mean - made.mean.detach())

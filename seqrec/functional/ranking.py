@@ -5,7 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-CHUNK_ITEMS = 1 << 14
+CACHED_ELEMENTS = 1 << 18  # scores compared at a time on the CPU: they and their flags stay in the cache
+DEVICE_ELEMENTS = 1 << 24  # the same on other devices, where few large kernels are faster
 
 
 def target_rank(scores: Tensor, target: Tensor, removed: tuple[Tensor, Tensor] | None = None) -> Tensor:
@@ -24,21 +25,36 @@ def target_rank(scores: Tensor, target: Tensor, removed: tuple[Tensor, Tensor] |
     """
     if scores.dtype in (torch.float16, torch.bfloat16):
         scores = scores.float()
-    low, high = torch.aminmax(scores)
-    if not bool(torch.isfinite(low) & torch.isfinite(high)):
+    if not _all_finite(scores):
         raise ValueError(
             "the model scored an item with NaN or infinity; no rank can be given. Look for a diverged loss "
             "(lower the learning rate) or for half precision (score in float32)."
         )
+    scores = scores.detach()
     of_target = scores.gather(1, (target - 1)[:, None])
-    # The sign of a difference of floats is exact; it counts +1 for an item above the target, -1 for one below.
-    balance = torch.zeros(len(target), dtype=torch.float64, device=scores.device)
-    for part in scores.split(CHUNK_ITEMS, dim=1):
-        balance += (part - of_target).sign_().sum(1)
-    rank = 0.5 * (scores.shape[1] + 1 + balance)
+    rank = 0.5 * (scores.shape[1] + 1 + _balance(scores, of_target).double())
     if removed is None:
         return rank
     return _without(rank, scores, of_target[:, 0], target, removed)
+
+
+def _all_finite(scores: Tensor) -> bool:
+    """Whether no score is NaN or infinite; the sum of finite scores may overflow, then their range decides."""
+    if bool(torch.isfinite(scores.sum())):
+        return True
+    low, high = torch.aminmax(scores)
+    return bool(torch.isfinite(low) & torch.isfinite(high))
+
+
+def _balance(scores: Tensor, of_target: Tensor) -> Tensor:
+    """``(B,)``: scores ``(B, I)`` above ``of_target`` ``(B, 1)`` less those below.
+
+    The sign of a difference of floats is exact, and float32 counts exactly to 2**24.
+    """
+    rows = max(1, (DEVICE_ELEMENTS if scores.is_cuda else CACHED_ELEMENTS) // scores.shape[1])
+    parts = zip(scores.split(rows), of_target.split(rows), strict=True)
+    buffer = torch.empty_like(scores[:rows])
+    return torch.cat([torch.sub(part, of, out=buffer[: len(part)]).sign_().sum(1) for part, of in parts])
 
 
 def _without(rank: Tensor, scores: Tensor, of_target: Tensor, target: Tensor, removed: tuple[Tensor, Tensor]) -> Tensor:

@@ -30,7 +30,7 @@ def test_rank_against_sorting_with_ties_and_removed_items():
 def test_chunks_change_nothing(monkeypatch):
     scores, target = torch.randn(6, 50), torch.randint(1, 51, (6,))
     whole = ranking.target_rank(scores, target)
-    monkeypatch.setattr(ranking, "CHUNK_ITEMS", 7)
+    monkeypatch.setattr(ranking, "CACHED_ELEMENTS", 100)
     assert torch.equal(ranking.target_rank(scores, target), whole)
 
 
@@ -40,6 +40,12 @@ def test_broken_scores_are_refused(broken):
     scores[1, 2] = broken
     with pytest.raises(ValueError, match="NaN or infinity"):
         ranking.target_rank(scores, torch.tensor([1, 2, 3]))
+
+
+def test_a_sum_that_overflows_is_no_fault():
+    scores = torch.full((2, 4), 3e38)
+    scores[:, 1] = -3e38
+    assert ranking.target_rank(scores, torch.tensor([1, 2])).tolist() == [2.0, 4.0]
 
 
 def test_half_precision_is_ranked_in_float32():

@@ -106,7 +106,7 @@ def test_refused_sweep(line: str, message: str) -> None:
 
 @pytest.mark.parametrize("line", ALLOWED)
 def test_allowed(line: str) -> None:
-    check_configuration([line] if line.startswith("model.backbone={") else line.split())
+    check_configuration(words(line))
 
 
 def test_allowed_sweep() -> None:

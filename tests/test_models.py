@@ -1,0 +1,250 @@
+"""What every model of conf/model must do; a new YAML file is tested without another line here."""
+
+from __future__ import annotations
+
+from copy import deepcopy
+from pathlib import Path
+from typing import Any
+
+import pytest
+import pytorch_lightning as pl
+import torch
+from hydra import compose, initialize_config_dir
+from hydra.utils import instantiate
+from omegaconf import DictConfig, OmegaConf
+
+import seqrec.tasks.command_line  # noqa: F401  # registers the resolvers of config.yaml
+from seqrec.backbones.base import Backbone
+from seqrec.data.batch import Batch
+from seqrec.data.synthetic import Synthetic
+from seqrec.methods.base import Recommender
+from seqrec.metrics import Protocol
+
+CONF = Path(__file__).parents[1] / "conf"
+MODELS = sorted(path.stem for path in (CONF / "model").glob("*.yaml"))
+NUM_ITEMS, MAX_LENGTH = 50, 20
+SMALL = {"dim": 16, "hidden_dim": 16, "ffn_dim": 32, "num_heads": 2, "num_layers": 2}
+
+pytestmark = [
+    pytest.mark.parametrize("name", MODELS),
+    pytest.mark.filterwarnings("ignore::UserWarning:pytorch_lightning", "ignore::FutureWarning"),
+]
+
+
+def configuration(name: str) -> DictConfig:
+    """The model's configuration on 50 items, with small dimensions wherever it has such."""
+    with initialize_config_dir(str(CONF), version_base="1.3"):
+        overrides = [f"model={name}", f"catalog.num_items={NUM_ITEMS}", f"data.max_length={MAX_LENGTH}"]
+        config = compose("config", overrides)
+    shrink(config.model)
+    return config
+
+
+def shrink(node: Any) -> None:
+    """Set every size of :data:`SMALL` below ``node`` that is a plain number."""
+    if not isinstance(node, DictConfig):
+        return
+    for key in node:
+        if key in SMALL and not OmegaConf.is_interpolation(node, key):
+            node[key] = SMALL[str(key)]
+        else:
+            shrink(node[key])
+
+
+def build(name: str) -> Recommender:
+    torch.manual_seed(0)
+    model: Recommender = instantiate(configuration(name).model, _convert_="all")
+    return model
+
+
+@pytest.fixture(scope="module")
+def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("cache")
+
+
+@pytest.fixture
+def data(name: str, cache: Path) -> Synthetic:
+    """60 short histories under the model's own training windows."""
+    config = configuration(name)
+    size = {"num_users": 60, "shortest": 8, "longest": 30, "num_items": NUM_ITEMS, "cache_dir": str(cache)}
+    made: Synthetic = instantiate(OmegaConf.merge(config.data, size, {"batch_size": 20}))
+    made.setup()
+    return made
+
+
+@pytest.fixture
+def batch(data: Synthetic) -> Batch:
+    """Eight validation histories, the shortest and the longest among them."""
+    windows = data.splits["val"]
+    by_length = torch.argsort(windows.lengths)
+    return windows.batch(torch.cat([by_length[:4], by_length[-4:]]), MAX_LENGTH)
+
+
+def quiet_trainer(**options: Any) -> pl.Trainer:
+    return pl.Trainer(
+        accelerator="cpu",
+        devices=1,
+        logger=False,
+        enable_checkpointing=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+        use_distributed_sampler=False,
+        num_sanity_val_steps=0,
+        **options,
+    )
+
+
+@pytest.fixture(scope="module")
+def originals() -> dict[str, Recommender]:
+    """Trained models by name; tests get copies."""
+    return {}
+
+
+@pytest.fixture
+def trained(name: str, data: Synthetic, originals: dict[str, Recommender]) -> Recommender:
+    """The model after one short epoch, ready to score."""
+    if name not in originals:
+        model = build(name)
+        quiet_trainer(max_epochs=1).fit(model, datamodule=data)
+        model.trainer = None
+        originals[name] = model.eval()
+    return deepcopy(originals[name])
+
+
+@torch.no_grad()
+def scores(model: Recommender, batch: Batch) -> torch.Tensor:
+    return model.score(batch)
+
+
+def test_every_parameter_moves(name: str, data: Synthetic) -> None:
+    model = build(name)
+    before = {key: value.detach().clone() for key, value in model.named_parameters() if value.requires_grad}
+    quiet_trainer(max_epochs=2).fit(model, datamodule=data)
+    after = dict(model.named_parameters())
+    still = [key for key, value in before.items() if value.numel() and torch.equal(value, after[key])]
+    assert not still, f"these did not move in training: {still}"
+
+
+def test_only_items_are_ranked(trained: Recommender, batch: Batch, name: str) -> None:
+    result = scores(trained, batch)
+    assert result.shape == (len(batch.row), NUM_ITEMS)
+    assert bool(torch.isfinite(result).all())
+
+
+def test_the_padding_row_changes_no_score(trained: Recommender, batch: Batch, name: str) -> None:
+    before = scores(trained, batch).clone()
+    for module in trained.modules():
+        if isinstance(module, Backbone):
+            module.item_embedding.weight.data[0] = 7.0
+    torch.testing.assert_close(scores(trained, batch), before, rtol=0, atol=0)
+
+
+@pytest.mark.parametrize("remove_seen", [False, True])
+def test_checkpoint_round_trip(
+    name: str, trained: Recommender, data: Synthetic, batch: Batch, tmp_path: Path, remove_seen: bool
+) -> None:
+    path = tmp_path / "model.ckpt"
+    trained.protocol = Protocol("test", remove_seen)
+    trainer = quiet_trainer()
+    trainer.test(trained, datamodule=data, verbose=False)
+    metrics, row, rank = trained.ranks.compute()
+    trainer.save_checkpoint(path)
+    torch.load(path, weights_only=True)
+    again = build(name)
+    again.protocol = trained.protocol
+    quiet_trainer().test(again, datamodule=data, ckpt_path=path, weights_only=True, verbose=False)
+    assert torch.equal(scores(again.eval(), batch), scores(trained, batch))
+    metrics_again, row_again, rank_again = again.ranks.compute()
+    assert metrics_again == metrics
+    assert torch.equal(row_again, row)
+    assert torch.equal(rank_again, rank)
+    assert torch.equal(row, torch.arange(len(data.splits["test"])))
+
+
+def padded(batch: Batch, columns: int) -> Batch:
+    more = torch.zeros(len(batch.row), columns, dtype=torch.int64)
+    return batch._replace(
+        items=torch.cat([batch.items, more], dim=1), next_items=torch.cat([batch.next_items, more], dim=1)
+    )
+
+
+def some(batch: Batch, rows: slice) -> Batch:
+    return Batch(*(part[rows] for part in batch))
+
+
+def test_padding_and_batch_mates_change_no_score(trained: Recommender, batch: Batch, name: str) -> None:
+    trained.double()
+    short = some(batch, slice(0, 4))
+    longest = int((short.items != 0).sum(1).max())
+    assert longest < MAX_LENGTH
+    trimmed = short._replace(items=short.items[:, :longest], next_items=short.next_items[:, :longest])
+    together = scores(trained, batch)[:4]
+    tolerance = {"rtol": 1e-6, "atol": 1e-6}  # scores are float32
+    torch.testing.assert_close(scores(trained, trimmed), together, **tolerance)
+    torch.testing.assert_close(scores(trained, padded(trimmed, 1)), together, **tolerance)
+    torch.testing.assert_close(scores(trained, some(trimmed, slice(2, 3))), together[2:3], **tolerance)
+
+
+def test_padding_and_batch_mates_change_no_state(trained: Recommender, batch: Batch, name: str) -> None:
+    trained.double()
+    whole, part = batch.items, batch.items[2:3]
+    length = int((part != 0).sum())
+    for backbone in backbones(trained):
+        together = states(backbone, whole)[2:3, :length]
+        torch.testing.assert_close(states(backbone, part[:, :length]), together, rtol=1e-9, atol=1e-12)
+
+
+def test_causal_states_see_no_future(trained: Recommender, batch: Batch, name: str) -> None:
+    trained.double()
+    items = batch.items[-4:]
+    cut = items.shape[1] // 2
+    future = items.clone()
+    future[:, cut:] = torch.where(items[:, cut:] != 0, items[:, cut:] % NUM_ITEMS + 1, 0)
+    assert not torch.equal(items, future)
+    for backbone in backbones(trained):
+        before, after = states(backbone, items), states(backbone, future)
+        if backbone.causal:
+            torch.testing.assert_close(after[:, :cut], before[:, :cut], rtol=1e-9, atol=1e-12)
+            torch.testing.assert_close(
+                states(backbone, items[:, :cut]), before[:, :cut], rtol=1e-9, atol=1e-12
+            )
+        else:
+            assert not torch.allclose(after[:, :cut], before[:, :cut])
+
+
+def backbones(model: Recommender) -> list[Backbone]:
+    """Those that have states."""
+    return [module for module in model.modules() if isinstance(module, Backbone) and module.dim]
+
+
+@torch.no_grad()
+def states(backbone: Backbone, items: torch.Tensor) -> torch.Tensor:
+    result: torch.Tensor = backbone(items)
+    return result
+
+
+def test_nan_scores_are_refused(name: str, trained: Recommender, data: Synthetic, batch: Batch) -> None:
+    broken = scores(trained, batch)[:1, :].clone()
+    broken[0, 3] = torch.nan
+    trained.score = lambda part: broken.expand(len(part.row), -1)  # type: ignore[method-assign]
+    with pytest.raises(ValueError, match="NaN or infinity"):
+        quiet_trainer().validate(trained, datamodule=data, verbose=False)
+
+
+def test_diverged_weights_are_refused(name: str, trained: Recommender, data: Synthetic) -> None:
+    weights = list(trained.parameters())
+    if not any(weight.numel() for weight in weights):
+        pytest.skip("this model has no weights")
+    for weight in weights:
+        weight.data.fill_(torch.nan)
+    with pytest.raises(ValueError, match="NaN or infinity"):
+        quiet_trainer().validate(trained, datamodule=data, verbose=False)
+
+
+def test_the_same_seed_gives_the_same_model(name: str, data: Synthetic, batch: Batch, cache: Path) -> None:
+    found = []
+    for _ in range(2):
+        model = build(name)
+        quiet_trainer(max_epochs=1).fit(model, datamodule=data)
+        found.append(scores(model.eval(), batch))
+    assert torch.equal(*found)
