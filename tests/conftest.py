@@ -1,8 +1,4 @@
-<<<<<<< HEAD
-"""Options of the whole test suite, and fixtures that several folders share."""
-=======
 """Fixtures and options that several test folders share."""
->>>>>>> main
 
 from __future__ import annotations
 
@@ -27,17 +23,10 @@ def data_root() -> Path:
 
     With ``SEQREC_REQUIRE_DATA=1`` the test fails instead, so that nobody takes a skipped test for a passed one.
     """
-<<<<<<< HEAD
-    name = os.environ.get("SEQREC_DATA", "")
-    if name and Path(name).expanduser().is_dir():
-        return Path(name).expanduser()
-    reason = f"SEQREC_DATA is {name!r}, which is no folder"
-=======
     root = Path(os.environ.get("SEQREC_DATA", "")).expanduser()
     if os.environ.get("SEQREC_DATA") and root.is_dir():
         return root
     reason = f"SEQREC_DATA is {os.environ.get('SEQREC_DATA')!r}, which is no folder"
->>>>>>> main
     if os.environ.get("SEQREC_REQUIRE_DATA") == "1":
         pytest.fail(reason)
     pytest.skip(reason)
