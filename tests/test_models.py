@@ -205,9 +205,7 @@ def test_causal_states_see_no_future(trained: Recommender, batch: Batch, name: s
         before, after = states(backbone, items), states(backbone, future)
         if backbone.causal:
             torch.testing.assert_close(after[:, :cut], before[:, :cut], rtol=1e-9, atol=1e-12)
-            torch.testing.assert_close(
-                states(backbone, items[:, :cut]), before[:, :cut], rtol=1e-9, atol=1e-12
-            )
+            torch.testing.assert_close(states(backbone, items[:, :cut]), before[:, :cut], rtol=1e-9, atol=1e-12)
         else:
             assert not torch.allclose(after[:, :cut], before[:, :cut])
 

@@ -55,9 +55,7 @@ class ExternalMemory(nn.Module):
         self.fusion: Fusion = _choose("fusion", fusion, FUSIONS)(dim, width, dropout)
         self.write_rule: WriteRule = _choose("write_norm", write_norm, WRITE_NORMS)
         self.w_w = nn.Parameter(torch.randn(dim, num_slots) * dim**-0.5)
-        self.w_u, self.w_r, self.w_c = (
-            nn.Parameter(torch.randn(width, width + dim) * 0.02) for _ in range(3)
-        )
+        self.w_u, self.w_r, self.w_c = (nn.Parameter(torch.randn(width, width + dim) * 0.02) for _ in range(3))
         # Not zero: equal slots would stay equal.
         self.register_buffer("memory", torch.randn(num_slots, width) * 0.02)
         self.pending: Tensor | None = None  # states (T, D) of the last step, not yet written

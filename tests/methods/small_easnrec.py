@@ -78,9 +78,7 @@ def build(
         "lstm": lambda: siamese.Recurrent(DIM),
     }
     return EASNRec(
-        Transformer(
-            ITEMS, LENGTH, DIM, 2, 2, 32, dropout, dropout, attention, positions="from_newest", memory=memory
-        ),
+        Transformer(ITEMS, LENGTH, DIM, 2, 2, 32, dropout, dropout, attention, positions="from_newest", memory=memory),
         optimizer,
         trunk(causal=False),
         contrast or of_states(DYNAMIC),

@@ -27,9 +27,7 @@ def test_every_parameter_has_one_owner(own_discriminator: bool) -> None:
 def test_two_owners_and_no_owner_are_errors(monkeypatch: pytest.MonkeyPatch) -> None:
     model = build()
     players = dict(model.players())
-    monkeypatch.setattr(
-        model, "players", lambda: players | {"generator": [*players["generator"], model.head]}
-    )
+    monkeypatch.setattr(model, "players", lambda: players | {"generator": [*players["generator"], model.head]})
     with pytest.raises(ValueError, match="one owner"):
         model.parameter_groups()
     monkeypatch.setattr(model, "players", lambda: players | {"generator": []})
@@ -74,11 +72,7 @@ def test_alternating_turns_move_their_players_only(own_discriminator: bool, judg
 
 def _part(name: str) -> str:
     first, *rest = name.split(".")
-    return (
-        f"{first}.{rest[0]}" + (".weight" if rest[0] == "item_embedding" else "")
-        if first == "backbone"
-        else first
-    )
+    return f"{first}.{rest[0]}" + (".weight" if rest[0] == "item_embedding" else "") if first == "backbone" else first
 
 
 class _watch:
@@ -121,9 +115,7 @@ def test_the_generator_alone_climbs_and_the_others_descend_the_similarity() -> N
     for name in plain:
         if name.startswith("generator."):
             torch.testing.assert_close(plain[name], only_discriminator[name], rtol=1e-4, atol=1e-7)
-    changed = [
-        n for n in plain if n.startswith("generator.") and not torch.allclose(plain[n], both[n], atol=1e-8)
-    ]
+    changed = [n for n in plain if n.startswith("generator.") and not torch.allclose(plain[n], both[n], atol=1e-8)]
     assert changed
 
 
@@ -155,9 +147,7 @@ def test_gradients_are_clipped_player_by_player() -> None:
     before = weights(model)
     trainer(limit_train_batches=1).fit(model, loader())
     for modules in model.players().values():
-        names = [
-            n for n, p in model.named_parameters() if any(p is q for m in modules for q in m.parameters())
-        ]
+        names = [n for n, p in model.named_parameters() if any(p is q for m in modules for q in m.parameters())]
         step = torch.stack([(model.get_parameter(n) - before[n]).norm() for n in names]).norm().item()
         assert 0.9e-3 < step < 1.01e-3
 

@@ -65,9 +65,7 @@ def given_augmentation(reference, to_right: Callable, taken: Tensor, valid: Tens
     window = taken.shape[1]
     keep, delta = (newest(x, valid, window)[0] for x in (keep, delta))
     hidden = newest(hidden[..., None], valid, window)[0][..., 0]
-    return choose(
-        reference["in/aug_choice"], drop_out(taken, keep), perturb(taken, delta), hide(taken, hidden)
-    )
+    return choose(reference["in/aug_choice"], drop_out(taken, keep), perturb(taken, delta), hide(taken, hidden))
 
 
 def no_encoder(items: Tensor) -> Tensor:
@@ -106,9 +104,7 @@ def full_model(reference, contrast: Callable | None = None) -> EASNRec:
         attention,
     )
     dim, length, *rest = shape
-    backbone = Transformer(
-        sizes["num_items"], length, dim, *rest, causal=True, positions="from_newest", memory=memory
-    )
+    backbone = Transformer(sizes["num_items"], length, dim, *rest, causal=True, positions="from_newest", memory=memory)
     generator = TransformerTrunk(*shape, causal=False, positions="from_newest", memory=memory)
     model = EASNRec(
         backbone,

@@ -70,9 +70,7 @@ def step(reference, to_right: Callable, monkeypatch: pytest.MonkeyPatch) -> Simp
         ("encoder", model.backbone.trunk),
         ("generator", model.generator),
     ):
-        module.register_forward_hook(
-            lambda module, inputs, output, name=name: seen.setdefault(name, []).append(output)
-        )
+        module.register_forward_hook(lambda module, inputs, output, name=name: seen.setdefault(name, []).append(output))
     terms = model.simultaneous_step(batch, to_right(reference["in/gen_mask"], left))
     return SimpleNamespace(model=model, batch=batch, packing=packing, terms=terms, seen=seen)
 

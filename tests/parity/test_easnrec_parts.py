@@ -57,9 +57,7 @@ def test_uncertainty_attention(reference, to_right: Callable, to_left: Callable)
 
 def memory(reference, slot_dim_differs: bool = True, **choices: str) -> ExternalMemory:
     stored = reference["in/memory"]
-    built = ExternalMemory(
-        reference["in/emm_h"].shape[2], len(stored), 0.0, stored.shape[1], **choices
-    ).double()
+    built = ExternalMemory(reference["in/emm_h"].shape[2], len(stored), 0.0, stored.shape[1], **choices).double()
     built.memory.copy_(stored)
     for name in ("w_w", "w_u", "w_r", "w_c"):
         getattr(built, name).data = reference[f"param/emm.{name}"]
