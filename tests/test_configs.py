@@ -68,7 +68,6 @@ def test_every_folder_is_a_known_group() -> None:
     groups = {file.partition("/")[0] for file in FILES}
     expected = {
         "ablation",
-        "bucketing",
         "data",
         "experiment",
         "logger",

@@ -72,7 +72,7 @@ class SequenceDataModule(LightningDataModule, ABC):
     ) -> None:
         super().__init__()
         sizes = {"max_length": max_length, "batch_size": batch_size, "eval_batch_size": eval_batch_size}
-        for option, size in (sizes | {"bucket_batches": bucket_batches}).items():
+        for option, size in sizes.items():
             if size < 1:
                 raise ValueError(f"{option} is {size}; it must be at least 1")
         if num_workers < 0:

@@ -76,7 +76,7 @@ REFUSED_SWEEPS = [
 
 ALLOWED = [
     "seed=1 model.backbone.dim=32 model.optimizer.lr=1 data.max_length=20",
-    "model/loss=bpr model.loss.num_negatives=4 windows=prefixes bucketing=none",
+    "model/loss=bpr model.loss.num_negatives=4 windows=prefixes",
     "trainer.devices=[0] protocol.cutoffs.0=7 resume=auto",
     "model.backbone={dim:32,num_layers:1}",
     "hydra.run.dir=here hydra.job.chdir=false",
