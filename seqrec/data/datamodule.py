@@ -71,6 +71,12 @@ class SequenceDataModule(LightningDataModule, ABC):
         cache_dir: str,
     ) -> None:
         super().__init__()
+        sizes = {"max_length": max_length, "batch_size": batch_size, "eval_batch_size": eval_batch_size}
+        for option, size in sizes.items():
+            if size < 1:
+                raise ValueError(f"{option} is {size}; it must be at least 1")
+        if num_workers < 0:
+            raise ValueError(f"num_workers is {num_workers}; 0 loads in the training process")
         self.name = name
         self.window_rule = windows
         self.max_length, self.batch_size, self.eval_batch_size = max_length, batch_size, eval_batch_size
