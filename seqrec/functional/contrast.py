@@ -111,8 +111,6 @@ def contrast_items(
         temperature: tau.
         augment: ``(items, keys, mask token)`` -> items, a function of :mod:`seqrec.functional.augment`.
     """
-    views = torch.cat(
-        [augment(items, view_keys, encode.mask_token) for view_keys in split(keys, 2).unbind(1)]
-    )
+    views = torch.cat([augment(items, view_keys, encode.mask_token) for view_keys in split(keys, 2).unbind(1)])
     first, second = newest_mean(encode(views), views != 0, window).chunk(2)
     return nt_xent(first, second, temperature)
