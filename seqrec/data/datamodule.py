@@ -52,8 +52,6 @@ class SequenceDataModule(LightningDataModule, ABC):
         max_length: newest items of a history that a model sees, L.
         batch_size: windows a training step, over all ranks together.
         eval_batch_size: histories a validation or test step.
-        bucket_batches: batches of similar length are formed within shuffled pools of this many batches;
-            1 shuffles plainly, as methods with in-batch negatives need.
         num_workers: loader processes; 0 gathers in the training process. Results do not depend on it.
         seed: seeds the renumbering of the items, the order of batches and the cuts of long histories.
         cache_dir: where prepared data is kept.
@@ -68,16 +66,21 @@ class SequenceDataModule(LightningDataModule, ABC):
         max_length: int,
         batch_size: int,
         eval_batch_size: int,
-        bucket_batches: int,
         num_workers: int,
         seed: int,
         cache_dir: str,
     ) -> None:
         super().__init__()
+        sizes = {"max_length": max_length, "batch_size": batch_size, "eval_batch_size": eval_batch_size}
+        for option, size in sizes.items():
+            if size < 1:
+                raise ValueError(f"{option} is {size}; it must be at least 1")
+        if num_workers < 0:
+            raise ValueError(f"num_workers is {num_workers}; 0 loads in the training process")
         self.name = name
         self.window_rule = windows
         self.max_length, self.batch_size, self.eval_batch_size = max_length, batch_size, eval_batch_size
-        self.bucket_batches, self.num_workers, self.seed = bucket_batches, num_workers, seed
+        self.num_workers, self.seed = num_workers, seed
         self.cache_dir = Path(cache_dir).expanduser()
         self.sequences: Sequences
 
@@ -118,7 +121,7 @@ class SequenceDataModule(LightningDataModule, ABC):
         epoch, rank, world = _place(self.trainer)
         windows = self.training_windows(epoch)
         generator = torch.Generator().manual_seed(_mix(self.seed, epoch, 2))
-        rows = shuffled_batches(windows.lengths, self.batch_size, self.bucket_batches, generator)
+        rows = torch.randperm(len(windows), generator=generator).split(self.batch_size)
         return self._loader(windows, [batch[rank::world] for batch in rows if len(batch) >= world])
 
     def val_dataloader(self) -> DataLoader[Batch]:
@@ -150,27 +153,6 @@ class SequenceDataModule(LightningDataModule, ABC):
             num_workers=self.num_workers,
             generator=torch.Generator(),  # its own, so that the loader draws nothing from the global state
         )
-
-
-def shuffled_batches(lengths: Tensor, batch_size: int, pool: int, generator: torch.Generator) -> list[Tensor]:
-    """Rows ``0..N-1`` in random batches; within pools of ``pool`` batches, rows of similar length go together.
-
-    Args:
-        lengths: ``(N,)`` history lengths.
-        batch_size: rows a batch; the last batch may be smaller.
-        pool: batches a pool; 1 is a plain shuffle.
-        generator: source of the order.
-
-    Returns:
-        Row tensors, in the order of training.
-    """
-    order = torch.randperm(len(lengths), generator=generator)
-    if pool == 1:
-        return list(order.split(batch_size))
-    batches: list[Tensor] = []
-    for rows in order.split(batch_size * pool):
-        batches += rows[torch.argsort(lengths[rows], stable=True)].split(batch_size)
-    return [batches[i] for i in torch.randperm(len(batches), generator=generator).tolist()]
 
 
 def _mix(seed: int, epoch: int, use: int) -> int:

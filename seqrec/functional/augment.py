@@ -59,9 +59,7 @@ def reorder(items: Tensor, keys: Tensor, ratio: float) -> Tensor:
     return items.gather(1, torch.where(inside, shuffled, column.double()).argsort(dim=1))
 
 
-def dsa(
-    items: Tensor, keys: Tensor, token: int, crop_ratio: float, mask_ratio: float, reorder_ratio: float
-) -> Tensor:
+def dsa(items: Tensor, keys: Tensor, token: int, crop_ratio: float, mask_ratio: float, reorder_ratio: float) -> Tensor:
     """One of crop, mask and reorder for each row, with equal chances (CL4SRec's view; EASNRec Fig. 6)."""
     choice_keys, keys = split(keys, 2).unbind(1)
     changed = (

@@ -51,9 +51,7 @@ def mask(states: Tensor, valid: Tensor, keys: Tensor, ratio: float) -> Tensor:
     return hide(states, torch.nn.functional.pad(hidden[:, :window], (0, states.shape[1] - window)))
 
 
-def dynamic(
-    states: Tensor, valid: Tensor, keys: Tensor, probability: float, magnitude: float, ratio: float
-) -> Tensor:
+def dynamic(states: Tensor, valid: Tensor, keys: Tensor, probability: float, magnitude: float, ratio: float) -> Tensor:
     """One of :func:`dropout`, :func:`perturbation`, :func:`mask` for each row, with equal chances."""
     choice_keys, keys = split(keys, 2).unbind(1)
     return choose(

@@ -6,6 +6,7 @@ Shapes: B rows, D their width.
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Protocol
 
 import torch
 import torch.nn.functional as F
@@ -14,7 +15,16 @@ from torch import Tensor
 from seqrec.functional.pooling import newest, newest_mean
 from seqrec.functional.random import split
 
-Encode = Callable[[Tensor], Tensor]
+
+class Encode(Protocol):
+    """Histories ``(B, L)`` to states ``(B, L, D)``: a backbone."""
+
+    @property
+    def mask_token(self) -> int:
+        """The id that hides an item."""
+
+    def __call__(self, items: Tensor) -> Tensor:
+        """``(B, L)`` -> ``(B, L, D)``."""
 
 
 def info_nce(anchor: Tensor, positive: Tensor, negatives: Tensor, temperature: float) -> Tensor:
@@ -88,7 +98,7 @@ def contrast_items(
     encode: Encode,
     window: int,
     temperature: float,
-    augment: Callable[[Tensor, Tensor], Tensor],
+    augment: Callable[[Tensor, Tensor, int], Tensor],
 ) -> Tensor:
     """Contrast of two encoded views of each history (EASNRec Fig. 6, ``dsa``).
 
@@ -96,11 +106,11 @@ def contrast_items(
         states: unused, as the views are encoded anew.
         items: ``(B, L)``.
         keys: ``(B,)`` random keys.
-        encode: ``(B, L)`` -> ``(B, L, D)``.
+        encode: the backbone.
         window: k of eq. (9).
         temperature: tau.
-        augment: ``(items, keys)`` -> items, a function of :mod:`seqrec.functional.augment`.
+        augment: ``(items, keys, mask token)`` -> items, a function of :mod:`seqrec.functional.augment`.
     """
-    views = torch.cat([augment(items, view_keys) for view_keys in split(keys, 2).unbind(1)])
+    views = torch.cat([augment(items, view_keys, encode.mask_token) for view_keys in split(keys, 2).unbind(1)])
     first, second = newest_mean(encode(views), views != 0, window).chunk(2)
     return nt_xent(first, second, temperature)

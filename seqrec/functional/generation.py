@@ -67,17 +67,13 @@ class _Generation(torch.autograd.Function):
             rows = max(1, CHUNK_ELEMENTS // len(classes))
             pieces = zip(*(x.split(rows) for x in (states, of_expected, expected, grad_states)), strict=True)
             for x, g, mean, grad_x in pieces:
-                of_logits = torch.softmax(x @ classes.T, dim=1) * (
-                    g @ classes.T - (g * mean).sum(1, keepdim=True)
-                )
+                of_logits = torch.softmax(x @ classes.T, dim=1) * (g @ classes.T - (g * mean).sum(1, keepdim=True))
                 grad_x.addmm_(of_logits, classes)
                 grad_classes.addmm_(of_logits.T, x)
         return grad_states, grad_classes, None, None
 
 
-def generate(
-    states: Tensor, classes: Tensor, target: Tensor, weight: Tensor
-) -> tuple[Tensor, Tensor, Tensor]:
+def generate(states: Tensor, classes: Tensor, target: Tensor, weight: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """Fill in masked items (EASNRec, eqs. (14)-(15)).
 
     Args:
@@ -96,6 +92,12 @@ def generate(
             states.to(at_least_float), classes.to(at_least_float), target, weight.to(at_least_float)
         )
     return filled
+
+
+def mean_of_means(masked: Tensor) -> Tensor:
+    """Weights ``(B, L)`` of ``masked`` positions for the mean over rows of means over positions."""
+    count = masked.sum(1, keepdim=True)
+    return (1 / (count.clamp(min=1) * (count > 0).sum().clamp(min=1))).expand(masked.shape)
 
 
 def relax(x: Tensor, made: Generated, scale: float) -> Tensor:

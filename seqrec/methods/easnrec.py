@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -20,7 +20,7 @@ from seqrec.backbones.base import Backbone
 from seqrec.data.batch import Batch
 from seqrec.functional.augment import masked_positions
 from seqrec.functional.contrast import Encode
-from seqrec.functional.generation import Generated, generate, relax
+from seqrec.functional.generation import Generated, generate, mean_of_means, relax
 from seqrec.functional.losses import cross_entropy
 from seqrec.functional.pooling import newest_mean
 from seqrec.methods.adversarial import AdversarialRecommender
@@ -30,6 +30,19 @@ from seqrec.nn.trunk import TransformerTrunk, initialise
 
 Contrast = Callable[[Tensor, Tensor, Tensor, Encode], Tensor]
 """Loss of ``(states (B, L, D), items (B, L), keys (B,), encode)``, see :mod:`seqrec.functional.contrast`."""
+
+Lazy = Callable[[], Tensor]
+"""Computes ``(B, L, D)`` where there is a Siamese network to use it."""
+
+
+class Terms(NamedTuple):
+    """Scalar terms of a training step: L_rec (2), L_cl (10), L_gen (14), L_disc (16), the mean of (13)."""
+
+    recommendation: Tensor
+    contrast: Tensor
+    generator: Tensor
+    discriminator: Tensor
+    similarity: Tensor
 
 
 class EASNRec(AdversarialRecommender):
@@ -107,10 +120,16 @@ class EASNRec(AdversarialRecommender):
         """One step or three turns on a batch."""
         masked = masked_positions(batch.items, self.keys(batch.row, view=0), self.mask_ratio)
         terms = self.schedule(batch, masked)
-        named = {f"train/{name}": value.detach() for name, value in terms.items()}
-        self.log_dict(named, on_step=False, on_epoch=True, batch_size=len(batch.row))
+        named = {"loss": self.total(terms)} | terms._asdict()
+        named = {f"train/{name}": value.detach() for name, value in named.items()}
+        self.log_dict(named, on_step=False, on_epoch=True, sync_dist=True, batch_size=len(batch.row))
 
-    def simultaneous_step(self, batch: Batch, masked: Tensor) -> dict[str, Tensor]:
+    def total(self, terms: Terms) -> Tensor:
+        """The objective (28)."""
+        adversaries = self.lambda_4 * terms.generator + self.lambda_5 * terms.discriminator
+        return terms.recommendation + self.lambda_3 * terms.contrast + adversaries
+
+    def simultaneous_step(self, batch: Batch, masked: Tensor) -> Terms:
         """One backward pass of (28).
 
         Literally summed, the two similarity terms would cancel. Here each reaches its own player: the term
@@ -122,47 +141,36 @@ class EASNRec(AdversarialRecommender):
             recommendation = self.recommendation_loss(states, batch)
             contrast = self.contrast_loss(states, batch)
             detection = self.detection_loss(states, batch.items, made.items)
-            generated = self.backbone.item_embedding(made.items)
-            turned = -self.lambda_4 * self.lambda_1 / max(self.lambda_5 * self.lambda_2, 1e-12)
-            similarity = self.similarity(states, batch.items, relax(generated, made, turned)).mean()
+            similarity = self.similarity(batch.items, lambda: states, lambda: self.turned(made)).mean()
             step(
                 recommendation
                 + self.lambda_3 * contrast
                 + self.lambda_4 * made.loss
                 + self.lambda_5 * (detection + self.lambda_2 * similarity)
             )
-        generator = made.loss - self.lambda_1 * similarity  # (14)
-        discriminator = detection - self.lambda_2 * (1 - similarity)  # (16)
-        total = (
-            recommendation
-            + self.lambda_3 * contrast
-            + self.lambda_4 * generator
-            + self.lambda_5 * discriminator
+        return Terms(
+            recommendation,
+            contrast,
+            made.loss - self.lambda_1 * similarity,
+            detection - self.lambda_2 * (1 - similarity),
+            similarity,
         )
-        return {
-            "loss": total,
-            "recommendation": recommendation,
-            "contrast": contrast,
-            "generator": generator,
-            "discriminator": discriminator,
-            "similarity": similarity,
-        }
 
-    def alternating_step(self, batch: Batch, masked: Tensor) -> dict[str, Tensor]:
+    def alternating_step(self, batch: Batch, masked: Tensor) -> Terms:
         """The turns of generator, discriminator and encoder."""
         table = self.backbone.item_embedding
         with self.turn_of("generator", "embedding") as step:
             made = self.generate(batch.items, masked)
-            with torch.no_grad():
-                states = self.backbone(batch.items)
             similarity = self.similarity(
-                states, batch.items, relax(table(made.items).detach(), made, 1.0)
+                batch.items,
+                lambda: self.constant_states(batch.items),
+                lambda: relax(table(made.items).detach(), made, 1.0),
             ).mean()
             generator = made.loss - self.lambda_1 * similarity  # (14)
             step(generator)
         with self.turn_of(*self.judges) as step:
             states = self.backbone(batch.items)
-            similarity = self.similarity(states, batch.items, table(made.items)).mean()
+            similarity = self.similarity(batch.items, lambda: states, lambda: table(made.items)).mean()
             detection = self.detection_loss(states, batch.items, made.items)
             discriminator = detection - self.lambda_2 * (1 - similarity)  # (16)
             step(discriminator)
@@ -171,13 +179,7 @@ class EASNRec(AdversarialRecommender):
             recommendation = self.recommendation_loss(states, batch)
             contrast = self.contrast_loss(states, batch)
             step(recommendation + self.lambda_3 * contrast)
-        return {
-            "recommendation": recommendation,
-            "contrast": contrast,
-            "generator": generator,
-            "discriminator": discriminator,
-            "similarity": similarity,
-        }
+        return Terms(recommendation, contrast, generator, discriminator, similarity)
 
     @contextmanager
     def turn_of(self, player: str, *partners: str) -> Iterator[Callable[[Tensor], None]]:
@@ -198,11 +200,8 @@ class EASNRec(AdversarialRecommender):
         """Fill in ``masked`` positions of ``(B, L)``; the loss is a mean over users of means over items."""
         hidden = items.masked_fill(masked, self.backbone.mask_token)
         states = self.generator(self.backbone.item_embedding(hidden), items != 0)
-        count = masked.sum(1, keepdim=True)
-        weight = (1 / (count.clamp(min=1) * (count > 0).sum().clamp(min=1))).expand(masked.shape)
-        loss, choice, mean = generate(
-            states[masked], self.backbone.item_matrix, items[masked] - 1, weight[masked]
-        )
+        weight = mean_of_means(masked)[masked]
+        loss, choice, mean = generate(states[masked], self.backbone.item_matrix, items[masked] - 1, weight)
         return Generated(items.masked_scatter(masked, choice + 1), masked, mean, loss)
 
     def detection_loss(self, states: Tensor, items: Tensor, generated: Tensor) -> Tensor:
@@ -219,17 +218,28 @@ class EASNRec(AdversarialRecommender):
         logits: Tensor = self.head(self.judge(conditioned, generated != 0)).squeeze(-1)
         return logits
 
-    def _similarity(self, siamese: nn.Module, states: Tensor, items: Tensor, generated: Tensor) -> Tensor:
-        """Cosines (13) ``(B,)`` of real states and those of embedded generated items, both ``(B, L, D)``."""
+    def turned(self, made: Generated) -> Tensor:
+        """Embedded generated items that turn the gradient of the similarity into that of the generator."""
+        ratio = -(self.lambda_4 * self.lambda_1) / (self.lambda_5 * self.lambda_2)
+        return relax(self.backbone.item_embedding(made.items), made, ratio)
+
+    @torch.no_grad()
+    def constant_states(self, items: Tensor) -> Tensor:
+        """The encoder's states ``(B, L, D)``, without gradient."""
+        states: Tensor = self.backbone(items)
+        return states
+
+    def _similarity(self, siamese: nn.Module, items: Tensor, states: Lazy, generated: Lazy) -> Tensor:
+        """Cosines (13) ``(B,)`` of the encoder's states and those it has of embedded generated items."""
         valid = items != 0
-        real = siamese(states, valid, self.pool)
-        fake = siamese(self.backbone.encode(generated, valid), valid, self.pool)
+        real = siamese(states(), valid, self.pool)
+        fake = siamese(self.backbone.encode(generated(), valid), valid, self.pool)
         at_least_float = torch.promote_types(real.dtype, torch.float32)
         return F.cosine_similarity(real.to(at_least_float), fake.to(at_least_float), dim=1)
 
-    def _no_similarity(self, states: Tensor, items: Tensor, generated: Tensor) -> Tensor:
-        """Without a Siamese network."""
-        return states.new_zeros(len(items))
+    def _no_similarity(self, items: Tensor, states: Lazy, generated: Lazy) -> Tensor:
+        """Without a Siamese network, and without its passes."""
+        return torch.zeros(len(items), device=items.device)
 
     def on_train_epoch_end(self) -> None:
         """Finish pending memory writes, so that a run resumed from here is the same run."""

@@ -47,15 +47,17 @@ class DotProductAttention(nn.Module):
 
     def forward(self, tokens: Tensor, packing: Packing) -> Tensor:
         """Contexts ``(N, D)`` of tokens ``(N, D)``."""
-        projected = packing.unpack(self.projection(tokens))
-        # (B, L, 3 * D) -> 3 x (B, H, L, D / H)
-        query, key, value = projected.unflatten(-1, (3, self.num_heads, -1)).permute(2, 0, 3, 1, 4)
-        if self.training and self.dropout > 0 and not tokens.is_cuda:
+        return packing.by_length(self.attend, self.projection(tokens))
+
+    def attend(self, projected: Tensor, valid: Tensor) -> Tensor:
+        """Contexts ``(B, L, D)`` of queries, keys and values ``(B, L, 3 * D)``."""
+        query, key, value = projected.unflatten(-1, (3, self.num_heads, -1)).permute(2, 0, 3, 1, 4)  # (B, H, L, D / H)
+        if self.training and self.dropout > 0 and not projected.is_cuda:
             scores = query @ key.transpose(-1, -2) * query.shape[-1] ** -0.5
-            weights = torch.softmax(scores + visible(packing.valid, self.causal).to(scores.dtype), dim=-1)
+            weights = torch.softmax(scores + visible(valid, self.causal).to(scores.dtype), dim=-1)
             context = dropout(weights, self.dropout, True) @ value
         else:
-            mask = None if self.causal else packing.valid[:, None, None, :]
+            mask = None if self.causal else valid[:, None, None, :]
             p = self.dropout if self.training else 0.0
             context = F.scaled_dot_product_attention(query, key, value, mask, p, is_causal=self.causal)
-        return packing.pack(context.transpose(1, 2).flatten(2))
+        return context.transpose(1, 2).flatten(2)

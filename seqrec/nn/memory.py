@@ -6,104 +6,17 @@ S the width of a slot.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Literal, NamedTuple, TypeVar
+from typing import Literal, TypeVar
 
 import torch
-import torch.distributed as dist
-import torch.distributed.nn.functional as differentiable
 from torch import Tensor, nn
 
 from seqrec.nn.fusion import FUSIONS, Fusion
-
-
-class DirectAddressing(nn.Module):
-    """Weights of the slots, ``softmax(h W_a)`` (21)."""
-
-    def __init__(self, dim: int, num_slots: int, slot_dim: int) -> None:
-        super().__init__()
-        self.w_a = nn.Parameter(torch.randn(dim, num_slots) * dim**-0.5)
-
-    def forward(self, states: Tensor, memory: Tensor) -> Tensor:
-        """``(T, D), (N, S)`` -> ``(T, N)``."""
-        return torch.softmax(states @ self.w_a, dim=-1)
-
-
-class ContentAddressing(nn.Module):
-    """Weights of the slots by likeness, ``softmax((h W_a) M^T / sqrt(S))``."""
-
-    def __init__(self, dim: int, num_slots: int, slot_dim: int) -> None:
-        super().__init__()
-        self.w_a = nn.Parameter(torch.randn(dim, slot_dim) * dim**-0.5)
-
-    def forward(self, states: Tensor, memory: Tensor) -> Tensor:
-        """``(T, D), (N, S)`` -> ``(T, N)``."""
-        return torch.softmax(states @ self.w_a @ memory.T * memory.shape[1] ** -0.5, dim=-1)
-
-
-def _over_ranks(x: Tensor) -> Tensor:
-    """Sum over all ranks, with gradient."""
-    if dist.is_available() and dist.is_initialized() and dist.get_world_size() > 1:
-        x = differentiable.all_reduce(x)
-    return x
-
-
-def slot_mean(states: Tensor, scores: Tensor) -> tuple[Tensor, Tensor]:
-    """Values of the slots (24), each divided by its mass, so that neither B nor L matters.
-
-    Args:
-        states: ``(T, D)``.
-        scores: ``(T, N)``, ``h W_w``.
-
-    Returns:
-        Weights ``(T, N)``, over slots (23), and values ``(N, D)`` over the tokens of all ranks.
-    """
-    weights = torch.softmax(scores, dim=1)
-    mass = _over_ranks(weights.sum(0))
-    return weights, _over_ranks(weights.T @ states) / (mass + 1e-8)[:, None]
-
-
-def slot_sum(states: Tensor, scores: Tensor) -> tuple[Tensor, Tensor]:
-    """Literal (24), a sum over tokens; arguments as in :func:`slot_mean`."""
-    weights = torch.softmax(scores, dim=1)
-    return weights, _over_ranks(weights.T @ states)
-
-
-def token_softmax(states: Tensor, scores: Tensor) -> tuple[Tensor, Tensor]:
-    """Weights over tokens, for each slot; arguments as in :func:`slot_mean`."""
-    top = scores.detach().amax(0)
-    if dist.is_available() and dist.is_initialized():
-        dist.all_reduce(top, dist.ReduceOp.MAX)
-    weights = torch.exp(scores - top)
-    weights = weights / _over_ranks(weights.sum(0))
-    return weights, _over_ranks(weights.T @ states)
-
-
-class Update(NamedTuple):
-    """A write: gates and candidate of eqs. (25)-(26) and the new memory (27), all ``(N, S)``."""
-
-    update: Tensor
-    reset: Tensor
-    candidate: Tensor
-    memory: Tensor
-
-
-def gated_update(memory: Tensor, value: Tensor, w_u: Tensor, w_r: Tensor, w_c: Tensor) -> Update:
-    """Eqs. (25)-(27): memory ``(N, S)``, values ``(N, D)``, three weights ``(S, S + D)``."""
-    both = torch.cat([memory, value], dim=1)
-    update, reset = torch.sigmoid(both @ w_u.T), torch.sigmoid(both @ w_r.T)
-    candidate = torch.tanh(torch.cat([reset * memory, value], dim=1) @ w_c.T)
-    return Update(update, reset, candidate, update * candidate + (1 - update) * memory)
-
+from seqrec.nn.memory_rules import ADDRESSINGS, WRITE_NORMS, WriteRule, gated_update
 
 Choice = TypeVar("Choice")
-WriteRule = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
-ADDRESSINGS: dict[str, Callable[[int, int, int], nn.Module]] = {
-    "direct": DirectAddressing,
-    "content": ContentAddressing,
-}
-WRITE_NORMS: dict[str, WriteRule] = {"slot_mean": slot_mean, "sum": slot_sum, "token_softmax": token_softmax}
 
 
 class ExternalMemory(nn.Module):
@@ -142,9 +55,7 @@ class ExternalMemory(nn.Module):
         self.fusion: Fusion = _choose("fusion", fusion, FUSIONS)(dim, width, dropout)
         self.write_rule: WriteRule = _choose("write_norm", write_norm, WRITE_NORMS)
         self.w_w = nn.Parameter(torch.randn(dim, num_slots) * dim**-0.5)
-        self.w_u, self.w_r, self.w_c = (
-            nn.Parameter(torch.randn(width, width + dim) * 0.02) for _ in range(3)
-        )
+        self.w_u, self.w_r, self.w_c = (nn.Parameter(torch.randn(width, width + dim) * 0.02) for _ in range(3))
         # Not zero: equal slots would stay equal.
         self.register_buffer("memory", torch.randn(num_slots, width) * 0.02)
         self.pending: Tensor | None = None  # states (T, D) of the last step, not yet written

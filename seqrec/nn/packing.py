@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor
 
+SHORT = 8  # histories of at most this many items are not told apart further
+
 
 class Packing:
-    """The valid positions of a ``(B, L)`` batch, N of them.
+    """The valid positions of a ``(B, L)`` batch, N of them, longest history first.
 
     Args:
         valid: ``(B, L)`` bool, True at items, padding on the right.
@@ -15,16 +19,53 @@ class Packing:
 
     def __init__(self, valid: Tensor) -> None:
         self.valid = valid
-        self.index = torch.nonzero(valid.flatten()).flatten()
-        self.full = len(self.index) == valid.numel()
+        length = valid.sum(1)
+        if valid.is_cuda:  # one launch beats less work there
+            self.order, self.groups = torch.arange(len(valid), device=valid.device), [(len(valid), valid.shape[1])]
+        else:
+            self.order = torch.argsort(length, descending=True, stable=True)
+            self.groups = _groups(length[self.order].tolist())
+        column = torch.arange(valid.shape[1], device=valid.device)
+        place = self.order[:, None] * valid.shape[1] + column
+        self.index = place[valid[self.order]]
 
     def pack(self, x: Tensor) -> Tensor:
         """``(B, L, ...)`` -> ``(N, ...)``."""
-        flat = x.flatten(0, 1)
-        return flat if self.full else flat.index_select(0, self.index)
+        return x.flatten(0, 1).index_select(0, self.index)
 
     def unpack(self, x: Tensor) -> Tensor:
         """``(N, ...)`` -> ``(B, L, ...)``, zero at padding."""
-        if not self.full:
-            x = x.new_zeros(self.valid.numel(), *x.shape[1:]).index_copy(0, self.index, x)
-        return x.unflatten(0, self.valid.shape)
+        empty = x.new_zeros(self.valid.numel(), *x.shape[1:])
+        return empty.index_copy(0, self.index, x).unflatten(0, self.valid.shape)
+
+    def by_length(self, function: Callable[[Tensor, Tensor], Tensor], x: Tensor) -> Tensor:
+        """Apply a function of padded rows to rows of similar length at a time.
+
+        Args:
+            function: ``(b, l, ...)`` and their validity ``(b, l)`` to ``(b, l, ...)``.
+            x: ``(N, ...)``.
+
+        Returns:
+            Packed results ``(N, ...)``; the same as on the whole padded batch, with less padding.
+        """
+        results, row, token = [], 0, 0
+        for rows, width in self.groups:
+            valid = self.valid[self.order[row : row + rows], :width]
+            place = torch.nonzero(valid.flatten()).flatten()
+            part = x[token : token + len(place)]
+            empty = x.new_zeros(valid.numel(), *x.shape[1:])
+            padded = empty.index_copy(0, place, part).unflatten(0, valid.shape)
+            results.append(function(padded, valid).flatten(0, 1).index_select(0, place))
+            row, token = row + rows, token + len(place)
+        return torch.cat(results)
+
+
+def _groups(lengths: list[int]) -> list[tuple[int, int]]:
+    """Rows and width of each group of descending ``lengths``; a group ends where a length is half of its first."""
+    groups: list[tuple[int, int]] = []
+    first = 0
+    for row, length in enumerate(lengths):
+        if length * 2 <= lengths[first] and lengths[first] > SHORT:
+            groups.append((row - first, lengths[first]))
+            first = row
+    return [*groups, (len(lengths) - first, lengths[first])]

@@ -29,9 +29,7 @@ class UncertaintyAttention(nn.Module):
     def __init__(self, dim: int, num_heads: int, dropout: float, causal: bool, noise_std: float) -> None:
         super().__init__()
         if dim % num_heads:
-            raise ValueError(
-                f"dim is {dim}, which {num_heads} heads do not divide; choose a multiple of num_heads"
-            )
+            raise ValueError(f"dim is {dim}, which {num_heads} heads do not divide; choose a multiple of num_heads")
         if noise_std < 0:
             raise ValueError(f"noise_std is {noise_std}; it is a standard deviation, so give 0 or more")
         self.dim, self.num_heads, self.dropout, self.causal = dim, num_heads, dropout, causal
@@ -45,30 +43,38 @@ class UncertaintyAttention(nn.Module):
     def forward(self, tokens: Tensor, packing: Packing) -> Tensor:
         """Contexts ``(N, D)`` of tokens ``(N, D)``."""
         projected = self.projection(tokens)
-        query, key, value, penalty_query, penalty_key = self._heads(projected, packing)
         if self.training:
             noisy = projected[:, : 2 * self.dim]
-            noisy_query, noisy_key = self._heads(noisy + self.noise(noisy), packing)
-            # The penalty (18) and the mask are the same in both branches.
-            hidden = visible(packing.valid, self.causal).to(query.dtype)
-            if not self.causal:  # (B, 1, 1, L) -> (B * H, 1, L)
-                hidden = hidden.expand(-1, self.num_heads, 1, -1).flatten(0, 1)
-            bias = _scores(hidden, penalty_query, penalty_key, -1.0)
-            weights = self._weights(_scores(bias, query, key, 1.0))
-            weights = weights + self._weights(_scores(bias, noisy_query, noisy_key, 1.0))  # (20)
-            context = (weights.to(value.dtype) @ value.flatten(0, 1)).view_as(value)
-        else:
-            mask = None if self.causal else packing.valid[:, None, None, :]
-            # (Q, -Q_p) (K, K_p)^T is the penalised score, so one fused call does it.
-            context = 2.0 * F.scaled_dot_product_attention(
-                torch.cat([query, -penalty_query], -1), torch.cat([key, penalty_key], -1), value, mask,
-                is_causal=self.causal, scale=query.shape[-1] ** -0.5,
-            )  # fmt: skip
-        return packing.pack(context.transpose(1, 2).flatten(2))
+            return packing.by_length(self.attend_twice, torch.cat([projected, noisy + self.noise(noisy)], dim=1))
+        return packing.by_length(self.attend_clean, projected)
 
-    def _heads(self, projected: Tensor, packing: Packing) -> tuple[Tensor, ...]:
-        """``(N, n * D)`` -> n tensors ``(B, H, L, D / H)``."""
-        parts = packing.unpack(projected).unflatten(-1, (-1, self.num_heads, self.dim // self.num_heads))
+    def attend_twice(self, projected: Tensor, valid: Tensor) -> Tensor:
+        """Contexts ``(B, L, D)`` of (20); ``(B, L, 7 * D)``: the projections, then noisy queries and keys."""
+        query, key, value, penalty_query, penalty_key, noisy_query, noisy_key = self._heads(projected)
+        # The penalty (18) and the mask are the same in both branches.
+        hidden = visible(valid, self.causal).to(query.dtype)
+        if not self.causal:  # (B, 1, 1, L) -> (B * H, 1, L)
+            hidden = hidden.expand(-1, self.num_heads, 1, -1).flatten(0, 1)
+        bias = _scores(hidden, penalty_query, penalty_key, -1.0)
+        weights = self._weights(_scores(bias, query, key, 1.0))
+        weights = weights + self._weights(_scores(bias, noisy_query, noisy_key, 1.0))
+        context = (weights.to(value.dtype) @ value.flatten(0, 1)).view_as(value)
+        return context.transpose(1, 2).flatten(2)
+
+    def attend_clean(self, projected: Tensor, valid: Tensor) -> Tensor:
+        """Twice the context of one branch, ``(B, L, D)``, of projections ``(B, L, 5 * D)``."""
+        query, key, value, penalty_query, penalty_key = self._heads(projected)
+        mask = None if self.causal else valid[:, None, None, :]
+        # (Q, -Q_p) (K, K_p)^T is the penalised score, so one fused call does it.
+        context = 2.0 * F.scaled_dot_product_attention(
+            torch.cat([query, -penalty_query], -1), torch.cat([key, penalty_key], -1), value, mask,
+            is_causal=self.causal, scale=query.shape[-1] ** -0.5,
+        )  # fmt: skip
+        return context.transpose(1, 2).flatten(2)
+
+    def _heads(self, projected: Tensor) -> tuple[Tensor, ...]:
+        """``(B, L, n * D)`` -> n tensors ``(B, H, L, D / H)``."""
+        parts = projected.unflatten(-1, (-1, self.num_heads, self.dim // self.num_heads))
         return parts.permute(2, 0, 3, 1, 4).contiguous().unbind(0)
 
     def _weights(self, scores: Tensor) -> Tensor:

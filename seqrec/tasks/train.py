@@ -72,7 +72,6 @@ def prepare(config: DictConfig) -> tuple[SequenceDataModule, Protocol]:
     data: SequenceDataModule = instantiate(config.data)
     data.setup()
     config.catalog.num_items = data.sequences.num_items
-    config.catalog.mask_token = data.sequences.num_items + 1
     return data, instantiate(config.protocol, _convert_="all")
 
 

@@ -21,7 +21,6 @@ def loading(tmp_path: Path) -> dict[str, Any]:
         "max_length": 50,
         "batch_size": 8,
         "eval_batch_size": 8,
-        "bucket_batches": 1,
         "num_workers": 0,
         "seed": 0,
         "cache_dir": str(tmp_path / "cache"),

@@ -33,7 +33,6 @@ def synthetic(tmp_path: Path) -> partial[Synthetic]:
         max_length=5,
         batch_size=16,
         eval_batch_size=64,
-        bucket_batches=1,
         num_workers=0,
         seed=1,
         cache_dir=str(tmp_path),

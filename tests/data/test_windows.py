@@ -5,7 +5,6 @@ import pytest
 import torch
 
 from seqrec.data import windows as rules
-from seqrec.data.datamodule import shuffled_batches
 from seqrec.data.sequences import Sequences
 
 
@@ -123,23 +122,6 @@ def test_24_bytes_an_example(sequences):
     windows = rules.prefixes(sequences, 6, draw())
     size = sum(x.element_size() * x.numel() for x in (windows.user, windows.start, windows.stop))
     assert size == 24 * len(windows)
-
-
-@pytest.mark.parametrize("pool", [1, 4])
-def test_shuffled_batches_hold_every_row_once(pool):
-    lengths = torch.randint(1, 50, (1003,))
-    batches = shuffled_batches(lengths, 32, pool, draw())
-    assert sorted(torch.cat(batches).tolist()) == list(range(1003))
-    assert sum(len(b) != 32 for b in batches) <= -(-1003 // (32 * pool))
-
-
-def test_bucketing_saves_padding():
-    lengths = torch.randint(1, 50, (4000,), generator=draw())
-
-    def padded(pool):
-        return sum(int(lengths[b].max()) * len(b) for b in shuffled_batches(lengths, 32, pool, draw()))
-
-    assert padded(32) < 0.6 * padded(1)
 
 
 def test_renumbering_changes_ids_only(sequences):

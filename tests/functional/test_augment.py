@@ -91,9 +91,7 @@ def test_state_draws_depend_on_the_row_only(name: str, window: int) -> None:
     whole = change(*states_of(ITEMS, ROWS, window), KEYS)
     some = torch.tensor([150, 21, 3])
     narrow = histories(some, int(LENGTHS[some].max()))
-    torch.testing.assert_close(
-        change(*states_of(narrow, some, window), KEYS[some]), whole[some], rtol=0, atol=0
-    )
+    torch.testing.assert_close(change(*states_of(narrow, some, window), KEYS[some]), whole[some], rtol=0, atol=0)
     assert not torch.equal(whole, states_of(ITEMS, ROWS, window)[0])
 
 

@@ -11,9 +11,7 @@ from seqrec.functional import generation
 
 @pytest.mark.parametrize("chunk", [1 << 22, 40, 1])
 @pytest.mark.parametrize("positions", [7, 0])
-def test_loss_choice_and_mean_match_autograd(
-    chunk: int, positions: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_loss_choice_and_mean_match_autograd(chunk: int, positions: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(generation, "CHUNK_ELEMENTS", chunk)
     torch.manual_seed(0)
     states = torch.randn(positions, 5, dtype=torch.float64, requires_grad=True)

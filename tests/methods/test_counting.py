@@ -38,7 +38,7 @@ def data_module(name: str, root: Path, cache: Path, seed: int = 0) -> SequenceDa
     """The data set under its own data module where it has one, else as a sequence file."""
     base: dict[str, Any] = {
         "name": name, "windows": last_window, "max_length": 50, "batch_size": 64, "eval_batch_size": 256,
-        "bucket_batches": 1, "num_workers": 0, "seed": seed, "cache_dir": str(cache),
+        "num_workers": 0, "seed": seed, "cache_dir": str(cache),
     }  # fmt: skip
     if name in ("ml-1m", "ml-100k_5core"):
         return MovieLens(variant=name.removesuffix("_5core"), root=str(root), **base)

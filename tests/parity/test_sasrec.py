@@ -57,9 +57,7 @@ def state(golden, layers: int) -> dict[str, Tensor]:
             theirs = f"trm_encoder.layer.{i}"
             for ours, name in LAYER.items():
                 new[f"trunk.layers.{i}.{ours}.{kind}"] = old[f"{theirs}.{name}.{kind}"]
-            parts = [
-                old[f"{theirs}.multi_head_attention.{part}.{kind}"] for part in ("query", "key", "value")
-            ]
+            parts = [old[f"{theirs}.multi_head_attention.{part}.{kind}"] for part in ("query", "key", "value")]
             new[f"trunk.layers.{i}.attention.projection.{kind}"] = torch.cat(parts)
     return new
 

@@ -1,0 +1,75 @@
+"""main.py as a user starts it: what a mistake, a question and Ctrl+C give."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+MAIN = Path(__file__).parents[2] / "main.py"
+SMALL = ["data.num_users=60", "trainer=cpu", "model.backbone.dim=8"]
+
+
+def command(*arguments: str) -> list[str]:
+    return [sys.executable, str(MAIN), *arguments]
+
+
+def environment(tmp_path: Path) -> dict[str, str]:
+    return os.environ | {"SEQREC_CACHE": str(tmp_path / "cache"), "OMP_NUM_THREADS": "1"}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["model.dimm=3"], "did you mean model.backbone.dim?"),
+        (["-m", "modle=sasrec,popularity"], "did you mean model?"),
+        (["seed=x"], "seed is 'x'; it must be a whole number"),
+        ([*SMALL, "data.batch_size=0"], "batch_size is 0; it must be at least 1"),
+        ([*SMALL, "trainer.max_epochs=-3"], "-3"),
+    ],
+    ids=lambda value: " ".join(value[-1:]) if isinstance(value, list) else "",
+)
+def test_mistake_is_one_line(arguments: list[str], message: str, tmp_path: Path) -> None:
+    done = subprocess.run(
+        command(*arguments), cwd=tmp_path, env=environment(tmp_path), capture_output=True, text=True, timeout=300
+    )
+    lines = done.stderr.strip().splitlines()
+    assert done.returncode == 2, done.stderr
+    assert lines[-1].startswith("error: ") and message in lines[-1]
+    assert "Traceback" not in done.stderr
+
+
+def test_help_lists_groups_and_commands(tmp_path: Path) -> None:
+    done = subprocess.run(command("--help"), cwd=tmp_path, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+    assert len(re.findall(r"^  python main\.py ", done.stdout, re.MULTILINE)) >= 5
+    assert re.search(r"^  model  .*\bsasrec\b", done.stdout, re.MULTILINE)
+    assert "_target_" not in done.stdout
+
+
+def test_interrupted_run_says_how_to_go_on_and_goes_on(tmp_path: Path) -> None:
+    endless = command(*SMALL, "trainer.max_epochs=100000", "patience=100000")
+    process = subprocess.Popen(
+        endless, cwd=tmp_path, env=environment(tmp_path), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
+    )
+    deadline = time.monotonic() + 180
+    while not list(tmp_path.glob("outputs/*/*/checkpoints/last.ckpt")) and process.poll() is None:
+        assert time.monotonic() < deadline, "no checkpoint"
+        time.sleep(0.2)
+    process.send_signal(signal.SIGINT)
+    _, error = process.communicate(timeout=120)
+    assert process.returncode == 130, error
+    found = re.search(r"python main\.py (resume=\S+)", error)
+    assert found, error
+    done = subprocess.run(
+        command(found[1], "trainer.max_epochs=1"), cwd=tmp_path, env=environment(tmp_path),
+        capture_output=True, text=True, timeout=300,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert list(tmp_path.glob("outputs/*/*/metrics.json"))

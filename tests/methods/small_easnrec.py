@@ -1,0 +1,149 @@
+"""A small EASNRec in all its variants, and batches for it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+
+import pytorch_lightning as pl
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader
+
+from seqrec.backbones.transformer import Transformer
+from seqrec.data.batch import Batch
+from seqrec.functional import augment, augment_states
+from seqrec.functional.contrast import contrast_items, contrast_states
+from seqrec.methods.easnrec import EASNRec
+from seqrec.nn import siamese
+from seqrec.nn.memory import ExternalMemory
+from seqrec.nn.trunk import TransformerTrunk
+from seqrec.nn.uncertainty import UncertaintyAttention
+
+ITEMS, LENGTH, DIM = 30, 9, 16
+
+
+ADAM = partial(torch.optim.Adam, lr=1e-2)
+
+
+UNCERTAIN = partial(UncertaintyAttention, noise_std=0.01)
+
+
+MEMORY = partial(ExternalMemory, num_slots=5, dropout=0.1)
+
+
+DYNAMIC = partial(augment_states.dynamic, probability=0.2, magnitude=0.1, ratio=0.4)
+
+
+DSA = partial(augment.dsa, crop_ratio=0.6, mask_ratio=0.3, reorder_ratio=0.6)
+
+
+def of_states(change: Callable) -> Callable:
+    return partial(contrast_states, window=3, temperature=0.05, augment=change)
+
+
+OF_ITEMS = partial(contrast_items, window=3, temperature=0.05, augment=DSA)
+
+
+def build(
+    adversarial: str = "simultaneous",
+    network: str | None = "fc",
+    attention: Callable = UNCERTAIN,
+    memory: Callable | None = MEMORY,
+    contrast: Callable | None = None,
+    own_discriminator: bool = False,
+    dropout: float = 0.1,
+    optimizer: Callable = ADAM,
+    **base,
+) -> EASNRec:
+    torch.manual_seed(0)
+    trunk = partial(
+        TransformerTrunk,
+        DIM,
+        LENGTH,
+        2,
+        2,
+        32,
+        dropout,
+        dropout,
+        attention,
+        positions="from_newest",
+        memory=memory,
+    )
+    networks = {
+        None: lambda: None,
+        "fc": lambda: siamese.FullyConnected(DIM),
+        "cnn": lambda: siamese.Convolution(DIM),
+        "transformer": lambda: siamese.Attention(DIM, 2, 32, dropout),
+        "lstm": lambda: siamese.Recurrent(DIM),
+    }
+    return EASNRec(
+        Transformer(ITEMS, LENGTH, DIM, 2, 2, 32, dropout, dropout, attention, positions="from_newest", memory=memory),
+        optimizer,
+        trunk(causal=False),
+        contrast or of_states(DYNAMIC),
+        networks[network](),
+        adversarial,
+        mask_ratio=0.4,
+        window=3,
+        generator_similarity_weight=0.05,
+        discriminator_similarity_weight=0.05,
+        contrast_weight=0.3,
+        generator_weight=0.2,
+        discriminator_weight=0.05,
+        discriminator=trunk(causal=True) if own_discriminator else None,
+        **base,
+    )
+
+
+def random_batch(rows: list[int], longest: int = LENGTH, seed: int = 0) -> Batch:
+    """Histories that depend on the row only; one of them has a single item."""
+    items, targets = torch.zeros(len(rows), longest, dtype=torch.long), []
+    for b, row in enumerate(rows):
+        generator = torch.Generator().manual_seed(1000 * seed + row)
+        length = 1 if row == 3 else int(torch.randint(2, 7, (), generator=generator))
+        drawn = torch.randint(1, ITEMS + 1, (length + 1,), generator=generator)
+        items[b, :length] = drawn[:-1]
+        targets.append(drawn[-1])
+    target = torch.stack(targets)
+    next_items = torch.cat([items[:, 1:], torch.zeros_like(items[:, :1])], 1)
+    next_items[torch.arange(len(rows)), (items != 0).sum(1) - 1] = target
+    row = torch.tensor(rows)
+    return Batch(row, row, items, target, next_items)
+
+
+BATCHES = [random_batch(list(range(start, start + 6))) for start in (0, 6, 12)]
+
+
+def trainer(**changes) -> pl.Trainer:
+    quiet = {
+        "accelerator": "cpu",
+        "logger": False,
+        "enable_checkpointing": False,
+        "enable_progress_bar": False,
+        "enable_model_summary": False,
+        "max_epochs": 1,
+    }
+    return pl.Trainer(**(quiet | changes))
+
+
+def loader() -> DataLoader:
+    """It leaves the global random state alone."""
+    return DataLoader(BATCHES, batch_size=None, generator=torch.Generator())
+
+
+def offline(model: EASNRec) -> EASNRec:
+    """A model whose training step runs without a trainer, with plain gradient steps."""
+    optimizers = [torch.optim.SGD(group, lr=0.1) for group in model.parameter_groups()]
+    model.optimizers = lambda: optimizers  # type: ignore[method-assign]
+    model.manual_backward = lambda loss: loss.backward()  # type: ignore[method-assign]
+    model.log_dict = lambda *args, **kwargs: None  # type: ignore[method-assign]
+    return model.train()
+
+
+def moved(model: EASNRec, before: dict[str, Tensor]) -> set[str]:
+    return {name for name, p in model.named_parameters() if not torch.equal(p, before[name])}
+
+
+def weights(model: EASNRec) -> dict[str, Tensor]:
+    return {name: p.detach().clone() for name, p in model.named_parameters()}

@@ -1,0 +1,162 @@
+"""Players and turns, on EASNRec: owners, freezing, steps, clipping, resuming."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+import pytest
+import pytorch_lightning as pl
+import torch
+from torch import Tensor
+
+from seqrec.functional import augment
+from seqrec.methods.easnrec import EASNRec
+from seqrec.nn.attention import DotProductAttention
+from tests.methods.small_easnrec import ADAM, BATCHES, build, loader, moved, offline, trainer, weights
+
+
+@pytest.mark.parametrize("own_discriminator", [False, True])
+def test_every_parameter_has_one_owner(own_discriminator: bool) -> None:
+    model = build(own_discriminator=own_discriminator)
+    owned = [id(p) for group in model.parameter_groups() for p in group]
+    assert sorted(owned) == sorted(id(p) for p in model.parameters())
+
+
+def test_two_owners_and_no_owner_are_errors(monkeypatch: pytest.MonkeyPatch) -> None:
+    model = build()
+    players = dict(model.players())
+    monkeypatch.setattr(model, "players", lambda: players | {"generator": [*players["generator"], model.head]})
+    with pytest.raises(ValueError, match="one owner"):
+        model.parameter_groups()
+    monkeypatch.setattr(model, "players", lambda: players | {"generator": []})
+    with pytest.raises(ValueError, match=r"no player owns generator\."):
+        model.parameter_groups()
+
+
+def test_a_turn_freezes_the_others_and_thaws_them() -> None:
+    model = build()
+    with model.turn("generator"):
+        learning = {name for name, p in model.named_parameters() if p.requires_grad}
+        assert learning == {name for name, _ in model.named_parameters() if name.startswith("generator.")}
+    assert all(p.requires_grad for p in model.parameters())
+    with pytest.raises(ValueError, match="no player 'teacher'"), model.turn("teacher"):
+        pass
+
+
+@pytest.mark.parametrize(
+    ("own_discriminator", "judging"),
+    [(False, {"backbone.trunk", "head", "siamese"}), (True, {"head", "siamese"})],
+)
+def test_alternating_turns_move_their_players_only(own_discriminator: bool, judging: set[str]) -> None:
+    model = offline(build("alternating", own_discriminator=own_discriminator))
+    model.training_step(BATCHES[0], 0)  # so that there is a write to learn from
+    turns: list[set[str]] = []
+    original = model.turn
+
+    def watched(*players):
+        return _watch(model, original(*players), turns)
+
+    model.turn = watched  # type: ignore[method-assign]
+    model.training_step(BATCHES[1], 1)
+    if own_discriminator:
+        judging = judging | {"discriminator"}
+    table = "backbone.item_embedding.weight"
+    assert [{_part(name) for name in turn} for turn in turns] == [
+        {"generator", table},
+        judging,
+        {"backbone.trunk", table},
+    ]
+
+
+def _part(name: str) -> str:
+    first, *rest = name.split(".")
+    return f"{first}.{rest[0]}" + (".weight" if rest[0] == "item_embedding" else "") if first == "backbone" else first
+
+
+class _watch:
+    """A turn that notes which parameters it moved."""
+
+    def __init__(self, model: EASNRec, turn, turns: list[set[str]]) -> None:
+        self.model, self.turn, self.turns = model, turn, turns
+
+    def __enter__(self):
+        self.before = weights(self.model)
+        return self.turn.__enter__()
+
+    def __exit__(self, *error):
+        self.turns.append(moved(self.model, self.before))
+        return self.turn.__exit__(*error)
+
+
+def test_the_generator_alone_climbs_and_the_others_descend_the_similarity() -> None:
+    """Simultaneous gradients of the similarity terms, against two plain backward passes."""
+    model = offline(build(dropout=0.0, attention=DotProductAttention, memory=None, contrast=_no_contrast))
+    masked = augment.masked_positions(BATCHES[0].items, torch.arange(6), 0.4)
+
+    def gradients(similar_generator: float, similar_discriminator: float) -> dict[str, Tensor]:
+        model.lambda_1, model.lambda_2 = similar_generator, similar_discriminator
+        for optimizer in model.optimizers():
+            optimizer.step = lambda: None
+            optimizer.zero_grad()
+            optimizer.zero_grad = lambda: None
+        for parameter in model.parameters():
+            parameter.grad = None
+        model.simultaneous_step(BATCHES[0], masked)
+        return {name: p.grad.clone() for name, p in model.named_parameters() if p.grad is not None}
+
+    tiny = 1e-9
+    plain, both = gradients(0.0, tiny), gradients(0.5, 0.25)
+    only_discriminator = gradients(0.0, 0.25)
+    for name, gradient in both.items():
+        if name.startswith(("head.", "siamese.", "backbone.trunk.")):
+            torch.testing.assert_close(gradient, only_discriminator[name], rtol=1e-4, atol=1e-6)
+    for name in plain:
+        if name.startswith("generator."):
+            torch.testing.assert_close(plain[name], only_discriminator[name], rtol=1e-4, atol=1e-7)
+    changed = [n for n in plain if n.startswith("generator.") and not torch.allclose(plain[n], both[n], atol=1e-8)]
+    assert changed
+
+
+def _no_contrast(states: Tensor, items: Tensor, keys: Tensor, encode: Callable) -> Tensor:
+    return states.new_zeros(())
+
+
+def fit(folder: Path, epochs: int, resume: Path | None = None) -> EASNRec:
+    model = build(scheduler=partial(torch.optim.lr_scheduler.ExponentialLR, gamma=0.5))
+    run = trainer(max_epochs=epochs)
+    pl.seed_everything(7 if resume is None else 8, verbose=False)
+    run.fit(model, loader(), loader(), ckpt_path=resume)
+    run.save_checkpoint(folder / f"{epochs}.ckpt")
+    return model
+
+
+def test_a_resumed_run_is_the_same_run(tmp_path: Path) -> None:
+    whole = fit(tmp_path, 3)
+    fit(tmp_path, 1)
+    resumed = fit(tmp_path, 3, tmp_path / "1.ckpt")
+    for (name, ours), theirs in zip(whole.state_dict().items(), resumed.state_dict().values(), strict=True):
+        assert torch.equal(ours, theirs), name
+    rates = [optimizer.param_groups[0]["lr"] for optimizer in resumed.optimizers()]
+    assert rates == [1e-2 * 0.5**3] * len(resumed.players())
+
+
+def test_gradients_are_clipped_player_by_player() -> None:
+    model = build(clip_norm=1e-3, optimizer=partial(torch.optim.SGD, lr=1.0))
+    before = weights(model)
+    trainer(limit_train_batches=1).fit(model, loader())
+    for modules in model.players().values():
+        names = [n for n, p in model.named_parameters() if any(p is q for m in modules for q in m.parameters())]
+        step = torch.stack([(model.get_parameter(n) - before[n]).norm() for n in names]).norm().item()
+        assert 0.9e-3 < step < 1.01e-3
+
+
+@pytest.mark.parametrize(("weight", "similarity"), [(0.0, 0.05), (0.05, 0.0)])
+def test_similarity_weights_that_cannot_be_split_are_refused(weight: float, similarity: float) -> None:
+    model = build()
+    with pytest.raises(ValueError, match="siamese=null"):
+        EASNRec(
+            model.backbone, ADAM, model.generator, model.contrast, model.siamese, "simultaneous",
+            0.4, 3, 0.05, similarity, 0.3, 0.2, weight,
+        )  # fmt: skip

@@ -1,0 +1,63 @@
+"""The external memory on several ranks: one memory, and the gradient of the mean loss."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import torch
+
+from seqrec.nn.memory import ExternalMemory
+from seqrec.nn.memory_rules import WRITE_NORMS
+
+SCRIPT = """
+import sys, torch, torch.distributed as dist
+from seqrec.nn.memory import ExternalMemory
+inputs, output, rank = sys.argv[1], sys.argv[2], int(sys.argv[3])
+dist.init_process_group("gloo", init_method=f"file://{output}.store", rank=rank, world_size=2)
+stored, results = torch.load(inputs), {}
+for rule, state in stored["states"].items():
+    memory = ExternalMemory(6, 4, 0.0, write_norm=rule).double()
+    memory.load_state_dict(state)
+    memory.pending = stored["tokens"][rank]
+    written = memory.written()
+    (written * stored["probe"][rank]).sum().backward()
+    results[rule] = [written.detach(), memory.w_w.grad, memory.w_u.grad]
+torch.save(results, f"{output}.{rank}")
+dist.barrier()
+dist.destroy_process_group()
+"""
+
+
+def test_two_ranks_write_what_one_would(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    memories = {rule: ExternalMemory(6, 4, 0.0, write_norm=rule).double() for rule in WRITE_NORMS}
+    tokens = [torch.randn(5, 6).double(), torch.randn(3, 6).double()]
+    probe = [torch.randn(4, 6).double() for _ in range(2)]
+    states = {rule: memory.state_dict() for rule, memory in memories.items()}
+    torch.save({"states": states, "tokens": tokens, "probe": probe}, tmp_path / "inputs")
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(Path(__file__).parents[2]), *sys.path])}
+    command = [sys.executable, "-c", SCRIPT, str(tmp_path / "inputs"), str(tmp_path / "output")]
+    ranks = [subprocess.Popen([*command, str(rank)], env=environment) for rank in range(2)]
+    assert [rank.wait(timeout=120) for rank in ranks] == [0, 0]
+    first, second = (torch.load(tmp_path / f"output.{rank}") for rank in range(2))
+
+    for rule, memory in memories.items():
+        memory.pending = torch.cat(tokens)
+        written = memory.written()
+        (written * (probe[0] + probe[1])).sum().backward()
+        torch.testing.assert_close(first[rule][0], written.detach())
+        torch.testing.assert_close(second[rule][0], written.detach())
+        for i, weight in ((1, memory.w_w), (2, memory.w_u)):
+            torch.testing.assert_close(first[rule][i] + second[rule][i], weight.grad)
+
+
+def test_writes_do_not_depend_on_how_often_a_batch_is_repeated() -> None:
+    memory = ExternalMemory(6, 4, 0.0).double()
+    tokens = torch.randn(5, 6).double()
+    memory.pending = tokens
+    once = memory.written()
+    memory.pending = tokens.repeat(7, 1)
+    torch.testing.assert_close(memory.written(), once)

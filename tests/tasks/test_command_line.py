@@ -1,0 +1,240 @@
+"""The check of a command line, and how a task's errors end, in one process."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from omegaconf import DictConfig, OmegaConf
+
+from seqrec.tasks import command_line
+from seqrec.tasks.composition import CONF, check_configuration
+
+REFUSED = [
+    # misspelt: the nearest valid name is given
+    ("model.dimm=3", "did you mean model.backbone.dim?"),
+    ("dim=3", "did you mean model.backbone.dim?"),
+    ("data.batchsize=3", "did you mean data.batch_size?"),
+    ("modle=sasrec", "did you mean model?"),
+    ("model=sasrek", "did you mean 'sasrec'?"),
+    ("model/bakbone=transformer", "did you mean model/backbone?"),
+    ("model/backbone=transfomer", "did you mean 'transformer'?"),
+    ("optimizer=adam", "did you mean model/optimizer?"),
+    ("+modle=sasrec", "did you mean model?"),
+    ("hydra/launcher=basik", "hydra/launcher"),
+    # + and ~
+    ("+typo=1", "'typo' is none"),
+    ("++typo=1", "'typo' is none"),
+    ("+model.typo=1", "model has no key 'typo'"),
+    ("+seed=1", "write seed=1"),
+    ("+model=sasrec", "write model=sasrec"),
+    ("~seed", "loses nothing"),
+    ("~model", "loses nothing"),
+    # the wrong thing in the wrong place
+    ("model.backbone=transformer", "model/backbone=transformer"),
+    ("model=popularity model/backbone=transformer", "no backbone of its own"),
+    ("model=null", "choose one of"),
+    ("data=base", "choose one of"),
+    ("data=custom", "data.path is required: add data.path=<value>"),
+    ("data.cache_dir=${sede}", "'sede' not found"),
+    ("seed.x=1", "it is a single value"),
+    # grammar
+    ("seed", "write key=value"),
+    ("model={a", "write key=value"),
+    ("seed=1,2", "add -m"),
+    # values of the wrong type
+    ("data.batch_size=abc", "data.batch_size is 'abc'; it must be a whole number"),
+    ("data.batch_size=1.5", "it must be a whole number"),
+    ("seed=x", "it must be a whole number"),
+    ("seed=true", "it must be a whole number"),
+    ("patience=x", "it must be a whole number"),
+    ("model.backbone.dropout=high", "it must be a number"),
+    ("model.backbone.causal=3", "it must be true or false"),
+    ("model.backbone.positions=left", "'from_oldest' or 'from_newest'"),
+    ("model.optimizer.lr=fast", "it must be a number"),
+    ("protocol.cutoffs=[a]", "a list (each a whole number)"),
+    ("protocol.cutoffs.0=a", "it must be a whole number"),
+    ("trainer.max_epochs=many", "it must be a whole number or null"),
+    ("model.loss._target_=os.system", "may only call seqrec"),
+]
+
+REFUSED_SWEEPS = [
+    ("model=sasrec,sasrek", "did you mean 'sasrec'?"),
+    ("model=glob(xx*)", "matches nothing"),
+    ("seed=0,1,a", "seed is 'a'"),
+    ("seed=0,1 model.dimm=3", "did you mean"),
+    ("model=sasrec,popularity model.backbone.dim=8", "in the job with model=popularity"),
+    ("model.backbone.dropout=interval(0,1) data.batch_size=interval(0.5,1)", "data.batch_size is 0.5"),
+    ("trainer.devices=2", "launch each job as its own process"),
+    ("trainer.devices=1,2", "launch each job as its own process"),
+    ("trainer=ddp", "launch each job as its own process"),
+]
+
+ALLOWED = [
+    "seed=1 model.backbone.dim=32 model.optimizer.lr=1 data.max_length=20",
+    "model/loss=bpr model.loss.num_negatives=4 windows=prefixes",
+    "trainer.devices=[0] protocol.cutoffs.0=7 resume=auto",
+    "model.backbone={dim:32,num_layers:1}",
+    "hydra.run.dir=here hydra.job.chdir=false",
+    "trainer=ddp",
+]
+
+
+def words(line: str) -> list[str]:
+    """The arguments of a line, with SASRec where it chooses no model: the default may be any."""
+    chooses = any(word.lstrip("+~").startswith(("model=", "experiment=")) for word in line.split())
+    return line.split() if chooses else ["model=sasrec", *line.split()]
+
+
+@pytest.mark.parametrize(("line", "message"), REFUSED)
+def test_refused(line: str, message: str) -> None:
+    with pytest.raises(ValueError) as caught:
+        check_configuration(words(line))
+    assert message in str(caught.value)
+
+
+@pytest.mark.parametrize(("line", "message"), REFUSED_SWEEPS)
+def test_refused_sweep(line: str, message: str) -> None:
+    with pytest.raises(ValueError) as caught:
+        check_configuration(words(line), multirun=True)
+    assert message in str(caught.value)
+
+
+@pytest.mark.parametrize("line", ALLOWED)
+def test_allowed(line: str) -> None:
+    check_configuration(words(line))
+
+
+def test_allowed_sweep() -> None:
+    config = check_configuration(
+        ["model=sasrec,popularity", "windows=glob(*)", "seed=range(0,3)", "trainer.devices=1"], multirun=True
+    )
+    assert (config.model._target_, config.seed) == ("seqrec.methods.next_item.NextItem", 0)
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("--seed=3", "values have no dashes: seed=3"),
+        ("--modle", "--help"),
+        ("seed=1 -m model=sasrec", "before or after all"),
+        ("-m model=sasrek", "did you mean 'sasrec'?"),
+        ("--cfg job model=sasrek", "did you mean 'sasrec'?"),
+    ],
+)
+def test_flags(line: str, message: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as end:
+        command_line.check(line.split())
+    printed = capsys.readouterr()
+    assert end.value.code == 2
+    assert printed.err.startswith("error: ") and printed.err.count("\n") == 1 and message in printed.err
+
+
+def test_hydra_flags_pass() -> None:
+    for line in ("--help", "--hydra-help", "--info", "--cfg job seed=1", "-m seed=1,2", "--config-name config"):
+        command_line.check(line.split())
+
+
+def task(config: DictConfig, kind: str) -> None:
+    """A task that fails as ``kind`` says."""
+    raise {"value": ValueError("line 3:\nno item"), "bug": KeyError("bug"), "stop": KeyboardInterrupt()}[kind]
+
+
+def run(kind: str) -> None:
+    target: dict[str, Any] = {"_target_": f"{__name__}.task", "kind": kind}
+    command_line.run(OmegaConf.create({"task": target}))
+
+
+def test_value_error_is_one_line(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(SystemExit) as end:
+        run("value")
+    assert (end.value.code, capsys.readouterr().err) == (2, "error: line 3: no item\n")
+    monkeypatch.setenv("HYDRA_FULL_ERROR", "1")
+    with pytest.raises(ValueError, match="no item"):
+        run("value")
+
+
+def test_bug_keeps_its_own_traceback() -> None:
+    with pytest.raises(KeyError, match="bug") as caught:
+        run("bug")
+    assert caught.traceback[-1].name == "task"
+
+
+@pytest.mark.parametrize("saved", [True, False])
+def test_interrupt_says_how_to_go_on(
+    saved: bool, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hydra = OmegaConf.create({"runtime": {"output_dir": str(tmp_path / "run")}})
+    monkeypatch.setattr(command_line.HydraConfig, "get", lambda: hydra)
+    monkeypatch.chdir(tmp_path)
+    if saved:
+        (tmp_path / "run" / "checkpoints").mkdir(parents=True)
+        (tmp_path / "run" / "checkpoints" / "last.ckpt").touch()
+    with pytest.raises(SystemExit) as end:
+        run("stop")
+    assert end.value.code == 130
+    assert ("resume=run" if saved else "nothing to resume") in capsys.readouterr().err
+
+
+def test_check_imports_no_torch_before_a_typo_is_reported() -> None:
+    """A misspelt key must not cost the seconds that importing torch takes."""
+    code = (
+        "import sys; from seqrec.tasks.command_line import check; check(['--cfg', 'job']);print('torch' in sys.modules)"
+    )
+    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert out.stdout.strip() == "False"
+
+
+GLOBAL = "# @package _global_\n"
+SWEEP = GLOBAL + "hydra:\n  mode: MULTIRUN\n  sweeper:\n    params: "
+
+
+@pytest.fixture
+def conf(tmp_path: Path) -> Path:
+    """The configuration folder with one experiment, two ablations and a sweep more."""
+    folder = tmp_path / "conf"
+    shutil.copytree(CONF, folder)
+    files = {
+        "experiment/sasrec/small": GLOBAL + "defaults: [{override /model: sasrec}]\nmodel: {backbone: {dim: 8}}\n",
+        "experiment/sasrec/typo": GLOBAL + "model: {backbone: {dimm: 8}}\n",
+        "ablation/sasrec/no_dropout": GLOBAL + "model: {backbone: {dropout: 0}}\n",
+        "ablation/sasrec/one_layer": GLOBAL + "model: {backbone: {num_layers: 1}}\n",
+        "sweep/width": SWEEP + "{model.backbone.dim: '8,16'}\n",
+        "sweep/typo": SWEEP + "{model.backbone.dimm: '8,16'}\n",
+    }
+    for name, text in files.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / f"{name}.yaml").write_text(text)
+    return folder
+
+
+def test_experiments_ablations_and_sweeps(conf: Path) -> None:
+    config = check_configuration(["+experiment=sasrec/small", "+ablation=sasrec/no_dropout"], conf=conf)
+    assert (config.model.backbone.dim, config.model.backbone.dropout) == (8, 0)
+    check_configuration(["+experiment=sasrec/small", "+ablation/sasrec=glob(*)", "seed=0,1"], multirun=True, conf=conf)
+    check_configuration(["+sweep=width", "seed=0,1", "model=sasrec"], conf=conf)
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("+experiment=sasrec/smal", "did you mean 'sasrec/small'?"),
+        ("+experimnt=sasrec/small", "did you mean experiment?"),
+        ("experiment=sasrec/small", "write +experiment=sasrec/small"),
+        ("ablation/sasrec=one_layer", "write +ablation/sasrec=one_layer"),
+        ("+ablation=sasrec/no_drop", "did you mean 'sasrec/no_dropout'?"),
+        ("+ablation=no_dropout", "did you mean 'sasrec/no_dropout'?"),
+        ("+experiment=sasrec/typo", "no argument 'dimm'; did you mean 'dim'?"),
+        ("+typo=1", "+ adds an option of ablation or experiment or sweep"),
+        ("+sweep=typo", "model.backbone.dimm=8: model.backbone has no key 'dimm'"),
+        ("+sweep=width trainer.devices=2", "launch each job as its own process"),
+    ],
+)
+def test_refused_experiments_ablations_and_sweeps(line: str, message: str, conf: Path) -> None:
+    with pytest.raises(ValueError) as caught:
+        check_configuration(words(line), conf=conf)
+    assert message in str(caught.value)

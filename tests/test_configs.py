@@ -1,0 +1,116 @@
+"""Every file of the configuration folder composes, passes the check, and its model can be built."""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+
+import pytest
+from hydra.utils import instantiate
+from omegaconf import DictConfig, OmegaConf
+
+import seqrec.tasks.command_line  # noqa: F401  registers the resolvers
+from seqrec.methods.base import Recommender
+from seqrec.tasks.composition import CONF, check_configuration
+
+NEEDED = {"data/custom": ["data.path=log.csv"]}
+FILES = sorted(
+    path.relative_to(CONF).with_suffix("").as_posix()
+    for path in CONF.glob("*/**/*.yaml")
+    if path.stem != "base" and path.relative_to(CONF).parts[0] != "hydra"
+)
+MODELS = sorted(path.stem for path in (CONF / "model").glob("*.yaml") if path.stem != "base")
+
+
+@cache
+def choices(model: str) -> dict[str, str]:
+    """The option of each group that a model chooses."""
+    return dict(check_configuration([f"model={model}"], targets=False).hydra.runtime.choices)
+
+
+def arguments(file: str) -> list[str]:
+    """What a user writes to choose ``group/option``, with a model that has such a choice."""
+    top, _, rest = file.partition("/")
+    group, _, option = file.rpartition("/")
+    if top in ("experiment", "sweep"):
+        return [f"+{top}={rest}"]
+    if top == "ablation":
+        return [f"model={rest.partition('/')[0]}", f"+ablation={rest}"]
+    if top == "settings":
+        return [f"model={rest.partition('/')[0]}", f"data={option}", *NEEDED.get(f"data/{option}", [])]
+    if top == "model" and "/" in rest:
+        users = [model for model in MODELS if group in choices(model)]
+        assert users, f"no model chooses an option of {group}"
+        return [f"model={users[0]}", f"{group}={option}"]
+    return [f"{group}={option}", *NEEDED.get(file, [])]
+
+
+@pytest.mark.parametrize("file", FILES)
+def test_file_passes_the_check(file: str) -> None:
+    config = check_configuration(arguments(file), multirun=file.startswith("sweep/"))
+    if file.startswith("settings/"):
+        assert config.hydra.runtime.choices.settings == file.removeprefix("settings/")
+
+
+@pytest.mark.parametrize(
+    "file", [f"model/{m}" for m in MODELS] + [f for f in FILES if f.startswith(("ablation", "settings"))]
+)
+def test_model_can_be_built(file: str) -> None:
+    config = check_configuration(arguments(file))
+    config.catalog.num_items, config.catalog.mask_token = 50, 51
+    model = instantiate(config.model, _convert_="all")
+    assert isinstance(model, Recommender)
+    assert model.backbone.num_items == 50
+
+
+def test_every_folder_is_a_known_group() -> None:
+    """A folder that nobody tests would be a folder that nobody knows."""
+    groups = {file.partition("/")[0] for file in FILES}
+    expected = {
+        "ablation",
+        "data",
+        "experiment",
+        "logger",
+        "model",
+        "protocol",
+        "sweep",
+        "task",
+        "trainer",
+    }
+    assert groups <= expected | {"settings", "windows"}
+
+
+def test_commands_of_the_help_page_pass_the_check() -> None:
+    config = OmegaConf.load(CONF / "config.yaml")
+    assert isinstance(config, DictConfig)
+    template = OmegaConf.to_container(config.hydra.help, resolve=False)["template"]  # type: ignore[index, call-overload]
+    commands = [line.split("main.py ")[1].split("  ")[0] for line in str(template).splitlines() if "main.py " in line]
+    assert len(commands) >= 5
+    for command in commands:
+        words = command.split()
+        check_configuration([word for word in words if "=" in word], multirun="-m" in words)
+
+
+def test_yaml_outside_of_the_registered_names_fails(tmp_path: Path) -> None:
+    """Typos in YAML are found like those on the command line: key of a node, top-level key, target."""
+    good = "defaults: [_self_, {model: m}]\nseed: 0\n"
+    model = "_target_: seqrec.nn.attention.DotProductAttention\ndim: 8\nnum_heads: 2\ndropout: 0.5\n"
+    cases = {
+        model + "casual: true\n": "no argument 'casual'; did you mean 'causal'?",
+        model: "needs a value for causal",
+        model.replace("nn.attention", "nn.atention") + "causal: true\n": "did you mean 'attention'?",
+        model.replace("seqrec.nn.attention.DotProductAttention", "os.system"): "may only call seqrec",
+        "# @package _global_\nsed: 1\n": "sets 'sed' at the top; did you mean 'seed'?",
+        model.replace("dim: 8", "dim: ???") + "causal: true\n": "model.dim is required",
+        model.replace("dim: 8", "dim: ${sed}") + "causal: true\n": "'sed' not found",
+        model.replace("0.5", "high") + "causal: true\n": "model.dropout is 'high'; it must be a number",
+    }
+    (tmp_path / "model").mkdir()
+    (tmp_path / "config.yaml").write_text(good)
+    for text, message in cases.items():
+        (tmp_path / "model" / "m.yaml").write_text(text)
+        with pytest.raises(ValueError) as caught:
+            check_configuration([], conf=tmp_path)
+        assert message in str(caught.value), text
+    (tmp_path / "model" / "m.yaml").write_text(model + "causal: true\n")
+    check_configuration([], conf=tmp_path)
