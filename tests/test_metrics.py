@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -123,7 +124,7 @@ def test_slices_hold_every_user_once(ranks: Tensor, constant: bool) -> None:
             assert part["users"] == int(inside.sum())
             assert part["ndcg@10"] == summarise(ranks[inside], CUTOFFS)["ndcg@10"]
         borders = [(part["from"], part["to"]) for part in parts]
-        assert all(one[1] < two[0] for one, two in zip(borders, borders[1:], strict=False))
+        assert all(one[1] < two[0] for one, two in pairwise(borders))
 
 
 def optimistic(scores: Tensor, target: Tensor, removed: Any = None) -> Tensor:

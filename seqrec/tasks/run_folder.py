@@ -38,7 +38,7 @@ def stored_config(config: DictConfig, overrides: list[str], folder: Path) -> Dic
         folder: the run folder.
 
     Raises:
-        ValueError: ``resume`` names a folder that holds no run.
+        ValueError: ``resume`` names a folder that holds no run, or the command line asks for another run.
     """
     if config.resume is None:
         return config
@@ -51,8 +51,30 @@ def stored_config(config: DictConfig, overrides: list[str], folder: Path) -> Dic
     stored = OmegaConf.load(folder / CONFIG)
     assert isinstance(stored, DictConfig)
     values = [o for o in overrides if "=" in o and "." in o.split("=")[0] and not o.startswith(("+", "~"))]
-    plain = [o for o in overrides if o.split("=")[0] in ("patience",)]
-    OmegaConf.set_struct(stored, True)
-    merged = OmegaConf.merge(stored, OmegaConf.from_dotlist(values + plain))
+    given = {override.split("=")[0] for override in overrides}
+    merged = OmegaConf.merge(stored, OmegaConf.from_dotlist(values))
     assert isinstance(merged, DictConfig)
+    for key in sorted(given & {"seed", "model", "data", "protocol"}):
+        _refuse_change(key, config, merged)
+    for value in values:
+        if OmegaConf.select(stored, value.split("=")[0], default=value) is value:
+            raise ValueError(f"resume={config.resume}: {value}: the stored run has no such key; see {folder / CONFIG}")
+    for key in sorted(given & {"resume", "patience", "trainer", "logger"}):
+        merged[key] = config[key]
     return merged
+
+
+def _refuse_change(key: str, config: DictConfig, stored: DictConfig) -> None:
+    """A resumed run keeps its model, data, protocol and seed."""
+    config = config.copy()
+    config.catalog = stored.catalog
+    here = {"root", "cache_dir", "num_workers"}  # of data; where it lies, not what it is
+    asked, kept = (OmegaConf.to_container(part, resolve=True) for part in (config, stored))
+    assert isinstance(asked, dict) and isinstance(kept, dict)
+    if key == "data":
+        asked, kept = ({key: {k: v for k, v in part[key].items() if k not in here}} for part in (asked, kept))
+    if asked[key] != kept[key]:
+        raise ValueError(
+            f"resume={config.resume}: the stored run has another {key}; leave out {key}=... to go on with it, "
+            "or leave out resume=... to start a new run"
+        )

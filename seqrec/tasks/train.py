@@ -30,6 +30,7 @@ def train(config: DictConfig) -> float:
     """Run the whole job in Hydra's output folder and return the best validation metric."""
     folder = Path(HydraConfig.get().runtime.output_dir)
     config = stored_config(config, list(HydraConfig.get().overrides.task), folder)
+    config.name = config.name or HydraConfig.get().runtime.choices["model"]
     silence_libraries()
     pl.seed_everything(config.seed, verbose=False)
     data, protocol = prepare(config)
@@ -149,7 +150,7 @@ def write_results(
     table = per_user(data, result)
     parts = slices(table, model.protocol)
     card = protocol_card(data, model.protocol, result, model.monitor, config.seed)
-    name = HydraConfig.get().runtime.choices["model"]
+    name = config.name
     everything = references | {name: result.test} if name not in references else references
     table.write_parquet(folder / "per_user.parquet")
     metric = f"ndcg@{model.protocol.cutoffs[len(model.protocol.cutoffs) // 2]}"

@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 
 import pytest
+from omegaconf import OmegaConf
 
 from tests.integration.comparison import assert_same_results, assert_same_state, load, metrics
 from tests.integration.running import Run, folders, start
@@ -26,7 +27,10 @@ def test_resumed_equals_unbroken(run: Run, workplace: Path, model: list[str]) ->
     whole = run(*model, *short, "trainer.max_epochs=4")
     parts = run(*model, *short, "trainer.max_epochs=2")
     assert metrics(parts)["epochs"] == 2
+    log = (parts / "log.csv").read_text().splitlines()
     assert run(f"resume={parts}", "trainer.max_epochs=4") == parts
+    assert (parts / "log.csv").read_text().splitlines()[:3] == log, "epochs were not continued but repeated"
+    assert OmegaConf.load(parts / "config.yaml").name == model[0].removeprefix("model=")
     assert_same_state(whole, parts)
     assert_same_results(whole, parts)
 
@@ -61,7 +65,9 @@ def test_after_an_interrupt(run: Run, whole: Path, workplace: Path, tmp_path: Pa
     moved = tmp_path / "elsewhere"
     shutil.copytree(folder, moved)
     shutil.rmtree(folder)
+    log = (moved / "log.csv").read_text().splitlines()[:3]
     run(f"resume={moved}")
+    assert (moved / "log.csv").read_text().splitlines()[:3] == log
     assert_same_state(whole, moved)
     assert_same_results(whole, moved)
 
@@ -79,6 +85,17 @@ def test_auto_starts_anew_where_nothing_is_unfinished(run: Run, workplace: Path)
     folder = run("resume=auto", "seed=8", "trainer.max_epochs=1")
     assert metrics(folder)["epochs"] == 1
     assert run("resume=auto", "seed=8", "trainer.max_epochs=1") != folder
+
+
+@pytest.mark.parametrize("change", ["seed=1", "protocol=fenrec", "model=easnrec", "data=custom data.path=a.csv"])
+def test_another_run_is_refused(run: Run, whole: Path, change: str) -> None:
+    with pytest.raises(ValueError, match=f"the stored run has another {change.split('=')[0]}"):
+        run(f"resume={whole}", *change.split())
+
+
+def test_a_key_that_the_stored_run_does_not_have_is_refused(run: Run, whole: Path) -> None:
+    with pytest.raises(ValueError, match=r"model.window=3: the stored run has no such key"):
+        run(f"resume={whole}", "model.window=3")  # a key of EASNRec, the default model
 
 
 @pytest.mark.parametrize("place", ["nowhere", "empty"])

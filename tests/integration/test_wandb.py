@@ -74,9 +74,7 @@ def test_plots_and_slices_are_sent(folder: Path) -> None:
     assert content["data"] == [list(part.values()) for part in parts]
 
 
-def test_the_run_is_finished_when_training_fails(
-    run: Run, workplace: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_run_is_finished_when_training_fails(run: Run, workplace: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def broken(*_: Any) -> None:
         raise RuntimeError("no space left")
 
