@@ -50,20 +50,20 @@ class UncertaintyAttention(nn.Module):
 
     def attend_twice(self, projected: Tensor, valid: Tensor) -> Tensor:
         """Contexts ``(B, L, D)`` of (20); ``(B, L, 7 * D)``: the projections, then noisy queries and keys."""
-        query, key, value, penalty_query, penalty_key, noisy_query, noisy_key = self._heads(projected)
+        query, key, value, penalty_query, penalty_key, noisy_query, noisy_key = self.split_heads(projected)
         # The penalty (18) and the mask are the same in both branches.
         hidden = visible(valid, self.causal).to(query.dtype)
         if not self.causal:  # (B, 1, 1, L) -> (B * H, 1, L)
             hidden = hidden.expand(-1, self.num_heads, 1, -1).flatten(0, 1)
-        bias = _scores(hidden, penalty_query, penalty_key, -1.0)
-        weights = self._weights(_scores(bias, query, key, 1.0))
-        weights = weights + self._weights(_scores(bias, noisy_query, noisy_key, 1.0))
+        bias = penalised(hidden, penalty_query, penalty_key, -1.0)
+        weights = self._weights(penalised(bias, query, key, 1.0))
+        weights = weights + self._weights(penalised(bias, noisy_query, noisy_key, 1.0))
         context = (weights.to(value.dtype) @ value.flatten(0, 1)).view_as(value)
         return context.transpose(1, 2).flatten(2)
 
     def attend_clean(self, projected: Tensor, valid: Tensor) -> Tensor:
         """Twice the context of one branch, ``(B, L, D)``, of projections ``(B, L, 5 * D)``."""
-        query, key, value, penalty_query, penalty_key = self._heads(projected)
+        query, key, value, penalty_query, penalty_key = self.split_heads(projected)
         mask = None if self.causal else valid[:, None, None, :]
         # (Q, -Q_p) (K, K_p)^T is the penalised score, so one fused call does it.
         context = 2.0 * F.scaled_dot_product_attention(
@@ -72,7 +72,7 @@ class UncertaintyAttention(nn.Module):
         )  # fmt: skip
         return context.transpose(1, 2).flatten(2)
 
-    def _heads(self, projected: Tensor) -> tuple[Tensor, ...]:
+    def split_heads(self, projected: Tensor) -> tuple[Tensor, ...]:
         """``(B, L, n * D)`` -> n tensors ``(B, H, L, D / H)``."""
         parts = projected.unflatten(-1, (-1, self.num_heads, self.dim // self.num_heads))
         return parts.permute(2, 0, 3, 1, 4).contiguous().unbind(0)
@@ -81,7 +81,7 @@ class UncertaintyAttention(nn.Module):
         return dropout(torch.softmax(scores, dim=-1), self.dropout, True)
 
 
-def _scores(bias: Tensor, query: Tensor, key: Tensor, sign: float) -> Tensor:
+def penalised(bias: Tensor, query: Tensor, key: Tensor, sign: float) -> Tensor:
     """``bias + sign * Q K^T / sqrt(D / H)``, ``(B * H, L, L)``, of ``(B, H, L, D / H)``."""
     scale = sign * query.shape[-1] ** -0.5
     return torch.baddbmm(bias, query.flatten(0, 1), key.flatten(0, 1).transpose(1, 2), alpha=scale)

@@ -19,7 +19,7 @@ from seqrec.nn.memory import ExternalMemory
 from seqrec.nn.memory_rules import gated_update, slot_mean, slot_sum, token_softmax
 from seqrec.nn.packing import Packing
 from seqrec.nn.siamese import FullyConnected
-from seqrec.nn.uncertainty import UncertaintyAttention
+from seqrec.nn.uncertainty import UncertaintyAttention, penalised
 from tests.parity.easnrec_golden import (
     PROJECTIONS,
     draws,
@@ -53,6 +53,21 @@ def test_uncertainty_attention(reference, to_right: Callable, to_left: Callable)
         reference.check(f"out/uaa_context_{name}", to_left(context, left), left != 0)
         context = packing.unpack(kernel.eval()(tokens, packing))
         reference.check(f"out/uaa_context_eval_{name}", to_left(context, left), left != 0)
+
+
+def test_uncertainty_scores(reference) -> None:
+    x, noise = reference["in/uaa_x"], [reference["in/uaa_noise_q"], reference["in/uaa_noise_k"]]
+    kernel = UncertaintyAttention(x.shape[2], noise[0].shape[1], 0.0, True, noise_std=0.01).double()
+    for kind in ("weight", "bias"):
+        getattr(kernel.projection, kind).data = torch.cat([reference[f"param/uaa.{part}.{kind}"] for part in PROJECTIONS])
+    query, key, _, penalty_query, penalty_key = kernel.split_heads(kernel.projection(x))
+    for name, (q, k) in {
+        "original": (query, key),
+        "perturbed": (query + noise[0], key + noise[1]),
+    }.items():
+        penalty = penalised(x.new_zeros(1, 1, 1), penalty_query, penalty_key, -1.0)
+        scores = penalised(penalty, q, k, 1.0)
+        reference.check(f"out/uaa_scores_{name}", scores.view_as(reference[f"out/uaa_scores_{name}"]))
 
 
 def memory(reference, slot_dim_differs: bool = True, **choices: str) -> ExternalMemory:
