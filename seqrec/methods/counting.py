@@ -5,7 +5,6 @@ Their scores are strict: items level in counts follow the order of the source, s
 
 from __future__ import annotations
 
-from abc import abstractmethod
 from typing import Any
 
 import torch
@@ -18,14 +17,21 @@ from seqrec.methods.base import Recommender
 
 
 class Counting(Recommender):
-    """Base of models that count the training part (all but the last two items of each user) and learn nothing."""
+    """Base of models that count the training part (all but the last two items of each user) and learn nothing.
+
+    Attributes:
+        order: ``(I,)`` float64, the place of each item by :func:`strict_popularity`.
+    """
+
+    order: Tensor
 
     def __init__(self, num_items: int, **base: Any) -> None:
         super().__init__(NoStates(num_items), optimizer=torch.optim.SGD, **base)
+        self.register_buffer("order", torch.zeros(num_items, dtype=torch.float64))
 
-    @abstractmethod
     def count(self, sequences: Sequences, training: Tensor, user: Tensor) -> None:
-        """Count training items ``(n,)``, oldest first, of users ``(n,)``."""
+        """Count training items ``(n,)``, oldest first, of users ``(n,)``; here how often each occurs."""
+        self.order = strict_popularity(sequences, training)
 
     def setup(self, stage: str) -> None:
         """Count once the data is there."""
@@ -46,15 +52,6 @@ class Counting(Recommender):
 class Popularity(Counting):
     """Score = number of training interactions of the item; equals in the order of the source."""
 
-    def __init__(self, num_items: int, **base: Any) -> None:
-        super().__init__(num_items, **base)
-        self.register_buffer("order", torch.zeros(num_items, dtype=torch.float64))
-        self.order: Tensor
-
-    def count(self, sequences: Sequences, training: Tensor, user: Tensor) -> None:
-        """See :meth:`Counting.count`."""
-        self.order = strict_popularity(sequences, training)
-
     def score(self, batch: Batch) -> Tensor:
         """The same scores ``(B, I)`` for every history."""
         return self.order.to(exact_type(len(self.order))).expand(len(batch.row), -1)
@@ -63,14 +60,9 @@ class Popularity(Counting):
 class Markov(Counting):
     """First-order Markov chain: transitions from the newest item, then popularity, then the order of the source."""
 
-    def __init__(self, num_items: int, **base: Any) -> None:
-        super().__init__(num_items, **base)
-        self.register_buffer("order", torch.zeros(num_items, dtype=torch.float64))
-        self.order: Tensor
-
     def count(self, sequences: Sequences, training: Tensor, user: Tensor) -> None:
         """Transitions between neighbours of a user, as a sorted list of ``from * (I + 1) + to``."""
-        self.order = strict_popularity(sequences, training)
+        super().count(sequences, training, user)
         neighbours = user[1:] == user[:-1]
         pair = training[:-1] * (sequences.num_items + 1) + training[1:]
         pair, self.transitions = torch.unique(pair[neighbours], return_counts=True)
@@ -92,9 +84,6 @@ class Markov(Counting):
 
 class KnownOptimum(Counting):
     """The exact posterior predictive of a synthetic data set: no model can rank its test targets better."""
-
-    def count(self, sequences: Sequences, training: Tensor, user: Tensor) -> None:
-        """Nothing to count."""
 
     def score(self, batch: Batch) -> Tensor:
         """Probability ``(B, I)`` of each item after the whole history of each test window."""
