@@ -113,10 +113,10 @@ class EpochProgress(pl.Callback):
 
 def show_result(title: str, rows: Mapping[str, Mapping[str, float]], names: list[str], folder: Path) -> None:
     """The result table: one row a model, one column a metric."""
-    table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
-    table.add_column("test split")
+    table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    table.add_column("model", no_wrap=True)
     for name in names:
-        table.add_column(name, justify="right")
+        table.add_column(name, justify="right", no_wrap=True)
     for model, metrics in rows.items():
         table.add_row(model, *(f"{metrics[name]:.4f}" for name in names))
     console.print(table)

@@ -22,13 +22,13 @@ def plot_curves(rows: list[dict[str, float]], monitor: str, path: Path) -> None:
         monitor: name of the selecting metric.
         path: PNG file to write.
     """
-    figure, (left, right) = plt.subplots(1, 2, figsize=(9, 3.2), layout="constrained")
+    figure, (left, right) = plt.subplots(1, 2, figsize=(10, 3.2), layout="constrained")
     epochs = [row["epoch"] for row in rows]
     for name in sorted({name for row in rows for name in row if name.startswith("train/")}):
         left.plot(epochs, [row.get(name, float("nan")) for row in rows], label=name[6:])
     left.set(xlabel="epoch", ylabel="training loss")
     if left.lines:
-        left.legend(frameon=False)
+        left.legend(frameon=False, loc="center left", bbox_to_anchor=(1, 0.5), fontsize="small")
     values = [row.get(f"val/{monitor}", float("nan")) for row in rows]
     right.plot(epochs, values, color=COLOUR)
     best = max(range(len(values)), key=values.__getitem__, default=None)

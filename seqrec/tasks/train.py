@@ -151,7 +151,7 @@ def write_results(
     parts = slices(table, model.protocol)
     card = protocol_card(data, model.protocol, result, model.monitor, config.seed)
     name = config.name
-    everything = references | {name: result.test} if name not in references else references
+    everything = dict(sorted((references | {name: result.test}).items(), key=lambda row: row[1]["mrr"]))
     table.write_parquet(folder / "per_user.parquet")
     metric = f"ndcg@{model.protocol.cutoffs[len(model.protocol.cutoffs) // 2]}"
     plot_curves(history.rows, model.monitor, folder / "curves.png")
@@ -167,4 +167,4 @@ def write_results(
         logger.log_table("slices", columns=columns, data=[[part[column] for column in columns] for part in parts])
         for picture in ("curves", "comparison", "slices"):
             logger.log_image(f"plots/{picture}", [str(folder / f"{picture}.png")])
-    show_result(f"{name} on {data.name}", everything, list(result.test), folder)
+    show_result(f"{name} on {data.name}, test split", everything, list(result.test), folder)

@@ -59,7 +59,9 @@ def test_uncertainty_scores(reference) -> None:
     x, noise = reference["in/uaa_x"], [reference["in/uaa_noise_q"], reference["in/uaa_noise_k"]]
     kernel = UncertaintyAttention(x.shape[2], noise[0].shape[1], 0.0, True, noise_std=0.01).double()
     for kind in ("weight", "bias"):
-        getattr(kernel.projection, kind).data = torch.cat([reference[f"param/uaa.{part}.{kind}"] for part in PROJECTIONS])
+        getattr(kernel.projection, kind).data = torch.cat(
+            [reference[f"param/uaa.{part}.{kind}"] for part in PROJECTIONS]
+        )
     query, key, _, penalty_query, penalty_key = kernel.split_heads(kernel.projection(x))
     for name, (q, k) in {
         "original": (query, key),
