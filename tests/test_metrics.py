@@ -37,7 +37,7 @@ def data(tmp_path: Path) -> Synthetic:
     module = Synthetic(
         num_users=100, shortest=6, longest=20, num_items=60, num_types=3, branching=4, period=12, noise=0.1,
         world_seed=0, name="synthetic", windows=last_window, max_length=20, batch_size=16, eval_batch_size=16,
-        bucket_batches=1, num_workers=0, seed=0, cache_dir=str(tmp_path),
+        num_workers=0, seed=0, cache_dir=str(tmp_path),
     )  # fmt: skip
     module.setup()
     return module
