@@ -4,11 +4,18 @@ from __future__ import annotations
 
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
 LAST = "checkpoints/last.ckpt"
 CONFIG = "config.yaml"
+
+CHANGEABLE = ("trainer", "patience", "logger", "task", "resume", "data.root", "data.cache_dir", "data.num_workers")
+"""What a resumed run may have other than the stored one: its budget, its machine, its log."""
+
+SECTIONS = {"windows": ["data.windows"], "experiment": ["model", "data"], "ablation": ["model", "data"]}
+"""Groups whose values stand elsewhere than at the group's name."""
 
 
 def run_folder(resume: str | None, prefix: str) -> str:
@@ -30,7 +37,7 @@ def run_folder(resume: str | None, prefix: str) -> str:
 
 
 def stored_config(config: DictConfig, overrides: list[str], folder: Path) -> DictConfig:
-    """The configuration of a stopped run with the values that this command line changes.
+    """The configuration of a stopped run; of this command line only :data:`CHANGEABLE` values are taken.
 
     Args:
         config: as composed now, with ``resume`` set.
@@ -50,31 +57,31 @@ def stored_config(config: DictConfig, overrides: list[str], folder: Path) -> Dic
         )
     stored = OmegaConf.load(folder / CONFIG)
     assert isinstance(stored, DictConfig)
-    values = [o for o in overrides if "=" in o and "." in o.split("=")[0] and not o.startswith(("+", "~"))]
-    given = {override.split("=")[0] for override in overrides}
-    merged = OmegaConf.merge(stored, OmegaConf.from_dotlist(values))
-    assert isinstance(merged, DictConfig)
-    for key in sorted(given & {"seed", "model", "data", "protocol"}):
-        _refuse_change(key, config, merged)
-    for value in values:
-        if OmegaConf.select(stored, value.split("=")[0], default=value) is value:
-            raise ValueError(f"resume={config.resume}: {value}: the stored run has no such key; see {folder / CONFIG}")
-    for key in sorted(given & {"resume", "patience", "trainer", "logger"}):
-        merged[key] = config[key]
-    return merged
+    stored.resume = config.resume
+    asked = config.copy()
+    asked.catalog = stored.catalog
+    if not any(override.startswith("seed=") for override in overrides):
+        asked.seed = stored.seed
+    for override in overrides:
+        key, _, _ = override.lstrip("+").partition("=")
+        if key.startswith("hydra."):
+            continue
+        paths = SECTIONS.get(key.split("/")[0], [key.split("@")[0].replace("/", ".")])
+        for path in paths:
+            if path.startswith(CHANGEABLE):
+                OmegaConf.update(stored, path, OmegaConf.select(config, path), merge=False)
+            elif _value(asked, path) != _value(stored, path):
+                raise ValueError(
+                    f"resume={config.resume}: {override} would make another run than the stored one; leave it out "
+                    "to go on with that one, or leave out resume=... to start a new one"
+                )
+    return stored
 
 
-def _refuse_change(key: str, config: DictConfig, stored: DictConfig) -> None:
-    """A resumed run keeps its model, data, protocol and seed."""
-    config = config.copy()
-    config.catalog = stored.catalog
-    here = {"root", "cache_dir", "num_workers"}  # of data; where it lies, not what it is
-    asked, kept = (OmegaConf.to_container(part, resolve=True) for part in (config, stored))
-    assert isinstance(asked, dict) and isinstance(kept, dict)
-    if key == "data":
-        asked, kept = ({key: {k: v for k, v in part[key].items() if k not in here}} for part in (asked, kept))
-    if asked[key] != kept[key]:
-        raise ValueError(
-            f"resume={config.resume}: the stored run has another {key}; leave out {key}=... to go on with it, "
-            "or leave out resume=... to start a new run"
-        )
+def _value(config: DictConfig, path: str) -> Any:
+    """What stands at ``path``, with references resolved; where the data lies is left out of ``data``."""
+    value = OmegaConf.select(config, path)
+    if not OmegaConf.is_config(value):
+        return value
+    plain = OmegaConf.to_container(value, resolve=True)
+    return {k: v for k, v in plain.items() if f"{path}.{k!s}" not in CHANGEABLE} if isinstance(plain, dict) else plain
