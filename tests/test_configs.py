@@ -37,7 +37,8 @@ def arguments(file: str) -> list[str]:
     if top == "ablation":
         return [f"model={rest.partition('/')[0]}", f"+ablation={rest}"]
     if top == "settings":
-        return [f"model={rest.partition('/')[0]}", f"data={option}", *NEEDED.get(f"data/{option}", [])]
+        task, model, data = rest.split("/")
+        return [f"task={task}", f"model={model}", f"data={data}", *NEEDED.get(f"data/{data}", [])]
     if top == "model" and "/" in rest:
         users = [model for model in MODELS if group in choices(model)]
         assert users, f"no model chooses an option of {group}"
