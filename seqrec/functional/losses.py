@@ -24,14 +24,16 @@ class _ChunkedCrossEntropy(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, states: Tensor, classes: Tensor, target: Tensor, weight: Tensor) -> Tensor:
         rows = max(1, CHUNK_ELEMENTS // len(classes))
+        # Of one size in every step, so that the allocator hands out the same memory again.
+        all_logits, all_probabilities = (states.new_empty(rows, len(classes)) for _ in range(2))
         need_states, need_classes = ctx.needs_input_grad[:2]
         grad_states = torch.empty_like(states)
         grad_classes = torch.zeros_like(classes)
         loss = states.new_zeros(())
         parts = zip(states.split(rows), target.split(rows), weight.split(rows), grad_states.split(rows), strict=True)
         for x, y, w, grad_x in parts:
-            logits = x @ classes.T
-            probability = torch.softmax(logits, dim=1)
+            logits = torch.mm(x, classes.T, out=all_logits[: len(y)])
+            probability = torch.softmax(logits, dim=1, out=all_probabilities[: len(y)])
             # The largest probability is at least 1 / classes, so its logarithm is safe.
             log_sum = logits.amax(1) - probability.amax(1).log()
             loss += ((log_sum - logits.gather(1, y[:, None])[:, 0]) * w).sum()
