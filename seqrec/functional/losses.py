@@ -15,6 +15,9 @@ from torch import Tensor
 
 from seqrec.functional.random import integers
 
+NextItemLoss = Callable[[Tensor, Tensor, Tensor, Tensor], Tensor]
+"""Loss of ``(states (M, D), target (M,), table (I + 2, D), keys (M,))``."""
+
 CHUNK_ELEMENTS = 1 << 22  # logits alive at a time: 16 MB, below the size at which malloc maps fresh pages
 
 
