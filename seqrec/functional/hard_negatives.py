@@ -35,7 +35,7 @@ def enduring(
     labels: Tensor | None,
     epoch: int,
     temperature: float,
-    warmup_epochs: int,
+    warmup_epochs: float,
     noise_ratio: int,
     noise_steps: int,
     noise_step_size: float,
@@ -51,7 +51,7 @@ def enduring(
         labels: ``(B,)`` of these rows, or None.
         epoch: number of the epoch, from 0.
         temperature: tau_1.
-        warmup_epochs: epochs of :func:`grouped_info_nce` before.
+        warmup_epochs: epochs of :func:`grouped_info_nce` before; infinity for ever.
         noise_ratio: M / B; 0 for no noise.
         noise_steps, noise_step_size: see :func:`harder_noise`.
         scale, margin, mix_ratio, hard_weight: see :func:`enduring_info_nce`.

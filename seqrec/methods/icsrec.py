@@ -39,7 +39,7 @@ class ICSRec(Recommender):
         backbone: a causal Transformer; the state at the newest item represents a history.
         optimizer: see :class:`Recommender`.
         labels: distribution that the loss on the next item aims at.
-        contrast: the loss of two views, made anew for each batch.
+        pair_contrast: the loss of two views, made anew for each batch.
         num_clusters: K.
         coarse_weight: lambda_0.
         fine_weight: beta_0.
@@ -54,14 +54,14 @@ class ICSRec(Recommender):
         backbone: Backbone,
         optimizer: BuildOptimizer,
         labels: Labels,
-        contrast: PairContrast,
+        pair_contrast: PairContrast,
         num_clusters: int,
         coarse_weight: float,
         fine_weight: float,
         **base: Any,
     ) -> None:
         super().__init__(backbone, optimizer, **base)
-        self.labels, self.contrast = labels, contrast
+        self.labels, self.pair_contrast = labels, pair_contrast
         self.coarse_weight, self.fine_weight = coarse_weight, fine_weight
         self.intents = KMeans(num_clusters, backbone.dim, self.seed)
 
@@ -89,7 +89,7 @@ class ICSRec(Recommender):
         items, shares = self.label_items[rows].to(self.device), self.label_shares[rows].to(self.device)
         user, first, second = self.three_views(batch, partners)
         recommendation = soft_label_cross_entropy(user, self.backbone.item_embedding.weight, items, shares)
-        contrast = self.contrast(first, second, batch.target, self.current_epoch)
+        contrast = self.pair_contrast(first, second, batch.target, self.current_epoch)
         coarse = contrast(first, second, batch.target)
         fine = self.fine_loss(contrast, first) + self.fine_loss(contrast, second)
         total = recommendation + self.coarse_weight * coarse + self.fine_weight * fine
