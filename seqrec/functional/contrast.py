@@ -15,9 +15,6 @@ from torch import Tensor
 from seqrec.functional.pooling import newest, newest_mean
 from seqrec.functional.random import split
 
-ViewContrast = Callable[[Tensor, Tensor, Tensor | None], Tensor]
-"""Loss of two vectors of each row ``(B, D)``, ``(B, D)`` and labels ``(B,)`` whose rows are no negatives, or None."""
-
 
 class Encode(Protocol):
     """Histories ``(B, L)`` to states ``(B, L, D)``: a backbone."""
@@ -55,34 +52,12 @@ def info_nce_rows(anchor: Tensor, positive: Tensor, negatives: Tensor, temperatu
 
 
 def nt_xent(first: Tensor, second: Tensor, temperature: float) -> Tensor:
-    """:func:`view_info_nce` of cosines (SimCLR), negatives are both views of all other rows."""
-    first, second = (F.normalize(_at_least_float(x), dim=1) for x in (first, second))
-    return view_info_nce(first, second, None, temperature)
-
-
-def view_info_nce(first: Tensor, second: Tensor, labels: Tensor | None, temperature: float) -> Tensor:
-    """InfoNCE of dot products over the 2B rows of two views, the mean (CL4SRec, eq. 3; also DuoRec's).
-
-    Args:
-        first, second: ``(B, D)``, a row of one is the positive of that row of the other.
-        labels: ``(B,)``, rows of one label are no negatives of each other; None: all rows differ.
-        temperature: tau.
-
-    Returns:
-        Scalar, in float32 at least.
-    """
-    scores = view_scores(first, second, labels, temperature)
-    return F.cross_entropy(scores, torch.arange(len(scores), device=scores.device).roll(len(first)))
-
-
-def view_scores(first: Tensor, second: Tensor, labels: Tensor | None, temperature: float) -> Tensor:
-    """Dot products ``(2B, 2B)`` of the rows of both views over tau, -inf where :func:`view_info_nce` leaves out."""
+    """Symmetric InfoNCE of two views ``(B, D)``, negatives are both views of other rows (CL4SRec, eq. 3)."""
     with torch.autocast(first.device.type, enabled=False):
-        both = _at_least_float(torch.cat([first, second]))
-        row = torch.arange(len(both), device=both.device)
-        label = (row[: len(first)] if labels is None else labels).repeat(2)
-        left_out = (label[:, None] == label) & (row[:, None] != row.roll(len(first)))
-        return (both @ both.T / temperature).masked_fill(left_out, -torch.inf)
+        both = F.normalize(_at_least_float(torch.cat([first, second])), dim=1)
+        scores = (both @ both.T / temperature).fill_diagonal_(-torch.inf)
+        partner = torch.arange(len(both), device=both.device).roll(len(first))
+        return F.cross_entropy(scores, partner)
 
 
 def _at_least_float(x: Tensor) -> Tensor:

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from seqrec.backbones.base import Backbone
 from seqrec.data.batch import Batch
-from seqrec.functional.contrast import ViewContrast
+from seqrec.functional.hard_negatives import PairContrast
 from seqrec.functional.losses import NextItemLoss
 from seqrec.functional.pooling import newest_mean
 from seqrec.methods.base import BuildOptimizer, Recommender
@@ -31,7 +31,7 @@ class CL4SRec(Recommender):
         optimizer: see :class:`Recommender`.
         loss: L_rec, a function of :mod:`seqrec.functional.losses`.
         views: the augmentation, a function of :mod:`seqrec.functional.augment`.
-        view_contrast: L_cl of two views ``(B, D)`` and labels, here None: all other rows are negatives.
+        pair_contrast: L_cl of the views, made anew for each batch; without labels, so all other rows are negatives.
         contrast_weight: lambda.
         **base: other arguments of :class:`Recommender`.
     """
@@ -42,12 +42,12 @@ class CL4SRec(Recommender):
         optimizer: BuildOptimizer,
         loss: NextItemLoss,
         views: Views,
-        view_contrast: ViewContrast,
+        pair_contrast: PairContrast,
         contrast_weight: float,
         **base: Any,
     ) -> None:
         super().__init__(backbone, optimizer, **base)
-        self.loss, self.views, self.view_contrast = loss, views, view_contrast
+        self.loss, self.views, self.pair_contrast = loss, views, pair_contrast
         self.contrast_weight = contrast_weight
 
     def training_step(self, batch: Batch, batch_index: int) -> Tensor:
@@ -56,8 +56,9 @@ class CL4SRec(Recommender):
         states = self.backbone(torch.cat([batch.items, views]))
         recommendation = self.next_item_loss(self.loss, states[: len(batch.row)], batch)
         first, second = newest_mean(states[len(batch.row) :], views != 0, window=1).chunk(2)
-        contrast = self.view_contrast(first, second, None)
+        pair_loss = self.pair_contrast(first, second, None, self.current_epoch)
+        contrast = pair_loss(first, second, None)
         loss = recommendation + self.contrast_weight * contrast
         terms = {"train/loss": loss, "train/recommendation": recommendation, "train/contrast": contrast}
-        self.log_dict(terms, on_step=False, on_epoch=True, batch_size=len(batch.row))
+        self.log_dict(terms, on_step=False, on_epoch=True, sync_dist=True, batch_size=len(batch.row))
         return loss

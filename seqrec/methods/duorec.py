@@ -14,8 +14,9 @@ from torch import Tensor
 
 from seqrec.backbones.base import Backbone
 from seqrec.data.batch import Batch
+from seqrec.data.datamodule import SequenceDataModule
 from seqrec.data.same_target import SameTarget
-from seqrec.functional.contrast import ViewContrast
+from seqrec.functional.hard_negatives import PairContrast
 from seqrec.functional.losses import NextItemLoss
 from seqrec.functional.pooling import newest_mean
 from seqrec.functional.random import uniform
@@ -32,7 +33,7 @@ class DuoRec(Recommender):
         backbone: histories to states; its dropout makes the views differ.
         optimizer: see :class:`Recommender`.
         loss: L_rec, a function of :mod:`seqrec.functional.losses`.
-        view_contrast: L_cl of two views ``(B, D)`` and labels, here None: rows of one target are negatives too.
+        pair_contrast: L_cl, made anew for each batch; without labels, so rows of one target are negatives too.
         semantic_weight: lambda.
         **base: other arguments of :class:`Recommender`.
 
@@ -47,18 +48,17 @@ class DuoRec(Recommender):
         backbone: Backbone,
         optimizer: BuildOptimizer,
         loss: NextItemLoss,
-        view_contrast: ViewContrast,
+        pair_contrast: PairContrast,
         semantic_weight: float,
         **base: Any,
     ) -> None:
         super().__init__(backbone, optimizer, **base)
-        self.loss, self.view_contrast, self.semantic_weight = loss, view_contrast, semantic_weight
+        self.loss, self.pair_contrast, self.semantic_weight = loss, pair_contrast, semantic_weight
 
-    def on_train_start(self) -> None:
-        """Group the training windows by target."""
-        super().on_train_start()
-        data = self.trainer.datamodule  # type: ignore[attr-defined]
-        self.same_target = SameTarget(data.training_windows(self.current_epoch), data.max_length)
+    def on_fit_start(self) -> None:
+        """Group the training windows by target; they are the same in all epochs."""
+        data: SequenceDataModule = self.trainer.datamodule  # type: ignore[attr-defined]
+        self.same_target = SameTarget(data.training_windows(0), data.max_length)
 
     def training_step(self, batch: Batch, batch_index: int) -> Tensor:
         """The total of one batch, from one pass over the histories twice and their partners."""
@@ -70,10 +70,11 @@ class DuoRec(Recommender):
         states = self.backbone(torch.cat([items, views]))
         recommendation = self.next_item_loss(self.loss, states[: len(items), :length], batch)
         first, second = newest_mean(states[len(items) :], views != 0, window=1).chunk(2)
-        contrast = self.view_contrast(first, second, None)
+        pair_loss = self.pair_contrast(first, second, None, self.current_epoch)
+        contrast = pair_loss(first, second, None)
         loss = recommendation + self.semantic_weight * contrast
         terms = {"train/loss": loss, "train/recommendation": recommendation, "train/contrast": contrast}
-        self.log_dict(terms, on_step=False, on_epoch=True, batch_size=len(batch.row))
+        self.log_dict(terms, on_step=False, on_epoch=True, sync_dist=True, batch_size=len(batch.row))
         return loss
 
     def partners(self, row: Tensor) -> Tensor:

@@ -15,7 +15,7 @@ from seqrec.data.same_target import SameTarget
 from seqrec.data.sequences import Sequences
 from seqrec.data.windows import Windows, last_window, prefixes
 from seqrec.functional.augment import different_views
-from seqrec.functional.contrast import nt_xent, view_info_nce
+from seqrec.functional.hard_negatives import enduring, in_batch
 from seqrec.functional.losses import next_item
 from seqrec.functional.random import keys
 from seqrec.methods.cl4srec import CL4SRec
@@ -24,7 +24,7 @@ from seqrec.nn.attention import DotProductAttention
 
 ITEMS, LENGTH, TOKEN = 150, 12, 151
 VIEWS = partial(different_views, crop_ratio=0.6, mask_ratio=0.3, reorder_ratio=0.6)
-INFO_NCE = partial(view_info_nce, temperature=1.0)
+INFO_NCE = partial(in_batch, temperature=1.0)
 ADAM = partial(torch.optim.Adam, lr=1e-3)
 
 
@@ -60,6 +60,11 @@ def duorec(dropout: float = 0.0, contrast=INFO_NCE) -> DuoRec:
     model = DuoRec(backbone(dropout), ADAM, partial(next_item, padding_class=True), contrast, 0.1)
     model.same_target = SameTarget(WINDOWS, LENGTH)
     return quiet(model)
+
+
+def always(loss):
+    """A contrast that makes the same loss for every batch."""
+    return lambda first, second, labels, epoch: loss
 
 
 def quiet(model):
@@ -140,7 +145,7 @@ def test_the_vectors_of_the_contrast_belong_to_the_row_and_carry_no_labels(build
         seen.append((first, second, labels))
         return first.sum() * 0
 
-    model = build(contrast=contrast)
+    model = build(contrast=always(contrast))
     model.training_step(BATCH, 0)
     some = torch.tensor([17, 3, 0, 90])
     model.training_step(WINDOWS.batch(some, LENGTH), 0)
@@ -154,7 +159,7 @@ def test_the_total_is_a_weighted_sum() -> None:
     def constant(first: Tensor, second: Tensor, labels: Tensor | None) -> Tensor:
         return torch.tensor(3.0)
 
-    plain, more = (cl4srec(contrast=constant, weight=weight).training_step(BATCH, 0) for weight in (0.0, 0.5))
+    plain, more = (cl4srec(contrast=always(constant), weight=weight).training_step(BATCH, 0) for weight in (0.0, 0.5))
     torch.testing.assert_close(more - plain, torch.tensor(1.5))
     user = cl4srec().eval().represent(BATCH)
     weight = cl4srec().backbone.item_embedding.weight
@@ -196,7 +201,7 @@ def test_each_pass_of_duorec_has_its_own_dropout() -> None:
         vectors.extend((first, second))
         return first.sum() * 0
 
-    model = duorec(dropout=0.5, contrast=contrast)
+    model = duorec(dropout=0.5, contrast=always(contrast))
     target = WINDOWS.sequences.items[WINDOWS.stop].long()
     alone = ROWS[torch.bincount(target)[target] == 1]  # their partner is themselves
     model.training_step(WINDOWS.batch(alone, LENGTH), 0)
@@ -208,21 +213,22 @@ def test_duorec_needs_one_target_a_window() -> None:
         SameTarget(last_window(WINDOWS.sequences, LENGTH, torch.Generator()), LENGTH)
 
 
-@pytest.mark.parametrize("labelled", [False, True])
-def test_view_info_nce_by_hand(labelled: bool) -> None:
-    torch.manual_seed(0)
-    first, second = torch.randn(2, 5, 4, dtype=torch.float64)
-    labels = torch.tensor([2, 1, 2, 3, 1]) if labelled else None
-    both = torch.cat([first, second])
-    label = [2, 1, 2, 3, 1] * 2 if labelled else [*range(5)] * 2
-    total = torch.zeros((), dtype=torch.float64)
-    for i in range(10):
-        positive = both[i] @ both[(i + 5) % 10] / 0.7
-        others = [both[i] @ both[j] / 0.7 for j in range(10) if label[j] != label[i]]
-        total += torch.logsumexp(torch.stack([positive, *others]), 0) - positive
-    torch.testing.assert_close(view_info_nce(first, second, labels, 0.7), total / 10)
-
-
-def test_nt_xent_ignores_lengths() -> None:
-    first, second = torch.randn(2, 5, 4, dtype=torch.float64)
-    torch.testing.assert_close(nt_xent(first * 3, second, 0.5), nt_xent(first, second * 7, 0.5))
+@pytest.mark.parametrize("build", [cl4srec, duorec])
+def test_fenrecs_contrast_takes_the_place_of_info_nce(build) -> None:
+    hard = partial(
+        enduring,
+        temperature=1.0,
+        noise_ratio=0,
+        noise_steps=4,
+        noise_step_size=1e-3,
+        scale=8.0,
+        margin=0.2,
+        mix_ratio=0.4,
+        hard_weight=0.1,
+    )
+    plain, warm, full = (
+        build(contrast=contrast).training_step(BATCH, 0)
+        for contrast in (INFO_NCE, partial(hard, warmup_epochs=1), partial(hard, warmup_epochs=0))
+    )
+    assert torch.equal(plain, warm)
+    assert torch.isfinite(full) and not torch.isclose(full, plain)

@@ -7,6 +7,7 @@ from torch import Tensor
 
 from seqrec.backbones.transformer import Transformer
 from seqrec.data.batch import Batch
+from seqrec.functional.hard_negatives import enduring_info_nce, grouped_info_nce, negatives
 from seqrec.nn.attention import DotProductAttention
 
 LAYER = {
@@ -97,12 +98,27 @@ def prefix_batch(items: Tensor, target: Tensor, row: Tensor) -> Batch:
     return Batch(row, row, items, target, next_items)
 
 
-def check_logits(golden, scores: Tensor) -> None:
-    """Compare ``out/cl_logits``: of each row the positive, then the negatives in their order."""
-    rows = len(scores)
-    row = torch.arange(rows)
-    partner = row.roll(rows // 2)
-    assert torch.equal(torch.isinf(scores), torch.eye(rows, dtype=torch.bool))
-    negative = (row[:, None] != row) & (partner[:, None] != row)
-    ordered = torch.cat([scores.gather(1, partner[:, None]), scores[negative].view(rows, rows - 2)], 1)
-    golden.check("out/cl_logits", ordered)
+def check_contrasts(golden, first: Tensor, second: Tensor) -> None:
+    """Compare what InfoNCE and FENRec's contrast make of two views ``(B, D)``.
+
+    ``out/cl_logits`` holds the positive of each row, then the negatives in their order.
+    """
+    rows = len(first)
+    both = torch.cat([first, second])
+    products = both @ both.T / golden.meta["tau"]
+    partner = torch.arange(2 * rows).roll(rows)
+    others = products[negatives(None, rows, first.device)].view(2 * rows, -1)
+    golden.check("out/cl_logits", torch.cat([products.gather(1, partner[:, None]), others], 1))
+    golden.check("out/cl_loss", grouped_info_nce(first, second, None, golden.meta["tau"]))
+    hard = enduring_info_nce(
+        first,
+        second,
+        None,
+        noise=first[:0],
+        temperature=golden.meta["fenrec_tau1"],
+        scale=golden.meta["fenrec_tau2"],
+        margin=golden.meta["fenrec_m"],
+        mix_ratio=golden.meta["fenrec_mix_ratio"],
+        hard_weight=golden.meta["fenrec_mu"],
+    )
+    golden.check("out/fenrec/cl_loss", hard)

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from seqrec.functional import augment
-from seqrec.functional.contrast import view_info_nce, view_scores
+from seqrec.functional.hard_negatives import in_batch
 from seqrec.functional.losses import next_item
 from seqrec.methods.cl4srec import CL4SRec
 from tests.parity import recbole
@@ -30,7 +30,7 @@ def build(golden) -> CL4SRec:
         partial(torch.optim.Adam, lr=1e-3),
         partial(next_item, padding_class=True),
         VIEWS,
-        partial(view_info_nce, temperature=golden.meta["tau"]),
+        partial(in_batch, temperature=golden.meta["tau"]),
         golden.meta["lmd"],
     )
 
@@ -84,7 +84,7 @@ def test_views(reference) -> None:
         reference.check(f"in/aug{number}", view)
 
 
-def test_states_scores_and_logits(reference) -> None:
+def test_states_scores_and_contrasts(reference) -> None:
     backbone = build(reference).backbone
     items = reference["in/seq"]
     states = backbone(items)
@@ -95,7 +95,7 @@ def test_states_scores_and_logits(reference) -> None:
     z1, z2 = (recbole.newest_state(backbone(reference[name]), reference[name]) for name in ("in/aug1", "in/aug2"))
     reference.check("out/z1", z1)
     reference.check("out/z2", z2)
-    recbole.check_logits(reference, view_scores(z1, z2, None, reference.meta["tau"]))
+    recbole.check_contrasts(reference, z1, z2)
 
 
 def test_training_step(reference) -> None:

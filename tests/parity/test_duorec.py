@@ -17,7 +17,7 @@ from torch import Tensor
 from seqrec.data.same_target import SameTarget
 from seqrec.data.sequences import Sequences
 from seqrec.data.windows import prefixes
-from seqrec.functional.contrast import view_info_nce, view_scores
+from seqrec.functional.hard_negatives import in_batch
 from seqrec.functional.losses import next_item
 from seqrec.methods import duorec
 from seqrec.methods.duorec import DuoRec
@@ -40,7 +40,7 @@ def build(golden) -> DuoRec:
         recbole.build(golden, golden.meta["heads"], golden["out/scores"].shape[1] - 1),
         partial(torch.optim.Adam, lr=1e-3),
         partial(next_item, padding_class=True),
-        partial(view_info_nce, temperature=golden.meta["tau"]),
+        partial(in_batch, temperature=golden.meta["tau"]),
         golden.meta["lmd_sem"],
     )
     model.same_target = same_target(golden)
@@ -68,7 +68,7 @@ def test_candidates(golden: Callable) -> None:
     assert 0 < alone < len(rows)
 
 
-def test_states_scores_and_logits(golden: Callable) -> None:
+def test_states_scores_and_contrasts(golden: Callable) -> None:
     reference = golden("duorec")
     backbone = build(reference).backbone
     items, partners = reference["in/seq"], reference["in/sem_aug"]
@@ -80,7 +80,7 @@ def test_states_scores_and_logits(golden: Callable) -> None:
     reference.check("out/z1", user)  # without dropout both passes are one
     reference.check("out/z2", second)
     reference.check("out/scores", user @ backbone.item_embedding.weight[:-1].T)
-    recbole.check_logits(reference, view_scores(user, second, None, reference.meta["tau"]))
+    recbole.check_contrasts(reference, user, second)
 
 
 def test_training_step(golden: Callable, monkeypatch: pytest.MonkeyPatch) -> None:
