@@ -70,6 +70,25 @@ def dsa(items: Tensor, keys: Tensor, token: int, crop_ratio: float, mask_ratio: 
     return choose(integers(choice_keys, 1, 3)[:, 0], *changed)
 
 
+def different_views(
+    items: Tensor, keys: Tensor, token: int, crop_ratio: float, mask_ratio: float, reorder_ratio: float
+) -> tuple[Tensor, Tensor]:
+    """Two views ``(B, L)`` of each history by two different ones of crop, mask and reorder, in random order.
+
+    CL4SRec's views as its implementations draw them; the paper draws the two operators independently. Ratios
+    below 1 leave a history of one item as it is.
+    """
+    pair_keys, crop_keys, mask_keys, reorder_keys = split(keys, 4).unbind(1)
+    changed = (
+        crop(items, crop_keys, crop_ratio),
+        mask(items, mask_keys, mask_ratio, token),
+        reorder(items, reorder_keys, reorder_ratio),
+    )
+    pair = integers(pair_keys, 1, 6)[:, 0]
+    first = pair % 3
+    return choose(first, *changed), choose((first + 1 + pair // 3) % 3, *changed)
+
+
 def choose(choice: Tensor, *copies: Tensor) -> Tensor:
     """Row b of the result is row b of ``copies[choice[b]]``: ``(B,)`` and tensors ``(B, ...)``."""
     index = choice.view(1, -1, *[1] * (copies[0].dim() - 1)).expand(1, *copies[0].shape)

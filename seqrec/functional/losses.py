@@ -15,6 +15,9 @@ from torch import Tensor
 
 from seqrec.functional.random import integers
 
+NextItemLoss = Callable[[Tensor, Tensor, Tensor, Tensor], Tensor]
+"""Loss of ``(states (M, D), target (M,), table (I + 2, D), keys (M,))``."""
+
 CHUNK_ELEMENTS = 1 << 22  # logits alive at a time: 16 MB, below the size at which malloc maps fresh pages
 
 
@@ -22,7 +25,7 @@ class _ChunkedCrossEntropy(torch.autograd.Function):
     """Weighted sum of cross entropies whose gradient is formed in the forward pass, a chunk of rows at a time."""
 
     @staticmethod
-    def forward(ctx: Any, states: Tensor, classes: Tensor, target: Tensor, weight: Tensor) -> Tensor:
+    def forward(ctx: Any, states: Tensor, classes: Tensor, target: Tensor, share: Tensor, weight: Tensor) -> Tensor:
         rows = max(1, CHUNK_ELEMENTS // len(classes))
         # Of one size in every step, so that the allocator hands out the same memory again.
         all_logits, all_probabilities = (states.new_empty(rows, len(classes)) for _ in range(2))
@@ -30,15 +33,17 @@ class _ChunkedCrossEntropy(torch.autograd.Function):
         grad_states = torch.empty_like(states)
         grad_classes = torch.zeros_like(classes)
         loss = states.new_zeros(())
-        parts = zip(states.split(rows), target.split(rows), weight.split(rows), grad_states.split(rows), strict=True)
-        for x, y, w, grad_x in parts:
+        split = [part.split(rows) for part in (states, target, share, weight, grad_states)]
+        for x, y, s, w, grad_x in zip(*split, strict=True):
             logits = torch.mm(x, classes.T, out=all_logits[: len(y)])
             probability = torch.softmax(logits, dim=1, out=all_probabilities[: len(y)])
             # The largest probability is at least 1 / classes, so its logarithm is safe.
             log_sum = logits.amax(1) - probability.amax(1).log()
-            loss += ((log_sum - logits.gather(1, y[:, None])[:, 0]) * w).sum()
+            loss += ((log_sum - (logits.gather(1, y) * s).sum(1)) * w).sum()
             if need_states or need_classes:
-                probability[torch.arange(len(y), device=y.device), y] -= 1.0
+                position = torch.arange(len(y), device=y.device)
+                for k in range(y.shape[1]):  # one target may occur twice in a position
+                    probability[position, y[:, k]] -= s[:, k]
                 torch.mm(probability, classes, out=grad_x)
                 grad_x *= w[:, None]
                 grad_classes.addmm_(probability.T, x * w[:, None])
@@ -48,7 +53,7 @@ class _ChunkedCrossEntropy(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, *grad: Tensor) -> tuple[Tensor | None, ...]:
         grad_states, grad_classes = ctx.saved_tensors
-        return grad_states * grad[0], grad_classes * grad[0], None, None
+        return grad_states * grad[0], grad_classes * grad[0], None, None, None
 
 
 def cross_entropy(states: Tensor, classes: Tensor, target: Tensor, weight: Tensor | None = None) -> Tensor:
@@ -63,12 +68,35 @@ def cross_entropy(states: Tensor, classes: Tensor, target: Tensor, weight: Tenso
     Returns:
         Scalar, the weighted sum; 0 for M = 0. Computed in float32 at least.
     """
+    target = target[:, None]
+    return soft_label_cross_entropy(states, classes, target, states.new_ones(target.shape), weight)
+
+
+def soft_label_cross_entropy(
+    states: Tensor, classes: Tensor, items: Tensor, shares: Tensor, weight: Tensor | None = None
+) -> Tensor:
+    """Cross entropy against distributions over a few classes each (FENRec, eq. 8), without a dense label.
+
+    Args:
+        states: ``(M, D)``.
+        classes: ``(C, D)`` one vector a class.
+        items: ``(M, K)`` int64, rows of ``classes``; one that occurs twice counts with both shares.
+        shares: ``(M, K)``, probabilities that sum to 1.
+        weight: as in :func:`cross_entropy`.
+
+    Returns:
+        Scalar, as :func:`cross_entropy`.
+    """
     if weight is None:
         weight = states.new_full((len(states),), 1.0 / max(1, len(states)))
     at_least_float = torch.promote_types(states.dtype, torch.float32)
     with torch.autocast(states.device.type, enabled=False):
         loss: Tensor = _ChunkedCrossEntropy.apply(
-            states.to(at_least_float), classes.to(at_least_float), target, weight.to(at_least_float)
+            states.to(at_least_float),
+            classes.to(at_least_float),
+            items,
+            shares.to(at_least_float),
+            weight.to(at_least_float),
         )
     return loss
 

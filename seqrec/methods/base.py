@@ -16,6 +16,7 @@ from seqrec.backbones.base import Backbone
 from seqrec.checkpoint import random_states, restore_random_state
 from seqrec.data.batch import Batch
 from seqrec.functional import random as keyed
+from seqrec.functional.losses import NextItemLoss
 from seqrec.functional.ranking import target_rank
 from seqrec.metrics import Protocol, RankingMetrics
 
@@ -75,6 +76,18 @@ class Recommender(LightningModule, ABC):
     def keys(self, row: Tensor, view: int) -> Tensor:
         """Keys of the random draws of windows ``row`` in this epoch; ``view`` numbers the uses."""
         return keyed.keys(self.seed, self.current_epoch, row, view)
+
+    def position_keys(self, batch: Batch) -> Tensor:
+        """A random key for each position, ``(B, L)``, counted from the newest so that trimming changes nothing."""
+        length = batch.items.shape[1]
+        oldest_first = (batch.items != 0).sum(1, keepdim=True) - 1 - torch.arange(length, device=batch.row.device)
+        return keyed.split(self.keys(batch.row, view=0), length).gather(1, oldest_first.clamp(min=0))
+
+    def next_item_loss(self, loss: NextItemLoss, states: Tensor, batch: Batch) -> Tensor:
+        """``loss`` over the learnt positions of a batch, whose states are ``(B, L, D)``; its draws are view 0."""
+        learnt = batch.next_items != 0
+        table = self.backbone.item_embedding.weight
+        return loss(states[learnt], batch.next_items[learnt], table, self.position_keys(batch)[learnt])
 
     @final
     def configure_optimizers(self) -> Any:

@@ -21,7 +21,9 @@ class Golden:
     def __init__(self, path: Path) -> None:
         with np.load(path, allow_pickle=False) as stored:
             self.meta: dict[str, Any] = json.loads(str(stored["meta"]))
-            self.arrays = {name: torch.from_numpy(stored[name]) for name in stored.files if name != "meta"}
+            loaded = {name: stored[name] for name in stored.files if name != "meta"}
+        self.text = {name: str(array) for name, array in loaded.items() if array.dtype.kind == "U"}
+        self.arrays = {name: torch.from_numpy(array) for name, array in loaded.items() if name not in self.text}
 
     def __getitem__(self, name: str) -> Tensor:
         array = self.arrays[name]

@@ -1,0 +1,44 @@
+"""Soft labels: the next items of each training window, weighted by how soon they come (FENRec, AAAI 2025, eq. 7)."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from seqrec.data.windows import Windows
+
+
+def soft_labels(windows: Windows, gamma: float, num_items: int = 3) -> tuple[Tensor, Tensor]:
+    """A distribution over the items that follow each window, for windows with one target each.
+
+    As in FENRec's released code it starts where the target *first* occurs in the user's training part, which
+    differs from the window's own place only for repeated items; the last two items of a user never enter.
+
+    Args:
+        windows: training windows, as :func:`seqrec.data.windows.prefixes` makes them.
+        gamma: weight of an item relative to that of the one before it.
+        num_items: k, items of a label.
+
+    Returns:
+        Items ``(N, k)`` int64, the target first, 0 beyond the training part, and their weights ``(N, k)``, which
+        sum to 1 and are 0 there. An item may occur twice; its weight is then the sum.
+    """
+    if windows.all_positions:
+        raise ValueError("soft labels need one target a window; choose windows=prefixes")
+    sequences = windows.sequences
+    place = first_occurrence(windows)[:, None] + torch.arange(num_items)
+    inside = place < sequences.offsets[windows.user + 1][:, None] - 2
+    items = sequences.items[torch.where(inside, place, 0)].long() * inside
+    weights = gamma ** torch.arange(num_items, dtype=torch.float32) * inside
+    return items, weights / weights.sum(1, keepdim=True)
+
+
+def first_occurrence(windows: Windows) -> Tensor:
+    """Where in ``sequences.items`` the target of each window first occurs in its user's history, ``(N,)``."""
+    sequences = windows.sequences
+    owner = torch.repeat_interleave(torch.arange(sequences.num_users), sequences.lengths)
+    pair = owner * (sequences.num_items + 1) + sequences.items
+    _, number = torch.unique(pair, return_inverse=True)
+    first = torch.full_like(pair, len(pair))
+    first.scatter_reduce_(0, number, torch.arange(len(pair)), "amin")
+    return first[number[windows.stop]]

@@ -1,0 +1,196 @@
+"""Contrasts of two views of a batch: against other rows (ICSRec), and against rows mixed with the anchor (FENRec).
+
+Shapes: B rows, D their width, M noise vectors. ``both`` is ``(2B, D)``, the first view over the second; the
+positive of row i is row i + B or i - B. Similarities are dot products. Rows of one label are no negatives of one
+another; without labels that holds for the two views of a row only.
+
+Sources: Qin et al., ICSRec, WSDM 2024; Huang et al., FENRec, AAAI 2025, as in their released code.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from functools import partial
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+PairLoss = Callable[[Tensor, Tensor, Tensor | None], Tensor]
+"""Loss of two views ``(B, D)``, ``(B, D)`` and labels ``(B,)`` or None."""
+
+PairContrast = Callable[[Tensor, Tensor, Tensor | None, int], PairLoss]
+"""The :data:`PairLoss` of one batch, made from its views, its labels and the number of the epoch."""
+
+
+def in_batch(first: Tensor, second: Tensor, labels: Tensor | None, epoch: int, temperature: float) -> PairLoss:
+    """A :data:`PairContrast`: :func:`grouped_info_nce` for every batch."""
+    return partial(grouped_info_nce, temperature=temperature)
+
+
+def enduring(
+    first: Tensor,
+    second: Tensor,
+    labels: Tensor | None,
+    epoch: int,
+    temperature: float,
+    warmup_epochs: float,
+    noise_ratio: int,
+    noise_steps: int,
+    noise_step_size: float,
+    scale: float,
+    margin: float,
+    mix_ratio: float,
+    hard_weight: float,
+) -> PairLoss:
+    """A :data:`PairContrast`: :func:`enduring_info_nce`, after epochs of the plain form.
+
+    Args:
+        first, second: ``(B, D)``, against which the noise is made harder.
+        labels: ``(B,)`` of these rows, or None.
+        epoch: number of the epoch, from 0.
+        temperature: tau_1.
+        warmup_epochs: epochs of :func:`grouped_info_nce` before; infinity for ever.
+        noise_ratio: M / B; 0 for no noise.
+        noise_steps, noise_step_size: see :func:`harder_noise`.
+        scale, margin, mix_ratio, hard_weight: see :func:`enduring_info_nce`.
+    """
+    if epoch < warmup_epochs:
+        return partial(grouped_info_nce, temperature=temperature)
+    noise = torch.randn(noise_ratio * len(first), first.shape[1], dtype=first.dtype, device=first.device)
+    noise = harder_noise(noise, first, second, labels, noise_steps, noise_step_size)
+    return partial(
+        enduring_info_nce,
+        noise=noise,
+        temperature=temperature,
+        scale=scale,
+        margin=margin,
+        mix_ratio=mix_ratio,
+        hard_weight=hard_weight,
+    )
+
+
+def grouped_info_nce(first: Tensor, second: Tensor, labels: Tensor | None, temperature: float) -> Tensor:
+    """InfoNCE in both directions with rows of the same label left out (ICSRec, eq. 9-11), the mean of 2B rows.
+
+    Args:
+        first, second: ``(B, D)``.
+        labels: ``(B,)`` or None.
+        temperature: tau.
+    """
+    with torch.autocast(first.device.type, enabled=False):
+        both = _at_least_float(torch.cat([first, second]))
+        scores = both @ both.T / temperature
+        own = _positive(scores)
+        kept = scores.masked_fill(~negatives(labels, len(first), both.device), -torch.inf)
+        return (torch.logsumexp(torch.cat([own, kept], 1), 1) - own[:, 0]).mean()
+
+
+def enduring_info_nce(
+    first: Tensor,
+    second: Tensor,
+    labels: Tensor | None,
+    noise: Tensor,
+    temperature: float,
+    scale: float,
+    margin: float,
+    mix_ratio: float,
+    hard_weight: float,
+) -> Tensor:
+    """FENRec's contrast with enduring hard negatives (eq. 11-16, in the form of the released code).
+
+    A dot product x counts as ``x / tau_1 * tanh(x / tau_2)``, of negatives ``x / tau_1 * (tanh(x / tau_2) + m)``.
+    The first form is even in x: strongly negative products are pushed like positive ones, as in the source.
+
+    Args:
+        first, second: ``(B, D)``.
+        labels: ``(B,)`` or None.
+        noise: ``(M, D)`` constant negatives of every row.
+        temperature: tau_1.
+        scale: tau_2.
+        margin: m.
+        mix_ratio: lambda, share of the anchor in a hard negative.
+        hard_weight: mu, above 0.
+
+    Returns:
+        Scalar, the mean over 2B rows, in float32 at least.
+    """
+
+    def weighed(x: Tensor, offset: float) -> Tensor:
+        return x / temperature * (torch.tanh(x / scale) + offset)
+
+    with torch.autocast(first.device.type, enabled=False):
+        both = _at_least_float(torch.cat([first, second]))
+        products = both @ both.T
+        own = weighed(_positive(products), 0.0)
+        removed = ~negatives(labels, len(first), both.device)
+        # Removed after the weighing: infinity times tanh + m would not stay what it is.
+        plain = weighed(products, margin).masked_fill(removed, -torch.inf)
+        hard = weighed(hard_products(both, mix_ratio), margin).masked_fill(removed, -torch.inf)
+        random = weighed(both @ _at_least_float(noise).T, margin)
+        scores = torch.cat([own, plain, random, hard + math.log(hard_weight)], 1)
+        return (torch.logsumexp(scores, 1) - own[:, 0]).mean()
+
+
+def hard_products(both: Tensor, mix_ratio: float) -> Tensor:
+    """Dot products ``(2B, 2B)`` of row i with its hard negative ``n_ij``, which gets no gradient (eq. 10).
+
+    ``n_ij`` has the norm of row j and the direction of ``lambda z_i / |z_i| + (1 - lambda) z_j / |z_j|``. It is
+    never formed: ``z_i . n_ij = lambda |z_j| / d_ij (z_i . z_i / |z_i|) + (1 - lambda) / d_ij (z_i . z_j)``, where
+    ``d_ij`` is the norm of the mixture; value and gradient are the same.
+    """
+    constant = both.detach()
+    unit = F.normalize(constant, dim=1)
+    rest = 1.0 - mix_ratio
+    squared = mix_ratio**2 + rest**2 + 2 * mix_ratio * rest * (unit @ unit.T)
+    mixed_norm = squared.clamp(min=1e-12).sqrt()  # opposite rows in equal shares cancel
+    with_own = (both * unit).sum(1, keepdim=True)
+    return (mix_ratio * constant.norm(dim=1) * with_own + rest * (both @ constant.T)) / mixed_norm
+
+
+@torch.no_grad()
+def harder_noise(
+    noise: Tensor, first: Tensor, second: Tensor, labels: Tensor | None, steps: int, step_size: float
+) -> Tensor:
+    """Noise ``(M, D)`` after steps of fixed length up the gradient of a cross entropy in which it is a negative.
+
+    A vector whose gradient vanishes makes all of them zero vectors in the next step, as in the source.
+
+    Args:
+        noise: ``(M, D)`` at the start.
+        first, second: ``(B, D)``.
+        labels: ``(B,)`` or None.
+        steps: number of steps.
+        step_size: their length.
+    """
+    with torch.autocast(first.device.type, enabled=False):
+        anchor = _at_least_float(first)
+        noise = _at_least_float(noise)
+        b = len(first)
+        removed = ~negatives(labels, b, first.device)[:b, :b]
+        removed.fill_diagonal_(False)
+        rows = (anchor @ _at_least_float(second).T).masked_fill(removed, -torch.inf)
+        for _ in range(steps):
+            share = torch.softmax(torch.cat([rows, anchor @ noise.T], 1), 1)[:, b:]
+            ascent = share.T @ anchor  # B times the gradient
+            noise = noise + step_size * ascent / ascent.norm(dim=1, keepdim=True)
+        return torch.where(noise.isnan(), 0.0, noise)
+
+
+def negatives(labels: Tensor | None, rows: int, device: torch.device) -> Tensor:
+    """Which of 2B rows are negatives of which, ``(2B, 2B)`` bool: those of another label."""
+    if labels is None:
+        labels = torch.arange(rows, device=device)
+    labels = labels.repeat(2)
+    return labels[:, None] != labels
+
+
+def _positive(products: Tensor) -> Tensor:
+    """The entry of each row's other view, ``(2B, 1)`` of ``(2B, 2B)``."""
+    partner = torch.arange(len(products), device=products.device).roll(len(products) // 2)
+    return products.gather(1, partner[:, None])
+
+
+def _at_least_float(x: Tensor) -> Tensor:
+    return x.to(torch.promote_types(x.dtype, torch.float32))

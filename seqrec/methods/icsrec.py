@@ -1,0 +1,128 @@
+"""ICSRec, and FENRec, which exchanges two of its parts: next items, and a contrast of intents.
+
+Sources: Qin et al., Intent Contrastive Learning with Cross Subsequences for Sequential Recommendation, WSDM
+2024; Huang et al., Future Sight and Tough Fights: Revolutionizing Sequential Recommendation with FENRec, AAAI
+2025. Where a paper and its released code differ, this is the code.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from seqrec.backbones.base import Backbone
+from seqrec.data.batch import Batch
+from seqrec.data.datamodule import SequenceDataModule
+from seqrec.data.same_target import SameTarget
+from seqrec.data.windows import Windows
+from seqrec.functional.hard_negatives import PairContrast, PairLoss
+from seqrec.functional.losses import soft_label_cross_entropy
+from seqrec.methods.base import BuildOptimizer, Recommender
+from seqrec.nn.kmeans import KMeans
+
+Labels = Callable[[Windows], tuple[Tensor, Tensor]]
+"""Items ``(N, K)`` and shares ``(N, K)`` of the label of each window, see :mod:`seqrec.data.soft_labels`."""
+
+
+class ICSRec(Recommender):
+    """``L_rec + lambda_0 L_coarse + beta_0 L_fine`` over prefixes, each with a partner of the same target.
+
+    Coarse: a history and its partner are positives. Fine: a history, or a partner, and the centroid of its
+    cluster are. The clusters are found anew before each epoch. ICSRec has one-hot labels and plain negatives,
+    FENRec soft labels and enduring hard negatives.
+
+    Args:
+        backbone: a causal Transformer; the state at the newest item represents a history.
+        optimizer: see :class:`Recommender`.
+        labels: distribution that the loss on the next item aims at.
+        pair_contrast: the loss of two views, made anew for each batch.
+        num_clusters: K.
+        coarse_weight: lambda_0.
+        fine_weight: beta_0.
+        **base: other arguments of :class:`Recommender`.
+    """
+
+    windows: Windows
+    max_length: int
+
+    def __init__(
+        self,
+        backbone: Backbone,
+        optimizer: BuildOptimizer,
+        labels: Labels,
+        pair_contrast: PairContrast,
+        num_clusters: int,
+        coarse_weight: float,
+        fine_weight: float,
+        **base: Any,
+    ) -> None:
+        super().__init__(backbone, optimizer, **base)
+        self.labels, self.pair_contrast = labels, pair_contrast
+        self.coarse_weight, self.fine_weight = coarse_weight, fine_weight
+        self.intents = KMeans(num_clusters, backbone.dim, self.seed)
+
+    def on_fit_start(self) -> None:
+        """Find the partner and the label of each training window."""
+        data: SequenceDataModule = self.trainer.datamodule  # type: ignore[attr-defined]
+        self.prepare(data.training_windows(0), data.max_length)
+
+    def prepare(self, windows: Windows, max_length: int) -> None:
+        """Partners and labels of windows with one target each, the same in all epochs."""
+        self.windows, self.max_length = windows, max_length
+        self.partner = SameTarget(windows, max_length).last_differing()
+        self.label_items, self.label_shares = self.labels(windows)
+
+    def on_train_epoch_start(self) -> None:
+        """Cluster the training histories by their present states."""
+        self.eval()
+        self.intents.fit(self.training_states())
+        self.train()
+
+    def training_step(self, batch: Batch, batch_index: int) -> Tensor:
+        """The total of a batch."""
+        rows = batch.row.cpu()
+        partners = self.windows.batch(self.partner[rows], self.max_length).items.to(self.device)
+        items, shares = self.label_items[rows].to(self.device), self.label_shares[rows].to(self.device)
+        user, first, second = self.three_views(batch, partners)
+        recommendation = soft_label_cross_entropy(user, self.backbone.item_embedding.weight, items, shares)
+        contrast = self.pair_contrast(first, second, batch.target, self.current_epoch)
+        coarse = contrast(first, second, batch.target)
+        fine = self.fine_loss(contrast, first) + self.fine_loss(contrast, second)
+        total = recommendation + self.coarse_weight * coarse + self.fine_weight * fine
+        terms = {"loss": total, "recommendation": recommendation, "coarse": coarse, "fine": fine}
+        named = {f"train/{name}": value.detach() for name, value in terms.items()}
+        self.log_dict(named, on_step=False, on_epoch=True, sync_dist=True, batch_size=len(rows))
+        return total
+
+    def three_views(self, batch: Batch, partners: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Vectors ``(B, D)`` of the histories, of the histories again, and of their partners ``(B, L)``.
+
+        One pass; each row has its own dropout.
+        """
+        length = max(batch.items.shape[1], partners.shape[1])
+        own, other = (F.pad(items, (0, length - items.shape[1])) for items in (batch.items, partners))
+        views = batch._replace(items=torch.cat([own, own, other]))
+        user, first, second = self.represent(views).chunk(3)
+        return user, first, second
+
+    def fine_loss(self, contrast: PairLoss, states: Tensor) -> Tensor:
+        """Contrast of states ``(B, D)`` with the directions of their centroids, which are constant."""
+        cluster = self.intents.assign(states.detach())
+        return contrast(states, F.normalize(self.intents.centroids[cluster], dim=1), cluster)
+
+    @torch.no_grad()
+    def training_states(self) -> Tensor:
+        """Vectors ``(N, D)`` of all training windows, on every rank; each rank computes a share of them."""
+        data: SequenceDataModule = self.trainer.datamodule  # type: ignore[attr-defined]
+        batches = torch.argsort(self.windows.lengths, stable=True).split(data.eval_batch_size)
+        states = torch.zeros(len(self.windows), self.backbone.dim, device=self.device)
+        for rows in batches[self.trainer.global_rank :: self.trainer.world_size]:
+            batch = self.windows.batch(rows, self.max_length)
+            represented = self.represent(Batch(*(part.to(self.device) for part in batch)))
+            states[rows.to(self.device)] = represented.to(states.dtype)
+        whole: Tensor = self.trainer.strategy.reduce(states, reduce_op="sum")
+        return whole

@@ -1,0 +1,97 @@
+"""KMeans: clusters of states, found anew from time to time, with centroids that belong to the model's state."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+CHUNK_ELEMENTS = 1 << 22  # distances alive at a time: 16 MB
+RESTARTS, FIRST_STEPS, LATER_STEPS = 5, 20, 100
+SETTLED = 1e-3  # share of points that may still change their cluster at the end
+SPLIT = 1 / 1024  # relative distance of the two halves of a cluster
+
+
+class KMeans(nn.Module):
+    """Lloyd's algorithm in the Euclidean distance, warm-started from its last result.
+
+    The first fit keeps the best of 5 random starts of 20 steps. A later one goes on from the stored centroids
+    for up to 100 steps: what faiss does, and with it ICSRec and FENRec, where a clustering is used again.
+
+    Args:
+        num_clusters: K.
+        dim: D.
+        seed: of the random starts, which draw from a generator of their own.
+    """
+
+    centroids: Tensor
+    fitted: Tensor
+
+    def __init__(self, num_clusters: int, dim: int, seed: int = 0) -> None:
+        super().__init__()
+        if num_clusters < 1:
+            raise ValueError(f"num_clusters is {num_clusters}; it must be at least 1")
+        self.seed = seed
+        self.register_buffer("centroids", torch.zeros(num_clusters, dim))
+        self.register_buffer("fitted", torch.tensor(False))
+
+    @torch.no_grad()
+    def fit(self, points: Tensor) -> None:
+        """Move the centroids to clusters of ``points`` ``(N, D)``; N must be above K."""
+        clusters = len(self.centroids)
+        if len(points) <= clusters:
+            raise ValueError(f"{len(points)} points cannot make {clusters} clusters; lower num_clusters")
+        points = points.to(self.centroids.dtype)
+        if self.fitted:
+            found, _ = lloyd(points, self.centroids, LATER_STEPS)
+        else:
+            generator = torch.Generator().manual_seed(self.seed)
+            starts = [torch.randperm(len(points), generator=generator)[:clusters] for _ in range(RESTARTS)]
+            tried = [lloyd(points, points[start.to(points.device)], FIRST_STEPS) for start in starts]
+            found, _ = min(tried, key=lambda result: result[1])
+        self.centroids.copy_(found)
+        self.fitted.fill_(True)
+
+    @torch.no_grad()
+    def assign(self, points: Tensor) -> Tensor:
+        """The cluster of each of ``points`` ``(N, D)``, ``(N,)``: that of the nearest centroid."""
+        return nearest(points.to(self.centroids.dtype), self.centroids)[0]
+
+
+def lloyd(points: Tensor, centroids: Tensor, steps: int) -> tuple[Tensor, float]:
+    """Centroids ``(K, D)`` after some steps, and the sum of squared distances to those before the last one.
+
+    Stops early when hardly a point changes its cluster. An empty cluster takes one half of a large one.
+    """
+    before = None
+    for _ in range(steps):
+        cluster, distance = nearest(points, centroids)
+        centroids = means(points, cluster, centroids)
+        if before is not None and int((cluster != before).sum()) <= SETTLED * len(points):
+            break
+        before = cluster
+    return centroids, float(distance.double().sum())
+
+
+def nearest(points: Tensor, centroids: Tensor) -> tuple[Tensor, Tensor]:
+    """Number of the nearest centroid ``(N,)`` and the squared distance ``(N,)`` of points ``(N, D)``."""
+    rows = max(1, CHUNK_ELEMENTS // len(centroids))
+    squared = centroids.square().sum(1)
+    parts = [torch.addmm(squared, x, centroids.T, alpha=-2).min(1) for x in points.split(rows)]
+    cluster = torch.cat([part.indices for part in parts])
+    return cluster, torch.cat([part.values for part in parts]) + points.square().sum(1)
+
+
+def means(points: Tensor, cluster: Tensor, centroids: Tensor) -> Tensor:
+    """Mean ``(K, D)`` of the points of each cluster; empty ones are split off from the largest."""
+    clusters = len(centroids)
+    size = torch.bincount(cluster, minlength=clusters)
+    total = torch.zeros_like(centroids).index_add_(0, cluster, points)
+    moved = torch.where(size[:, None] > 0, total / size[:, None], centroids)
+    empty = torch.nonzero(size == 0).flatten()
+    if len(empty):
+        large = torch.argsort(size, descending=True, stable=True)[: min(len(empty), clusters - len(empty))]
+        empty = empty[: len(large)]
+        shift = SPLIT * (1 - 2 * (torch.arange(points.shape[1], device=points.device) % 2))
+        moved[empty] = moved[large] * (1 + shift)
+        moved[large] = moved[large] * (1 - shift)
+    return moved
