@@ -145,7 +145,7 @@ def check_forward(golden: Any, model: ICSRec, to_right: Callable) -> None:
 
 
 def check_evaluation(golden: Any, model: ICSRec, to_right: Callable) -> None:
-    """Inputs and answers of both splits, and the test metrics as the released evaluator has them: seen items score 0."""
+    """Inputs and answers of both splits; the test metrics under the released evaluator's rule, seen items score 0."""
     sequences = sequences_of(golden)
     model.eval()
     for split, from_end in (("valid", 2), ("test", 1)):
