@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-CHUNK_ELEMENTS = 1 << 22  # distances alive at a time: 16 MB
+CHUNK_ELEMENTS = 1 << 18  # distances alive at a time: they stay in the cache
 RESTARTS, FIRST_STEPS, LATER_STEPS = 5, 20, 100
 SETTLED = 1e-3  # share of points that may still change their cluster at the end
 SPLIT = 1 / 1024  # relative distance of the two halves of a cluster

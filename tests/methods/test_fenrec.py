@@ -1,0 +1,175 @@
+"""What is special to ICSRec and FENRec: their exchangeable parts, their clusters, exact resume."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import pytorch_lightning as pl
+import torch
+from hydra import compose, initialize_config_dir
+from hydra.utils import instantiate
+from torch import Tensor
+
+import seqrec.tasks.command_line  # noqa: F401  registers the resolvers
+from seqrec.data.synthetic import Synthetic
+from seqrec.functional import hard_negatives
+from seqrec.functional.losses import cross_entropy, soft_label_cross_entropy
+from seqrec.methods.icsrec import ICSRec
+
+CONF = Path(__file__).parents[2] / "conf"
+SMALL = [
+    "data.num_users=20",
+    "data.num_items=50",
+    "data.shortest=6",
+    "data.longest=20",
+    "data.max_length=12",
+    "catalog.num_items=50",
+    "data.batch_size=32",
+    "model.num_clusters=5",
+    "model.backbone.dim=16",
+    "model.backbone.ffn_dim=32",
+]
+NO_WARMUP = "model.pair_contrast.warmup_epochs=0"
+
+pytestmark = pytest.mark.filterwarnings("ignore::UserWarning:pytorch_lightning", "ignore::FutureWarning")
+
+
+def made(cache: Path, *choices: str) -> tuple[ICSRec, Synthetic]:
+    """A small model and its data as the configuration describes them."""
+    with initialize_config_dir(str(CONF), version_base="1.3"):
+        config = compose("config", ["data=synthetic", *SMALL, f"data.cache_dir={cache}", *choices])
+    torch.manual_seed(0)
+    return instantiate(config.model, _convert_="all"), instantiate(config.data)
+
+
+def trainer(**changes) -> pl.Trainer:
+    quiet = {
+        "accelerator": "cpu",
+        "logger": False,
+        "enable_checkpointing": False,
+        "enable_progress_bar": False,
+        "enable_model_summary": False,
+        "limit_val_batches": 0,
+        "reload_dataloaders_every_n_epochs": 1,
+        "max_epochs": 1,
+    }
+    return pl.Trainer(**(quiet | changes))
+
+
+def two_steps(cache: Path, *choices: str) -> tuple[ICSRec, list[dict[str, Tensor]]]:
+    """The model after two steps, and the terms of both."""
+    model, data = made(cache, *choices)
+    terms: list[dict[str, Tensor]] = []
+    model.log_dict = lambda named, **kwargs: terms.append(named)  # type: ignore[method-assign]
+    before = {name: p.detach().clone() for name, p in model.named_parameters()}
+    trainer(limit_train_batches=2).fit(model, datamodule=data)
+    assert all(not torch.equal(p, before[name]) for name, p in model.named_parameters())
+    assert all(bool(torch.isfinite(p).all()) for p in model.parameters())
+    assert len(terms) == 2
+    return model, terms
+
+
+def differing(one: dict[str, Tensor], other: dict[str, Tensor]) -> set[str]:
+    return {name.removeprefix("train/") for name in one if not torch.equal(one[name], other[name])}
+
+
+def test_each_ablation_changes_its_own_term(tmp_path: Path) -> None:
+    full, terms = two_steps(tmp_path, "model=fenrec", NO_WARMUP)
+    hard, one_hot = two_steps(tmp_path, "model=fenrec", "+ablation=fenrec/no_soft_labels", NO_WARMUP)
+    soft, plain = two_steps(tmp_path, "model=fenrec", "+ablation=fenrec/no_hard_negatives")
+    assert differing(terms[0], one_hot[0]) == {"loss", "recommendation"}
+    assert differing(terms[0], plain[0]) == {"loss", "coarse", "fine"}
+    target = full.windows.sequences.items[full.windows.stop].long()
+    assert torch.equal(hard.label_items, target[:, None]) and bool((hard.label_shares == 1).all())
+    assert torch.equal(soft.label_items, full.label_items) and full.label_items.shape[1] == 3
+
+
+def test_without_both_parts_it_is_icsrec(tmp_path: Path) -> None:
+    both = "+ablation=[fenrec/no_soft_labels,fenrec/no_hard_negatives]"
+    without, terms = two_steps(tmp_path, "model=fenrec", both)
+    icsrec, others = two_steps(tmp_path, "model=icsrec")
+    assert [differing(a, b) for a, b in zip(terms, others, strict=True)] == [set(), set()]
+    for (name, one), other in zip(without.state_dict().items(), icsrec.state_dict().values(), strict=True):
+        assert torch.equal(one, other), name
+
+
+def test_the_form_changes_after_the_warm_up() -> None:
+    first, second = torch.randn(4, 3), torch.randn(4, 3)
+    options = {
+        "temperature": 1.0,
+        "warmup_epochs": 20,
+        "noise_ratio": 2,
+        "noise_steps": 4,
+        "noise_step_size": 1e-3,
+        "scale": 8.0,
+        "margin": 0.2,
+        "mix_ratio": 0.4,
+        "hard_weight": 0.1,
+    }
+    plain = hard_negatives.grouped_info_nce(first, second, None, 1.0)
+    before = hard_negatives.enduring(first, second, None, 19, **options)
+    after = hard_negatives.enduring(first, second, None, 20, **options)
+    assert torch.equal(before(first, second, None), plain)
+    assert not torch.allclose(after(first, second, None), plain)
+
+
+def test_a_row_without_negatives_costs_nothing() -> None:
+    first, second = torch.randn(3, 4, requires_grad=True), torch.randn(3, 4)
+    loss = hard_negatives.grouped_info_nce(first, second, torch.tensor([7, 7, 7]), 1.0)
+    loss.backward()
+    assert loss == 0 and first.grad is not None and bool((first.grad == 0).all())
+
+
+def test_clusters_are_found_before_the_first_step_and_partners_share_the_target(tmp_path: Path) -> None:
+    model, data = made(tmp_path, "model=icsrec")
+    trainer(limit_train_batches=1).fit(model, datamodule=data)
+    assert bool(model.intents.fitted) and model.training
+    target = model.windows.sequences.items[model.windows.stop]
+    assert torch.equal(target[model.partner], target)
+
+
+def test_a_resumed_run_is_the_whole_run(tmp_path: Path) -> None:
+    """The second epoch has the new form, warm-started clusters and its own dropout."""
+    choices = ("model=fenrec", "model.pair_contrast.warmup_epochs=1")
+    whole, data = made(tmp_path, *choices)
+    trainer(max_epochs=2, limit_train_batches=3).fit(whole, datamodule=data)
+    first, data = made(tmp_path, *choices)
+    started = trainer(max_epochs=1, limit_train_batches=3)
+    started.fit(first, datamodule=data)
+    started.save_checkpoint(tmp_path / "last.ckpt")
+    torch.randn(10)
+    second, data = made(tmp_path, *choices)
+    trainer(max_epochs=2, limit_train_batches=3).fit(
+        second, datamodule=data, ckpt_path=tmp_path / "last.ckpt", weights_only=True
+    )
+    for (name, one), other in zip(whole.state_dict().items(), second.state_dict().values(), strict=True):
+        assert torch.equal(one, other), name
+
+
+def test_windows_without_a_single_target_are_refused(tmp_path: Path) -> None:
+    model, data = made(tmp_path, "model=icsrec", "windows=last_window")
+    with pytest.raises(ValueError, match="windows=prefixes"):
+        trainer().fit(model, datamodule=data)
+
+
+def test_soft_label_cross_entropy_is_that_of_a_dense_label() -> None:
+    generator = torch.Generator().manual_seed(0)
+    states = torch.randn(6, 4, dtype=torch.float64, generator=generator).requires_grad_()
+    table = torch.randn(9, 4, dtype=torch.float64, generator=generator).requires_grad_()
+    items = torch.tensor([[1, 2, 3], [4, 4, 5], [6, 7, 6], [8, 8, 8], [2, 0, 0], [3, 1, 0]])
+    shares = torch.rand(6, 3, dtype=torch.float64, generator=generator) * (items > 0)
+    shares = shares / shares.sum(1, keepdim=True)
+    dense = torch.zeros(6, 9, dtype=torch.float64).scatter_add_(1, items, shares)
+    expected = -(dense * torch.log_softmax(states @ table.T, 1)).sum(1).mean()
+    found = soft_label_cross_entropy(states, table, items, shares)
+    torch.testing.assert_close(found, expected)
+    for one, other in zip(
+        torch.autograd.grad(found, (states, table)), torch.autograd.grad(expected, (states, table)), strict=True
+    ):
+        torch.testing.assert_close(one, other)
+    target = items[:, 0]
+    ones = torch.ones(6, 1, dtype=torch.float64)
+    assert torch.equal(
+        cross_entropy(states, table, target), soft_label_cross_entropy(states, table, target[:, None], ones)
+    )
