@@ -37,7 +37,7 @@ def silence_libraries() -> None:
     warnings.filterwarnings("ignore", module="pytorch_lightning|torch|lightning_fabric")
 
 
-def show_start(model: Recommender, data: SequenceDataModule, folder: Path) -> None:
+def show_start(name: str, model: Recommender, data: SequenceDataModule, folder: Path) -> None:
     """One line on the data, one on the model, one on the run folder."""
     sequences = data.sequences
     weights = sum(p.numel() for p in model.parameters() if p.requires_grad)
@@ -45,7 +45,7 @@ def show_start(model: Recommender, data: SequenceDataModule, folder: Path) -> No
         f"data    {data.name}: {sequences.num_users:,} users, {sequences.num_items:,} items, "
         f"{sequences.num_interactions:,} interactions"
     )
-    console.print(f"model   {type(model).__name__}: {weights:,} weights, selected by val/{model.monitor}")
+    console.print(f"model   {name}: {weights:,} weights, selected by val/{model.monitor}")
     console.print(f"folder  {folder}", soft_wrap=True)
 
 

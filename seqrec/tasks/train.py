@@ -48,7 +48,7 @@ def train(config: DictConfig) -> float:
     if trainer.is_global_zero:
         folder.mkdir(parents=True, exist_ok=True)
         OmegaConf.save(config, folder / CONFIG, resolve=True)
-        show_start(model, data, folder)
+        show_start(config.name, model, data, folder)
         check_evaluator(data, protocol)
         references = reference_results(data, protocol)
     failed = True
