@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import struct
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -34,6 +35,17 @@ def records(file: Path) -> Iterator[Any]:
             whole = b""
 
 
+def finished(offline: Path) -> list[Any]:
+    """All records of a run; its writer is a process of its own, which may end a little after the run."""
+    (file,) = offline.glob("*.wandb")
+    for _ in range(300):
+        found = list(records(file))
+        if any(record.WhichOneof("record_type") == "exit" for record in found):
+            return found
+        time.sleep(0.1)
+    raise AssertionError(f"{file} was never finished")
+
+
 def offline_runs(folder: Path) -> list[Path]:
     return sorted(folder.glob("wandb/offline-run-*"))
 
@@ -45,15 +57,14 @@ def folder(run: Run) -> Path:
 
 def test_config_curves_and_results_are_sent(folder: Path) -> None:
     (offline,) = offline_runs(folder)
-    (file,) = offline.glob("*.wandb")
     config: dict[str, Any] = {}
     curves: dict[str, list[Any]] = {}
-    for record in records(file):
+    for record in finished(offline):
         for update in (*record.run.config.update, *record.config.update):
             config[update.key or update.nested_key[0]] = json.loads(update.value_json)
         for item in record.history.item:
             curves.setdefault(item.key or "/".join(item.nested_key), []).append(json.loads(item.value_json))
-    assert config["seed"] == 0, (config, [r.WhichOneof("record_type") for r in records(file)])
+    assert config["seed"] == 0
     assert config["model"]["backbone"]["dim"] == 16
     assert len(curves["val/ndcg@10"]) == 2
     assert len(curves["train/loss"]) == 2
@@ -85,8 +96,7 @@ def test_the_run_is_finished_when_training_fails(run: Run, workplace: Path, monk
     assert wandb.run is None
     (folder,) = folders(workplace) - before
     (offline,) = offline_runs(folder)
-    (file,) = offline.glob("*.wandb")
-    ends = [record.exit.exit_code for record in records(file) if record.WhichOneof("record_type") == "exit"]
+    ends = [record.exit.exit_code for record in finished(offline) if record.WhichOneof("record_type") == "exit"]
     assert len(ends) == 1
     assert ends[0] != 0  # the dashboard shows a crash, not a success
 
