@@ -28,6 +28,8 @@ def records(file: Path) -> Iterator[Any]:
             place += block - place % block
             continue
         size, kind = struct.unpack_from("<HB", content, place + 4)
+        if place + 7 + size > len(content):  # still being written
+            return
         whole += content[place + 7 : place + 7 + size]
         place += 7 + size
         if kind in (1, 4):  # a full record, or the last part of one
