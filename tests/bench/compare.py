@@ -1,0 +1,103 @@
+"""seqrec's SASRec beside RecBole's on the same data and the same machine, in turns, as one table of ratios.
+
+    python tests/bench/compare.py beauty --peer-python recbole-env/bin/python
+
+``--peer-python`` is the interpreter of an environment with ``recbole==1.2.1``; README.md in this folder says how to
+make it. The peer's epoch follows from its median step; its validation is timed whole. Nothing else should run
+meanwhile. The figures are stored beside the table's folder as JSON.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import statistics
+import subprocess
+import sys
+from pathlib import Path
+
+import polars
+import torch
+from hydra import compose, initialize_config_dir
+
+from seqrec.tasks.train import prepare
+
+HERE = Path(__file__).parent
+ROOT = HERE.parent.parent
+ROWS = (
+    "preparation_seconds",
+    "seconds_per_epoch",
+    "cpu_seconds_per_epoch",
+    "evaluation_seconds",
+    "evaluation_cpu_seconds",
+    "peak_memory_mb",
+)
+
+
+def main() -> None:
+    """Run both sides in turns and print the medians."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("data", help="beauty, sports, toys, ml1m, ...")
+    parser.add_argument("--peer-python", type=Path, required=True)
+    parser.add_argument("--rounds", type=int, default=2)
+    parser.add_argument("--steps", type=int, default=30, help="training steps of the peer that are timed a round")
+    parser.add_argument("--out", type=Path, default=Path("multirun/bench"))
+    arguments = parser.parse_args()
+    arguments.out.mkdir(parents=True, exist_ok=True)
+    inter = arguments.out / f"{arguments.data}.inter"
+    write_interactions(arguments.data, inter)
+    variants: dict[str, list[dict[str, float]]] = {"seqrec": [], "RecBole": [], "RecBole, no anomaly mode": []}
+    for number in range(arguments.rounds):
+        variants["seqrec"].append(ours(arguments, number))
+        for name, options in (("RecBole", []), ("RecBole, no anomaly mode", ["--no-anomaly"])):
+            out = arguments.out / f"peer{number}{''.join(options)}.json"
+            steps = ["--steps", str(arguments.steps)]
+            script = str(HERE / "recbole_sasrec.py")
+            run([str(arguments.peer_python), script, str(inter), str(out), *steps, *options])
+            variants[name].append(json.loads(out.read_text()))
+    (arguments.out / f"{arguments.data}.json").write_text(json.dumps(variants, indent=1))
+    print_table(variants)
+
+
+def write_interactions(data: str, path: Path) -> None:
+    """The sequences in RecBole's format; the place in the history is the time stamp."""
+    with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
+        module, _ = prepare(compose("config", [f"data={data}"]))
+    sequences = module.sequences
+    place = torch.arange(len(sequences.items)) - torch.repeat_interleave(sequences.offsets[:-1], sequences.lengths)
+    user = torch.repeat_interleave(torch.arange(sequences.num_users), sequences.lengths)
+    columns = {"user_id:token": user, "item_id:token": sequences.items, "timestamp:float": place}
+    polars.DataFrame({name: column.numpy() for name, column in columns.items()}).write_csv(path, separator="\t")
+
+
+def ours(arguments: argparse.Namespace, number: int) -> dict[str, float]:
+    """Figures of ``main.py task=bench``."""
+    folder = (arguments.out / f"seqrec{number}").resolve()
+    run([sys.executable, "main.py", "task=bench", "model=sasrec", f"data={arguments.data}", f"hydra.run.dir={folder}"])
+    result: dict[str, float] = json.loads((folder / "bench.json").read_text())
+    return result
+
+
+def run(command: list[str]) -> None:
+    """Run with two threads; its output is kept from the table."""
+    environment = {"OMP_NUM_THREADS": "2", **os.environ}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True)
+    if done.returncode:
+        sys.exit(f"{' '.join(command)}\n{done.stdout[-2000:]}{done.stderr[-4000:]}")
+
+
+def print_table(variants: dict[str, list[dict[str, float]]]) -> None:
+    """Medians by side, and how many times less seqrec needs."""
+    print(f"{'':26}" + "".join(f"{name:>28}" for name in variants))
+    for row in ROWS:
+        medians = {name: statistics.median(run[row] for run in runs) for name, runs in variants.items()}
+        cells = [
+            f"{value:,.2f}" + ("" if name == "seqrec" else f" ({value / medians['seqrec']:.1f}x)")
+            for name, value in medians.items()
+        ]
+        print(f"{row:26}" + "".join(f"{cell:>28}" for cell in cells))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,125 @@
+"""RecBole's SASRec on the sequences that seqrec trains on; run by compare.py inside RecBole's own environment.
+
+    python recbole_sasrec.py sequences.inter out.json --steps 40
+
+Times a few dozen training steps, from which the epoch follows (all its steps have the same shape), and one full
+validation. RecBole is used as it ships; ``--no-anomaly`` switches off the anomaly detection that importing its
+sequential models turns on.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import resource
+import shutil
+import tempfile
+import time
+from pathlib import Path
+
+import numpy
+import torch
+
+for old, new in {"float_": "float64", "bool8": "bool_"}.items():  # names that ray 2.6 needs and numpy 2 lacks
+    if not hasattr(numpy, old):
+        setattr(numpy, old, getattr(numpy, new))
+
+from recbole.config import Config
+from recbole.data import create_dataset, data_preparation
+from recbole.utils import get_model, get_trainer, init_seed
+
+WARM_UP = 3
+
+
+def main() -> None:
+    """Prepare, time and write the figures as JSON."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("inter", type=Path)
+    parser.add_argument("out", type=Path)
+    parser.add_argument("--steps", type=int, default=30)
+    parser.add_argument("--batch-size", type=int, default=256)
+    parser.add_argument("--max-length", type=int, default=50)
+    parser.add_argument("--dropout", type=float, default=0.5)
+    parser.add_argument("--no-anomaly", action="store_true")
+    arguments = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        dataset_folder = Path(folder, "log")
+        dataset_folder.mkdir()
+        shutil.copy(arguments.inter, dataset_folder / "log.inter")
+        result = measure(arguments, folder)
+    arguments.out.write_text(json.dumps(result))
+
+
+def measure(arguments: argparse.Namespace, folder: str) -> dict[str, float]:
+    """Seconds of preparation, of an epoch and of a validation; peak memory in MB."""
+    settings = {
+        "data_path": folder,
+        "use_gpu": False,
+        "load_col": {"inter": ["user_id", "item_id", "timestamp"]},
+        "loss_type": "CE",
+        "train_neg_sample_args": None,
+        "inner_size": 256,
+        "hidden_dropout_prob": arguments.dropout,
+        "attn_dropout_prob": arguments.dropout,
+        "MAX_ITEM_LIST_LENGTH": arguments.max_length,
+        "train_batch_size": arguments.batch_size,
+        "eval_batch_size": 4096,
+        "eval_args": {
+            "split": {"LS": "valid_and_test"},
+            "order": "TO",
+            "group_by": "user",
+            "mode": {"valid": "full", "test": "full"},
+        },
+        "topk": [10],
+        "metrics": ["Recall", "NDCG"],
+        "valid_metric": "NDCG@10",
+        "checkpoint_dir": folder,
+    }
+    config = Config(model="SASRec", dataset="log", config_dict=settings)
+    init_seed(0, True)
+    start = time.perf_counter()
+    dataset = create_dataset(config)
+    train, valid, _ = data_preparation(config, dataset)
+    preparation = time.perf_counter() - start
+    model = get_model("SASRec")(config, train.dataset)
+    trainer = get_trainer(config["MODEL_TYPE"], "SASRec")(config, model)
+    if arguments.no_anomaly:
+        torch.autograd.set_detect_anomaly(False)
+    steps = timed_steps(trainer, model, train, arguments.steps)
+    walls, cpus = (sorted(column) for column in zip(*steps, strict=True))
+    model.eval()
+    before = time.perf_counter(), time.process_time()
+    trainer._valid_epoch(valid)
+    evaluation = time.perf_counter() - before[0], time.process_time() - before[1]
+    return {
+        "preparation_seconds": preparation,
+        "seconds_per_epoch": walls[len(walls) // 2] * len(train),
+        "cpu_seconds_per_epoch": cpus[len(cpus) // 2] * len(train),
+        "steps_per_epoch": len(train),
+        "pairs_per_epoch": len(train.dataset),
+        "evaluation_seconds": evaluation[0],
+        "evaluation_cpu_seconds": evaluation[1],
+        "peak_memory_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3,
+        "threads": torch.get_num_threads(),
+        "steps_timed": len(steps),
+    }
+
+
+def timed_steps(trainer, model, train, count: int) -> list[tuple[float, float]]:
+    """Wall and CPU seconds of ``count`` steps after the warm-up, each with its batch."""
+    model.train()
+    batches, steps = iter(train), []
+    for _ in range(WARM_UP + count):
+        begin = time.perf_counter(), time.process_time()
+        interaction = next(batches)
+        trainer.optimizer.zero_grad()
+        loss = model.calculate_loss(interaction)
+        loss.item()
+        loss.backward()
+        trainer.optimizer.step()
+        steps.append((time.perf_counter() - begin[0], time.process_time() - begin[1]))
+    return steps[WARM_UP:]
+
+
+if __name__ == "__main__":
+    main()
