@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 
+import torch
 from torch import Tensor, nn
 
 
@@ -42,6 +43,11 @@ class Backbone(nn.Module, ABC):
     def forward(self, items: Tensor) -> Tensor:
         """States ``(B, L, D)`` of histories ``(B, L)``; values at padding mean nothing."""
         return self.encode(self.item_embedding(items), items != 0)
+
+    def newest(self, items: Tensor) -> Tensor:
+        """States ``(B, D)`` at the newest items of histories ``(B, L)``; a backbone may have a shorter way."""
+        states = self(items)
+        return states[torch.arange(len(states), device=states.device), (items != 0).sum(1) - 1]
 
     @property
     def item_matrix(self) -> Tensor:

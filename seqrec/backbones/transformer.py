@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from seqrec.backbones.base import Backbone
 from seqrec.nn.attention import AttentionKernel
+from seqrec.nn.packing import Packing
 from seqrec.nn.trunk import Positions, TransformerTrunk
 
 
@@ -43,3 +44,8 @@ class Transformer(Backbone):
         """See :meth:`Backbone.encode`."""
         states: Tensor = self.trunk(x, valid)
         return states
+
+    def newest(self, items: Tensor) -> Tensor:
+        """See :meth:`Backbone.newest`; padding is not embedded, and the last layer works on the newest items alone."""
+        packing = Packing(items != 0)
+        return self.trunk.newest(self.item_embedding(packing.pack(items)), packing)

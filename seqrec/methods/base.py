@@ -65,9 +65,7 @@ class Recommender(LightningModule, ABC):
 
     def represent(self, batch: Batch) -> Tensor:
         """User vectors ``(B, D)``; the state at the newest item unless a method overrides it."""
-        states = self.backbone(batch.items)
-        newest = (batch.items != 0).sum(1) - 1
-        return states[torch.arange(len(states), device=states.device), newest]
+        return self.backbone.newest(batch.items)
 
     def score(self, batch: Batch) -> Tensor:
         """Scores ``(B, I)`` of all items; column ``i`` is item ``i + 1``."""

@@ -1,11 +1,13 @@
 """Self-attention kernels: what a Transformer layer puts between its input and its output projection.
 
-A kernel maps packed tokens ``(N, D)`` to contexts ``(N, D)``. It is built as
-``kernel(dim, num_heads, dropout, causal)``; padding is on the right, so a causal kernel needs no key mask.
+A kernel maps packed tokens ``(N, D)`` to contexts ``(N, D)``, and its ``newest`` to those of the newest items alone.
+It is built as ``kernel(dim, num_heads, dropout, causal)``; padding is on the right, so a causal kernel needs no key
+mask.
 """
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 
 import torch
@@ -15,7 +17,20 @@ from torch import Tensor, nn
 from seqrec.nn.dropout import dropout
 from seqrec.nn.packing import Packing
 
-AttentionKernel = Callable[[int, int, float, bool], nn.Module]
+
+class SelfAttention(nn.Module, ABC):
+    """What a Transformer layer asks of its attention."""
+
+    @abstractmethod
+    def forward(self, tokens: Tensor, packing: Packing) -> Tensor:
+        """Contexts ``(N, D)`` of tokens ``(N, D)``."""
+
+    @abstractmethod
+    def newest(self, tokens: Tensor, packing: Packing) -> Tensor:
+        """Contexts ``(B, D)`` of the newest items, longest history first, of tokens ``(N, D)``."""
+
+
+AttentionKernel = Callable[[int, int, float, bool], SelfAttention]
 
 
 def visible(valid: Tensor, causal: bool) -> Tensor:
@@ -28,7 +43,7 @@ def visible(valid: Tensor, causal: bool) -> Tensor:
     return torch.zeros(blocked.shape, device=valid.device).masked_fill_(blocked, -torch.inf)
 
 
-class DotProductAttention(nn.Module):
+class DotProductAttention(SelfAttention):
     """Scaled dot-product attention (Vaswani et al. 2017), heads split the width contiguously.
 
     Args:
@@ -49,15 +64,28 @@ class DotProductAttention(nn.Module):
         """Contexts ``(N, D)`` of tokens ``(N, D)``."""
         return packing.by_length(self.attend, self.projection(tokens))
 
+    def newest(self, tokens: Tensor, packing: Packing) -> Tensor:
+        """Contexts ``(B, D)`` of the newest items, longest history first, of tokens ``(N, D)``."""
+        weight, bias, dim = self.projection.weight, self.projection.bias, tokens.shape[1]
+        query = F.linear(tokens[packing.newest], weight[:dim], bias[:dim])
+        return packing.newest_by_length(self.attend_newest, query, F.linear(tokens, weight[dim:], bias[dim:]))
+
     def attend(self, projected: Tensor, valid: Tensor) -> Tensor:
         """Contexts ``(B, L, D)`` of queries, keys and values ``(B, L, 3 * D)``."""
         query, key, value = projected.unflatten(-1, (3, self.num_heads, -1)).permute(2, 0, 3, 1, 4)  # (B, H, L, D / H)
-        if self.training and self.dropout > 0 and not projected.is_cuda:
+        return self._context(query, key, value, valid, self.causal).transpose(1, 2).flatten(2)
+
+    def attend_newest(self, query: Tensor, projected: Tensor, valid: Tensor) -> Tensor:
+        """Contexts ``(B, D)`` of queries ``(B, D)`` over keys and values ``(B, L, 2 * D)``."""
+        key, value = projected.unflatten(-1, (2, self.num_heads, -1)).permute(2, 0, 3, 1, 4)
+        return self._context(query.unflatten(-1, (self.num_heads, 1, -1)), key, value, valid, False).flatten(1)
+
+    def _context(self, query: Tensor, key: Tensor, value: Tensor, valid: Tensor, causal: bool) -> Tensor:
+        """Weighted values ``(B, H, Q, D / H)``; keys and values are ``(B, H, L, D / H)``."""
+        if self.training and self.dropout > 0 and not query.is_cuda:
             scores = query @ key.transpose(-1, -2) * query.shape[-1] ** -0.5
-            weights = torch.softmax(scores + visible(valid, self.causal).to(scores.dtype), dim=-1)
-            context = dropout(weights, self.dropout, True) @ value
-        else:
-            mask = None if self.causal else valid[:, None, None, :]
-            p = self.dropout if self.training else 0.0
-            context = F.scaled_dot_product_attention(query, key, value, mask, p, is_causal=self.causal)
-        return context.transpose(1, 2).flatten(2)
+            weights = torch.softmax(scores + visible(valid, causal).to(scores.dtype), dim=-1)
+            return dropout(weights, self.dropout, True) @ value
+        mask = None if causal else valid[:, None, None, :]
+        p = self.dropout if self.training else 0.0
+        return F.scaled_dot_product_attention(query, key, value, mask, p, is_causal=causal)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import torch
 from torch import Tensor
@@ -15,6 +15,10 @@ class Packing:
 
     Args:
         valid: ``(B, L)`` bool, True at items, padding on the right.
+
+    Attributes:
+        order: ``(B,)`` rows of the batch, longest first.
+        newest: ``(B,)`` places among the packed ones of each history's newest item, longest history first.
     """
 
     def __init__(self, valid: Tensor) -> None:
@@ -28,6 +32,7 @@ class Packing:
         column = torch.arange(valid.shape[1], device=valid.device)
         place = self.order[:, None] * valid.shape[1] + column
         self.index = place[valid[self.order]]
+        self.newest = length[self.order].cumsum(0) - 1
 
     def pack(self, x: Tensor) -> Tensor:
         """``(B, L, ...)`` -> ``(N, ...)``."""
@@ -37,6 +42,10 @@ class Packing:
         """``(N, ...)`` -> ``(B, L, ...)``, zero at padding."""
         empty = x.new_zeros(self.valid.numel(), *x.shape[1:])
         return empty.index_copy(0, self.index, x).unflatten(0, self.valid.shape)
+
+    def in_batch_order(self, x: Tensor) -> Tensor:
+        """``(B, ...)``, longest history first -> ``(B, ...)`` in the order of the batch."""
+        return torch.empty_like(x).index_copy(0, self.order, x)
 
     def by_length(self, function: Callable[[Tensor, Tensor], Tensor], x: Tensor) -> Tensor:
         """Apply a function of padded rows to rows of similar length at a time.
@@ -48,16 +57,36 @@ class Packing:
         Returns:
             Packed results ``(N, ...)``; the same as on the whole padded batch, with less padding.
         """
-        results, row, token = [], 0, 0
+        results = [
+            function(padded, valid).flatten(0, 1).index_select(0, place) for padded, valid, place, _ in self._parts(x)
+        ]
+        return torch.cat(results)
+
+    def newest_by_length(
+        self, function: Callable[[Tensor, Tensor, Tensor], Tensor], query: Tensor, x: Tensor
+    ) -> Tensor:
+        """As :meth:`by_length`, for a function with one query a history.
+
+        Args:
+            function: queries ``(b, ...)``, ``(b, l, ...)`` and validity ``(b, l)`` to ``(b, ...)``.
+            query: ``(B, ...)``, longest history first.
+            x: ``(N, ...)``.
+
+        Returns:
+            ``(B, ...)``, longest history first.
+        """
+        return torch.cat([function(query[rows], padded, valid) for padded, valid, _, rows in self._parts(x)])
+
+    def _parts(self, x: Tensor) -> Iterator[tuple[Tensor, Tensor, Tensor, slice]]:
+        """For each group: its padded part of ``x``, the validity, places of valid positions, and its rows."""
+        row, token = 0, 0
         for rows, width in self.groups:
             valid = self.valid[self.order[row : row + rows], :width]
             place = torch.nonzero(valid.flatten()).flatten()
             part = x[token : token + len(place)]
             empty = x.new_zeros(valid.numel(), *x.shape[1:])
-            padded = empty.index_copy(0, place, part).unflatten(0, valid.shape)
-            results.append(function(padded, valid).flatten(0, 1).index_select(0, place))
+            yield empty.index_copy(0, place, part).unflatten(0, valid.shape), valid, place, slice(row, row + rows)
             row, token = row + rows, token + len(place)
-        return torch.cat(results)
 
 
 def _groups(lengths: list[int]) -> list[tuple[int, int]]:

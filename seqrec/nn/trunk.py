@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Literal
+from typing import Literal, cast
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from seqrec.nn.attention import AttentionKernel
+from seqrec.nn.attention import AttentionKernel, SelfAttention
 from seqrec.nn.dropout import Dropout
 from seqrec.nn.packing import Packing
 
@@ -19,7 +19,7 @@ Positions = Literal["from_oldest", "from_newest"]
 class TransformerLayer(nn.Module):
     """``a = LN(x + Drop(W_o attention(x)))``, then ``LN(a + Drop(W_2 gelu(W_1 a)))``; all linear maps have biases."""
 
-    def __init__(self, dim: int, ffn_dim: int, dropout: float, norm_eps: float, attention: nn.Module) -> None:
+    def __init__(self, dim: int, ffn_dim: int, dropout: float, norm_eps: float, attention: SelfAttention) -> None:
         super().__init__()
         self.attention = attention
         self.output = nn.Linear(dim, dim)
@@ -31,8 +31,14 @@ class TransformerLayer(nn.Module):
 
     def forward(self, tokens: Tensor, packing: Packing) -> Tensor:
         """``(N, D)`` -> ``(N, D)``."""
-        context = self.output(self.attention(tokens, packing))
-        tokens = self.attention_norm(tokens + self.dropout(context))
+        return self._refine(tokens, self.attention(tokens, packing))
+
+    def newest(self, tokens: Tensor, packing: Packing) -> Tensor:
+        """``(N, D)`` -> ``(B, D)``, the newest items alone, longest history first."""
+        return self._refine(tokens[packing.newest], self.attention.newest(tokens, packing))
+
+    def _refine(self, tokens: Tensor, context: Tensor) -> Tensor:
+        tokens = self.attention_norm(tokens + self.dropout(self.output(context)))
         return self.ffn_norm(tokens + self.dropout(self.ffn_out(F.gelu(self.ffn_in(tokens)))))
 
 
@@ -84,21 +90,41 @@ class TransformerTrunk(nn.Module):
 
     def forward(self, x: Tensor, valid: Tensor) -> Tensor:
         """States ``(B, L, D)`` of embedded items ``(B, L, D)``; zero at padding (``valid`` is False)."""
+        packing = Packing(valid)
+        return packing.unpack(self.states(packing.pack(x), packing))
+
+    def states(self, x: Tensor, packing: Packing) -> Tensor:
+        """States ``(N, D)`` of embedded items ``(N, D)``."""
+        tokens = self._embedded(x, packing)
+        for layer in self.layers:
+            tokens = layer(tokens, packing)
+        refined: Tensor = self.memory(tokens)
+        return refined
+
+    def newest(self, x: Tensor, packing: Packing) -> Tensor:
+        """States ``(B, D)`` of the newest items of embedded items ``(N, D)``; the last layer works on them alone."""
+        if self.training and not isinstance(self.memory, nn.Identity):  # a memory learns from all states
+            return packing.in_batch_order(self.states(x, packing)[packing.newest])
+        tokens = self._embedded(x, packing)
+        *layers, last = cast("list[TransformerLayer]", list(self.layers))
+        for layer in layers:
+            tokens = layer(tokens, packing)
+        return packing.in_batch_order(self.memory(last.newest(tokens, packing)))
+
+    def _embedded(self, x: Tensor, packing: Packing) -> Tensor:
+        """Items and positions, normalised: ``(N, D)`` -> ``(N, D)``."""
+        valid = packing.valid
         length = valid.shape[1]
         if length > self.max_length:
             raise ValueError(
                 f"a history of {length} items does not fit max_length={self.max_length}; keep its newest items "
                 "or build the model with a larger max_length"
             )
-        packing = Packing(valid)
         place = torch.arange(length, device=valid.device).expand(valid.shape)
         if self.from_newest:
             place = (place + self.max_length - valid.sum(1, keepdim=True)).clamp(max=self.max_length - 1)
-        tokens = packing.pack(x) + self.position(packing.pack(place))
-        tokens = self.dropout(self.norm(tokens))
-        for layer in self.layers:
-            tokens = layer(tokens, packing)
-        return packing.unpack(self.memory(tokens))
+        embedded: Tensor = self.dropout(self.norm(x + self.position(packing.pack(place))))
+        return embedded
 
 
 def initialise(module: nn.Module) -> None:

@@ -6,12 +6,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from seqrec.nn.attention import visible
+from seqrec.nn.attention import SelfAttention, visible
 from seqrec.nn.dropout import dropout
 from seqrec.nn.packing import Packing
 
 
-class UncertaintyAttention(nn.Module):
+class UncertaintyAttention(SelfAttention):
     """The sum of two attentions over the same values, one of them with noisy queries and keys.
 
     Source: Zhang et al., Enhanced Adversarial Sequential Recommendation Fused with Siamese Networks for Edge
@@ -48,6 +48,16 @@ class UncertaintyAttention(nn.Module):
             return packing.by_length(self.attend_twice, torch.cat([projected, noisy + self.noise(noisy)], dim=1))
         return packing.by_length(self.attend_clean, projected)
 
+    def newest(self, tokens: Tensor, packing: Packing) -> Tensor:
+        """Contexts ``(B, D)`` of the newest items, longest history first, of tokens ``(N, D)``."""
+        if self.training:
+            return self(tokens, packing)[packing.newest]
+        weight, bias = (part.unflatten(0, (5, self.dim)) for part in (self.projection.weight, self.projection.bias))
+        asking, answering = [0, 3], [1, 2, 4]
+        query = F.linear(tokens[packing.newest], weight[asking].flatten(0, 1), bias[asking].flatten())
+        projected = F.linear(tokens, weight[answering].flatten(0, 1), bias[answering].flatten())
+        return packing.newest_by_length(self.attend_newest, query, projected)
+
     def attend_twice(self, projected: Tensor, valid: Tensor) -> Tensor:
         """Contexts ``(B, L, D)`` of (20); ``(B, L, 7 * D)``: the projections, then noisy queries and keys."""
         query, key, value, penalty_query, penalty_key, noisy_query, noisy_key = self.split_heads(projected)
@@ -65,12 +75,23 @@ class UncertaintyAttention(nn.Module):
         """Twice the context of one branch, ``(B, L, D)``, of projections ``(B, L, 5 * D)``."""
         query, key, value, penalty_query, penalty_key = self.split_heads(projected)
         mask = None if self.causal else valid[:, None, None, :]
-        # (Q, -Q_p) (K, K_p)^T is the penalised score, so one fused call does it.
-        context = 2.0 * F.scaled_dot_product_attention(
-            torch.cat([query, -penalty_query], -1), torch.cat([key, penalty_key], -1), value, mask,
-            is_causal=self.causal, scale=query.shape[-1] ** -0.5,
-        )  # fmt: skip
+        context = self._doubled(query, key, value, penalty_query, penalty_key, mask)
         return context.transpose(1, 2).flatten(2)
+
+    def attend_newest(self, query: Tensor, projected: Tensor, valid: Tensor) -> Tensor:
+        """Twice the context of one branch, ``(B, D)``, of queries ``(B, 2 * D)`` over ``(B, L, 3 * D)``."""
+        asking, penalty_query = self.split_heads(query[:, None])
+        key, value, penalty_key = self.split_heads(projected)
+        return self._doubled(asking, key, value, penalty_query, penalty_key, valid[:, None, None, :]).flatten(1)
+
+    def _doubled(
+        self, query: Tensor, key: Tensor, value: Tensor, penalty_query: Tensor, penalty_key: Tensor, mask: Tensor | None
+    ) -> Tensor:
+        """``(B, H, Q, D / H)``; causal without a mask. (Q, -Q_p) (K, K_p)^T is the penalised score: one fused call."""
+        return 2.0 * F.scaled_dot_product_attention(
+            torch.cat([query, -penalty_query], -1), torch.cat([key, penalty_key], -1), value, mask,
+            is_causal=mask is None, scale=query.shape[-1] ** -0.5,
+        )  # fmt: skip
 
     def split_heads(self, projected: Tensor) -> tuple[Tensor, ...]:
         """``(B, L, n * D)`` -> n tensors ``(B, H, L, D / H)``."""

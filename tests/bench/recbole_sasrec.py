@@ -17,13 +17,7 @@ import tempfile
 import time
 from pathlib import Path
 
-import numpy
 import torch
-
-for old, new in {"float_": "float64", "bool8": "bool_"}.items():  # names that ray 2.6 needs and numpy 2 lacks
-    if not hasattr(numpy, old):
-        setattr(numpy, old, getattr(numpy, new))
-
 from recbole.config import Config
 from recbole.data import create_dataset, data_preparation
 from recbole.utils import get_model, get_trainer, init_seed
