@@ -1,0 +1,56 @@
+"""The trunk: the state at the newest item is the same whether all states are made or that one alone."""
+
+from __future__ import annotations
+
+from functools import partial
+
+import pytest
+import torch
+
+from seqrec.backbones.transformer import Transformer
+from seqrec.nn.attention import AttentionKernel, DotProductAttention
+from seqrec.nn.memory import ExternalMemory
+from seqrec.nn.uncertainty import UncertaintyAttention
+
+KERNELS = {"dot_product": DotProductAttention, "uncertainty": partial(UncertaintyAttention, noise_std=0.01)}
+LENGTHS = [3, 12, 1, 7, 12, 2, 9]
+
+
+def transformer(attention: AttentionKernel, causal: bool, **options: object) -> Transformer:
+    torch.manual_seed(0)
+    return Transformer(
+        30, 12, dim=8, num_layers=2, num_heads=2, ffn_dim=16, dropout=0.0, attention_dropout=0.0,
+        attention=attention, causal=causal, **options,
+    ).double()  # type: ignore[arg-type]  # fmt: skip
+
+
+def histories() -> torch.Tensor:
+    generator = torch.Generator().manual_seed(1)
+    items = torch.randint(1, 31, (len(LENGTHS), 12), generator=generator)
+    return items.masked_fill(torch.arange(12) >= torch.tensor(LENGTHS)[:, None], 0)
+
+
+@pytest.mark.parametrize("kernel", KERNELS)
+@pytest.mark.parametrize("causal", [True, False])
+@pytest.mark.parametrize("training", [True, False])
+def test_newest_state_alone(kernel: str, causal: bool, training: bool) -> None:
+    if kernel == "uncertainty" and training:
+        pytest.skip("its noise differs from call to call")
+    model, items = transformer(KERNELS[kernel], causal).train(training), histories()
+    expected = model(items)[torch.arange(len(items)), torch.tensor(LENGTHS) - 1]
+    actual = model.newest(items)
+    torch.testing.assert_close(actual, expected)
+    weight = torch.randn_like(actual)
+    names, parameters = zip(*model.named_parameters(), strict=True)
+    wanted, got = (torch.autograd.grad((x * weight).sum(), parameters) for x in (expected, actual))
+    for name, a, b in zip(names, got, wanted, strict=True):
+        torch.testing.assert_close(a, b, msg=lambda text, name=name: f"{name}: {text}")
+
+
+def test_a_memory_records_all_states_in_training() -> None:
+    model = transformer(DotProductAttention, True, memory=partial(ExternalMemory, num_slots=4, dropout=0.0))
+    memory = model.trunk.memory
+    assert isinstance(memory, ExternalMemory)
+    memory.recording = True
+    model.newest(histories())
+    assert memory.recorded is not None and len(memory.recorded) == sum(LENGTHS)
