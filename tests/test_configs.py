@@ -36,6 +36,8 @@ def arguments(file: str) -> list[str]:
         return [f"+{top}={rest}"]
     if top == "ablation":
         return [f"model={rest.partition('/')[0]}", f"+ablation={rest}"]
+    if top == "overlay":  # FENRec's, on a model that it can change
+        return ["model=duorec", f"+overlay={rest}"]
     if top == "settings":
         task, model, data = rest.split("/")
         return [f"task={task}", f"model={model}", f"data={data}", *NEEDED.get(f"data/{data}", [])]
@@ -54,7 +56,7 @@ def test_file_passes_the_check(file: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "file", [f"model/{m}" for m in MODELS] + [f for f in FILES if f.startswith(("ablation", "settings"))]
+    "file", [f"model/{m}" for m in MODELS] + [f for f in FILES if f.startswith(("ablation", "overlay", "settings"))]
 )
 def test_model_can_be_built(file: str) -> None:
     config = check_configuration(arguments(file))
@@ -73,6 +75,7 @@ def test_every_folder_is_a_known_group() -> None:
         "experiment",
         "logger",
         "model",
+        "overlay",
         "protocol",
         "sweep",
         "task",

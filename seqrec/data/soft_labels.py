@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor
 
 from seqrec.data.windows import Windows
+
+Labels = Callable[[Windows], tuple[Tensor, Tensor]]
+"""Items ``(N, K)`` and shares ``(N, K)`` of the label of each window."""
 
 
 def soft_labels(windows: Windows, gamma: float, num_items: int = 3) -> tuple[Tensor, Tensor]:

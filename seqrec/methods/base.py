@@ -81,11 +81,21 @@ class Recommender(LightningModule, ABC):
         oldest_first = (batch.items != 0).sum(1, keepdim=True) - 1 - torch.arange(length, device=batch.row.device)
         return keyed.split(self.keys(batch.row, view=0), length).gather(1, oldest_first.clamp(min=0))
 
-    def next_item_loss(self, loss: NextItemLoss, states: Tensor, batch: Batch) -> Tensor:
-        """``loss`` over the learnt positions of a batch, whose states are ``(B, L, D)``; its draws are view 0."""
+    def next_item_loss(self, loss: NextItemLoss, batch: Batch, states: Tensor | None = None) -> Tensor:
+        """``loss`` over the learnt positions of a batch; its draws are view 0.
+
+        Args:
+            loss: see :mod:`seqrec.functional.losses`.
+            batch: M positions of it are learnt.
+            states: ``(M, D)`` of those positions; None encodes the histories, only their newest items where
+                those alone are learnt.
+        """
         learnt = batch.next_items != 0
+        if states is None:
+            newest_only = int(learnt.sum()) == len(learnt)
+            states = self.backbone.newest(batch.items) if newest_only else self.backbone(batch.items)[learnt]
         table = self.backbone.item_embedding.weight
-        return loss(states[learnt], batch.next_items[learnt], table, self.position_keys(batch)[learnt])
+        return loss(states, batch.next_items[learnt], table, self.position_keys(batch)[learnt])
 
     @final
     def configure_optimizers(self) -> Any:

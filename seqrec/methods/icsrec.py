@@ -7,7 +7,6 @@ Sources: Qin et al., Intent Contrastive Learning with Cross Subsequences for Seq
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -18,14 +17,12 @@ from seqrec.backbones.base import Backbone
 from seqrec.data.batch import Batch
 from seqrec.data.datamodule import SequenceDataModule
 from seqrec.data.same_target import SameTarget
+from seqrec.data.soft_labels import Labels
 from seqrec.data.windows import Windows
 from seqrec.functional.hard_negatives import PairContrast, PairLoss
 from seqrec.functional.losses import soft_label_cross_entropy
 from seqrec.methods.base import BuildOptimizer, Recommender
 from seqrec.nn.kmeans import KMeans
-
-Labels = Callable[[Windows], tuple[Tensor, Tensor]]
-"""Items ``(N, K)`` and shares ``(N, K)`` of the label of each window, see :mod:`seqrec.data.soft_labels`."""
 
 
 class ICSRec(Recommender):

@@ -52,13 +52,23 @@ def backbone(dropout: float) -> Transformer:
     return Transformer(ITEMS, LENGTH, 16, 2, 2, 32, dropout, dropout, DotProductAttention)
 
 
-def cl4srec(views=VIEWS, contrast=INFO_NCE, weight: float = 0.1) -> CL4SRec:
-    return quiet(CL4SRec(backbone(0.0), ADAM, partial(next_item, padding_class=True), views, contrast, weight))
+def cl4srec(views=VIEWS, contrast=INFO_NCE, weight: float = 0.1, **options) -> CL4SRec:
+    return quiet(
+        CL4SRec(
+            views,
+            backbone=backbone(0.0),
+            optimizer=ADAM,
+            loss=partial(next_item, padding_class=True),
+            pair_contrast=contrast,
+            contrast_weight=weight,
+            **options,
+        )
+    )
 
 
-def duorec(dropout: float = 0.0, contrast=INFO_NCE) -> DuoRec:
-    model = DuoRec(backbone(dropout), ADAM, partial(next_item, padding_class=True), contrast, 0.1)
-    model.same_target = SameTarget(WINDOWS, LENGTH)
+def duorec(dropout: float = 0.0, contrast=INFO_NCE, **options) -> DuoRec:
+    model = DuoRec(backbone(dropout), ADAM, partial(next_item, padding_class=True), contrast, 0.1, **options)
+    model.prepare(WINDOWS, LENGTH)
     return quiet(model)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 import pytorch_lightning as pl
@@ -15,7 +16,6 @@ import seqrec.tasks.command_line  # noqa: F401  registers the resolvers
 from seqrec.data.synthetic import Synthetic
 from seqrec.functional import hard_negatives
 from seqrec.functional.losses import cross_entropy, soft_label_cross_entropy
-from seqrec.methods.icsrec import ICSRec
 
 CONF = Path(__file__).parents[2] / "conf"
 SMALL = [
@@ -26,7 +26,6 @@ SMALL = [
     "data.max_length=12",
     "catalog.num_items=50",
     "data.batch_size=32",
-    "model.num_clusters=5",
     "model.backbone.dim=16",
     "model.backbone.ffn_dim=32",
 ]
@@ -35,10 +34,12 @@ NO_WARMUP = "model.pair_contrast.warmup_epochs=0"
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning:pytorch_lightning", "ignore::FutureWarning")
 
 
-def made(cache: Path, *choices: str) -> tuple[ICSRec, Synthetic]:
+def made(cache: Path, *choices: str) -> tuple[Any, Synthetic]:
     """A small model and its data as the configuration describes them."""
     with initialize_config_dir(str(CONF), version_base="1.3"):
         config = compose("config", ["data=synthetic", *SMALL, f"data.cache_dir={cache}", *choices])
+    if "num_clusters" in config.model:
+        config.model.num_clusters = 5
     torch.manual_seed(0)
     return instantiate(config.model, _convert_="all"), instantiate(config.data)
 
@@ -57,7 +58,7 @@ def trainer(**changes) -> pl.Trainer:
     return pl.Trainer(**(quiet | changes))
 
 
-def two_steps(cache: Path, *choices: str) -> tuple[ICSRec, list[dict[str, Tensor]]]:
+def two_steps(cache: Path, *choices: str) -> tuple[Any, list[dict[str, Tensor]]]:
     """The model after two steps, and the terms of both."""
     model, data = made(cache, *choices)
     terms: list[dict[str, Tensor]] = []
@@ -83,6 +84,21 @@ def test_each_ablation_changes_its_own_term(tmp_path: Path) -> None:
     target = full.windows.sequences.items[full.windows.stop].long()
     assert torch.equal(hard.label_items, target[:, None]) and bool((hard.label_shares == 1).all())
     assert torch.equal(soft.label_items, full.label_items) and full.label_items.shape[1] == 3
+
+
+@pytest.mark.parametrize("host", ["cl4srec", "duorec"])
+def test_overlay_puts_both_parts_on_another_model_and_each_can_be_switched_off(tmp_path: Path, host: str) -> None:
+    def terms(*choices: str) -> dict[str, Tensor]:
+        return two_steps(tmp_path, f"model={host}", *choices)[1][0]
+
+    overlay = "+overlay=fenrec"
+    plain, both = terms(), terms(overlay, NO_WARMUP)
+    assert differing(plain, both) == {"loss", "recommendation", "contrast"}
+    assert differing(both, terms(overlay, NO_WARMUP, "+ablation=fenrec/no_soft_labels")) == {"loss", "recommendation"}
+    assert differing(both, terms(overlay, "+ablation=fenrec/no_hard_negatives")) == {"loss", "contrast"}
+    assert differing(plain, terms(overlay)) == {"loss", "recommendation"}  # the contrast waits for the warm-up
+    neither = terms(overlay, "+ablation=[fenrec/no_soft_labels,fenrec/no_hard_negatives]")
+    torch.testing.assert_close(neither, plain)
 
 
 def test_without_both_parts_it_is_icsrec(tmp_path: Path) -> None:

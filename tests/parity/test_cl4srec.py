@@ -26,12 +26,12 @@ VIEWS = partial(augment.different_views, crop_ratio=0.6, mask_ratio=0.3, reorder
 
 def build(golden) -> CL4SRec:
     return CL4SRec(
-        recbole.build(golden, golden.meta["heads"], golden["out/scores"].shape[1] - 1),
-        partial(torch.optim.Adam, lr=1e-3),
-        partial(next_item, padding_class=True),
         VIEWS,
-        partial(in_batch, temperature=golden.meta["tau"]),
-        golden.meta["lmd"],
+        backbone=recbole.build(golden, golden.meta["heads"], golden["out/scores"].shape[1] - 1),
+        optimizer=partial(torch.optim.Adam, lr=1e-3),
+        loss=partial(next_item, padding_class=True),
+        pair_contrast=partial(in_batch, temperature=golden.meta["tau"]),
+        contrast_weight=golden.meta["lmd"],
     )
 
 

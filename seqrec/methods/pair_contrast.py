@@ -1,0 +1,94 @@
+"""PairContrastive: next items, and a contrast of two views of each history (CL4SRec, DuoRec)."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from seqrec.backbones.base import Backbone
+from seqrec.data.batch import Batch
+from seqrec.data.datamodule import SequenceDataModule
+from seqrec.data.soft_labels import Labels
+from seqrec.data.windows import Windows
+from seqrec.functional.hard_negatives import PairContrast
+from seqrec.functional.losses import NextItemLoss, soft_label_cross_entropy
+from seqrec.methods.base import BuildOptimizer, Recommender
+
+
+class PairContrastive(Recommender, ABC):
+    """``L = L_rec + lambda * L_cl`` ; the contrast is one of user vectors, the states at the newest item.
+
+    A subclass says what the two views are. FENRec's parts can take the place of both losses (its Table 2).
+
+    Args:
+        backbone: histories to states.
+        optimizer: see :class:`Recommender`.
+        loss: L_rec without ``labels``, a function of :mod:`seqrec.functional.losses`.
+        pair_contrast: L_cl, made anew for each batch; without labels, so all other rows are negatives.
+        contrast_weight: lambda.
+        labels: distributions that L_rec aims at instead of the next item; None is the next item.
+        **base: other arguments of :class:`Recommender`.
+    """
+
+    windows: Windows
+    max_length: int
+
+    def __init__(
+        self,
+        backbone: Backbone,
+        optimizer: BuildOptimizer,
+        loss: NextItemLoss,
+        pair_contrast: PairContrast,
+        contrast_weight: float,
+        labels: Labels | None = None,
+        **base: Any,
+    ) -> None:
+        super().__init__(backbone, optimizer, **base)
+        self.loss, self.pair_contrast, self.contrast_weight = loss, pair_contrast, contrast_weight
+        self.labels = labels
+
+    def on_fit_start(self) -> None:
+        """Prepare for the training windows; they are the same in all epochs."""
+        data: SequenceDataModule = self.trainer.datamodule  # type: ignore[attr-defined]
+        self.prepare(data.training_windows(0), data.max_length)
+
+    def prepare(self, windows: Windows, max_length: int) -> None:
+        """Find the label of each training window.
+
+        Raises:
+            ValueError: the windows learn at more than the newest position.
+        """
+        if windows.all_positions:
+            raise ValueError(f"{type(self).__name__} needs one target a window; choose windows=prefixes")
+        self.windows, self.max_length = windows, max_length
+        if self.labels is not None:
+            self.label_items, self.label_shares = self.labels(windows)
+
+    @abstractmethod
+    def views(self, batch: Batch) -> tuple[Tensor, Tensor]:
+        """Two histories ``(B, L')`` for each row of the batch."""
+
+    def training_step(self, batch: Batch, batch_index: int) -> Tensor:
+        """The total of one batch, from one pass over the histories and both views; each row has its own dropout."""
+        histories = (batch.items, *self.views(batch))
+        length = max(items.shape[1] for items in histories)
+        together = torch.cat([F.pad(items, (0, length - items.shape[1])) for items in histories])
+        user, first, second = self.backbone.newest(together).chunk(3)
+        recommendation = self.recommendation(batch, user)
+        contrast = self.pair_contrast(first, second, None, self.current_epoch)(first, second, None)
+        loss = recommendation + self.contrast_weight * contrast
+        terms = {"train/loss": loss, "train/recommendation": recommendation, "train/contrast": contrast}
+        self.log_dict(terms, on_step=False, on_epoch=True, sync_dist=True, batch_size=len(batch.row))
+        return loss
+
+    def recommendation(self, batch: Batch, user: Tensor) -> Tensor:
+        """L_rec of user vectors ``(B, D)``."""
+        if self.labels is None:
+            return self.next_item_loss(self.loss, batch, user)
+        rows = batch.row.cpu()
+        items, shares = self.label_items[rows].to(user.device), self.label_shares[rows].to(user.device)
+        return soft_label_cross_entropy(user, self.backbone.item_embedding.weight[:-1], items, shares)
