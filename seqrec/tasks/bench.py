@@ -27,6 +27,7 @@ class _Clock(pl.Callback):
 
     Attributes:
         epochs: (wall, CPU) seconds of each training epoch, validation not counted.
+        loops: the same from the first batch to the last, without what a model does before them.
         evaluations: (wall, CPU) seconds of each full validation.
         first_batch: wall seconds from the start of fitting to the end of the first batch.
         tokens: learnt and valid positions seen in the last epoch.
@@ -34,11 +35,12 @@ class _Clock(pl.Callback):
 
     def __init__(self) -> None:
         self.epochs: list[tuple[float, float]] = []
+        self.loops: list[tuple[float, float]] = []
         self.evaluations: list[tuple[float, float]] = []
         self.first_batch = 0.0
         self.tokens = self.pairs = self.steps = 0
-        self.fit_start = self.epoch_start = self.validation_start = (0.0, 0.0)
-        self.in_validation = (0.0, 0.0)
+        self.fit_start = self.epoch_start = self.loop_start = self.validation_start = (0.0, 0.0)
+        self.in_validation = self.loop = (0.0, 0.0)
 
     def on_fit_start(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
         """Start."""
@@ -49,6 +51,11 @@ class _Clock(pl.Callback):
         self.epoch_start, self.in_validation = _now(), (0.0, 0.0)
         self.tokens = self.pairs = self.steps = 0
 
+    def on_train_batch_start(self, trainer: pl.Trainer, module: pl.LightningModule, batch: Any, batch_idx: int) -> None:
+        """Start the clock of the steps."""
+        if batch_idx == 0:
+            self.loop_start = _now()
+
     def on_train_batch_end(
         self, trainer: pl.Trainer, module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
@@ -58,6 +65,7 @@ class _Clock(pl.Callback):
         self.tokens += int((batch.items != 0).sum())
         self.pairs += int((batch.next_items != 0).sum())
         self.steps += 1
+        self.loop = _since(self.loop_start)
 
     def on_validation_start(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
         """Start the validation's clock."""
@@ -72,6 +80,7 @@ class _Clock(pl.Callback):
         """Stop the epoch's clock."""
         wall, cpu = _since(self.epoch_start)
         self.epochs.append((wall - self.in_validation[0], cpu - self.in_validation[1]))
+        self.loops.append(self.loop)
 
 
 def bench(config: DictConfig, epochs: int) -> float:
@@ -94,11 +103,14 @@ def bench(config: DictConfig, epochs: int) -> float:
     )
     trainer.fit(model, datamodule=data)
     wall, cpu = _median(clock.epochs)
+    loop_wall, loop_cpu = _median(clock.loops)
     evaluation = _median(clock.evaluations)
     peak = matmul_peak(model.device)
     result = {
         "seconds_per_epoch": wall,
         "cpu_seconds_per_epoch": cpu,
+        "seconds_per_step": loop_wall / clock.steps,
+        "cpu_seconds_per_step": loop_cpu / clock.steps,
         "steps_per_epoch": clock.steps,
         "pairs_per_epoch": clock.pairs,
         "useful_tokens_per_second": clock.tokens / wall,
@@ -128,7 +140,7 @@ def phases(model: Recommender, data: SequenceDataModule) -> dict[str, float]:
     generator = torch.Generator().manual_seed(0)
     model.train()
     seconds: dict[str, list[float]] = {"gather": [], "forward_and_loss": [], "backward": []}
-    model.log = lambda *args, **kwargs: None  # type: ignore[method-assign]  # no trainer runs here
+    model.log = model.log_dict = lambda *args, **kwargs: None  # type: ignore[method-assign]  # no trainer runs here
     for _ in range(WARM_UP + 10):
         rows = torch.randperm(len(windows), generator=generator)[: data.batch_size]
         t = [time.perf_counter()]

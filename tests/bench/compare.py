@@ -4,7 +4,7 @@
 
 ``--peer-python`` is the interpreter of an environment with ``recbole==1.2.1``; README.md in this folder says how to
 make it. The peer's epoch follows from its median step; its validation is timed whole. Nothing else should run
-meanwhile. The figures are stored beside the table's folder as JSON.
+meanwhile. All figures are stored as JSON.
 """
 
 from __future__ import annotations
