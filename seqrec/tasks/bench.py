@@ -140,7 +140,7 @@ def phases(model: Recommender, data: SequenceDataModule) -> dict[str, float]:
     generator = torch.Generator().manual_seed(0)
     model.train()
     seconds: dict[str, list[float]] = {"gather": [], "forward_and_loss": [], "backward": []}
-    model.log = model.log_dict = lambda *args, **kwargs: None  # type: ignore[method-assign]  # no trainer runs here
+    model.log = model.log_dict = _silent  # type: ignore[method-assign]  # no trainer runs here
     for _ in range(WARM_UP + 10):
         rows = torch.randperm(len(windows), generator=generator)[: data.batch_size]
         t = [time.perf_counter()]
@@ -172,6 +172,10 @@ def peak_memory_mb() -> float:
     if torch.cuda.is_available():
         return torch.cuda.max_memory_allocated() / 1e6
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3
+
+
+def _silent(*args: Any, **kwargs: Any) -> None:
+    """In place of logging."""
 
 
 def _now() -> tuple[float, float]:
