@@ -61,3 +61,24 @@ def test_resumed_equals_unbroken(folder: Path, workplace: Path) -> None:
 def test_ranks_draw_their_own_noise(folder: Path) -> None:
     one, other = (state["torch"] for state in load(folder)["random_states"])
     assert not torch.equal(one, other)
+
+
+@pytest.mark.parametrize(
+    "choices",
+    [
+        ["model=easnrec", "trainer.strategy=ddp_find_unused_parameters_true"],
+        ["model=easnrec", "model.adversarial=alternating", "trainer.strategy=ddp_find_unused_parameters_true"],
+        ["model=fenrec", "model.num_clusters=5"],
+    ],
+)
+def test_weights_memories_and_clusters_are_the_same_on_both_ranks(
+    choices: list[str], run: Run, workplace: Path
+) -> None:
+    """Each rank validates half of the users with its own copy; the stored copy is that of the first rank."""
+    folder = finished(workplace, *DDP, *choices, "trainer.max_epochs=1")
+    live = {name.removeprefix("val/"): value for name, value in curves(folder)[-1].items() if name.startswith("val/")}
+    for name in ("metrics.json", "per_user.parquet"):
+        (folder / name).unlink()
+    run(f"resume={folder}", "trainer.devices=1", "trainer.strategy=auto")
+    alone = metrics(folder)["val"]
+    assert live == pytest.approx({name: alone[name] for name in live}, abs=1e-6)
