@@ -61,7 +61,7 @@ class BSARec(Backbone):
                 ffn_dim,
                 dropout,
                 NORM_EPS,
-            )  # fmt: skip
+            )
             for _ in range(num_layers)
         )
         initialise(self.position)

@@ -78,7 +78,7 @@ def test_all_layers_start_with_one_beta_and_padding_is_not_zero() -> None:
 def test_too_long_histories_and_impossible_sizes_are_refused() -> None:
     with pytest.raises(ValueError, match="11 items does not fit max_length=10"):
         backbone(0.7).newest(torch.ones(1, 11, dtype=torch.int64))
-    with pytest.raises(ValueError, match="frequency_weight is 1.5"):
+    with pytest.raises(ValueError, match=r"frequency_weight is 1\.5"):
         backbone(1.5)
     with pytest.raises(ValueError, match="3 heads do not divide"):
         BSARec(30, 10, 16, 2, 3, 32, 0.0, 0.0, 0.7, cutoff=3)
