@@ -110,15 +110,15 @@ def test_it_learns_to_fill_in() -> None:
     items = start + torch.arange(LENGTH)
     row = torch.arange(64)
     batch = Batch(row, row, items, items[:, -1] + 1, torch.zeros_like(items))
-    for options in ({}, {"masks": exact_share, "last_ratio": 0.0, "with_target": True, "always_drop": False}):
+    for options in ({}, {"masks": exact_share, "mask_ratio": 0.25, "last_ratio": 0.0, "with_target": True}):
         model = build(**options)
         optimizer = torch.optim.Adam(model.parameters(), lr=0.01)
-        for step in range(120):
+        for step in range(180):
             optimizer.zero_grad()
             model.training_step(batch._replace(row=row + 64 * step), step).backward()  # new masks, as in a new epoch
             optimizer.step()
         right = model.eval().score(batch).argmax(1) + 1 == batch.target
-        assert right.float().mean() > 0.8, options
+        assert right.float().mean() > 0.6, options  # chance: 0.03
 
 
 def test_impossible_settings_are_refused() -> None:
