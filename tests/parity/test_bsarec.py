@@ -93,14 +93,30 @@ def test_states_and_scores_of_histories(golden: Callable, histories: Tensor, to_
     reference.check("out/scores", user @ model.item_embedding.weight[:-1].T)
 
 
+def learnt_at_newest(items: Tensor, target: Tensor) -> Batch:
+    """A batch of histories ``(B, L)``, of which an empty one learns at its first column."""
+    rows = torch.arange(len(items))
+    next_items = torch.zeros_like(items)
+    next_items[rows, ((items != 0).sum(1) - 1).clamp(min=0)] = target
+    return Batch(rows, rows, items, target, next_items)
+
+
+def test_older_positions_may_not_learn(golden: Callable, histories: Tensor) -> None:
+    loss = partial(next_item, padding_class=True)
+    model = NextItem(build(golden("bsarec")), partial(torch.optim.Adam, lr=1e-3), loss)
+    batch = learnt_at_newest(histories, golden("bsarec")["in/target"])
+    with pytest.raises(ValueError, match="windows=prefixes"):
+        model.training_step(batch._replace(next_items=histories), 0)
+
+
 def test_training_step(golden: Callable, histories: Tensor) -> None:
     reference = golden("bsarec")
     backbone = build(reference)
     loss = partial(next_item, padding_class=True)
     model = NextItem(backbone, partial(torch.optim.Adam, lr=1e-3), loss).train()
     model.log = lambda *args, **options: None  # type: ignore[method-assign]
-    rows = torch.arange(len(histories))
-    result = model.training_step(Batch(rows, rows, histories, reference["in/target"], torch.zeros_like(histories)), 0)
+    batch = learnt_at_newest(histories, reference["in/target"])
+    result = model.training_step(batch, 0)
     reference.check("out/loss", result)
     result.backward()
     compared = reference.group("grad/")
