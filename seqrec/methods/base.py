@@ -89,10 +89,18 @@ class Recommender(LightningModule, ABC):
             batch: M positions of it are learnt.
             states: ``(M, D)`` of those positions; None encodes the histories, only their newest items where
                 those alone are learnt.
+
+        Raises:
+            ValueError: older positions of a backbone that is not causal are to learn what they have seen.
         """
         learnt = batch.next_items != 0
         if states is None:
             newest_only = int(learnt.sum()) == len(learnt)
+            if not (newest_only or self.backbone.causal):
+                raise ValueError(
+                    "states of this backbone depend on newer items, so the newest position alone may learn the next "
+                    "item; choose windows=prefixes"
+                )
             states = self.backbone.newest(batch.items) if newest_only else self.backbone(batch.items)[learnt]
         table = self.backbone.item_embedding.weight
         return loss(states, batch.next_items[learnt], table, self.position_keys(batch)[learnt])

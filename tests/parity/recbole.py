@@ -19,7 +19,7 @@ LAYER = {
 }
 
 
-def build(golden, heads: int, num_items: int, group: str = "") -> Transformer:
+def build(golden, heads: int, num_items: int, group: str = "", causal: bool = True) -> Transformer:
     """The backbone with the parameters ``param/<group>*``."""
     old = golden.group(f"param/{group}")
     length, dim = old["position_embedding.weight"].shape
@@ -35,6 +35,7 @@ def build(golden, heads: int, num_items: int, group: str = "") -> Transformer:
         0.0,
         0.0,
         DotProductAttention,
+        causal,
         positions="from_oldest",
     ).double()
     model.load_state_dict(state(old, layers, num_items))
@@ -60,15 +61,16 @@ def state(old: dict[str, Tensor], layers: int, num_items: int) -> dict[str, Tens
     return new
 
 
-def check_gradients(golden, model: Transformer, group: str = "") -> None:
-    """Compare all arrays ``grad/<group>*``."""
+def check_gradients(golden, model: Transformer, group: str = "", **more: Tensor | None) -> None:
+    """Compare all arrays ``grad/<group>*``; ``more`` are gradients of what is not the backbone's, by name."""
     ours: dict[str, Tensor] = {}
     for name, parameter in model.named_parameters():
         assert parameter.grad is not None
         ours[name] = parameter.grad
     compared = golden.group(f"grad/{group}")
     assert compared
-    names = {
+    names: dict[str, Tensor | None] = {
+        **more,
         "item_embedding.weight": ours["item_embedding.weight"][: len(compared["item_embedding.weight"])],
         "position_embedding.weight": ours["trunk.position.weight"],
         "LayerNorm.weight": ours["trunk.norm.weight"],

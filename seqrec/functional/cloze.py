@@ -1,0 +1,62 @@
+"""The cloze task of BERT4Rec: which items of a right-padded history are hidden, and which of those are learnt.
+
+Shapes: items ``(B, L)``, 0 pads on the right; keys ``(B,)``, see :mod:`seqrec.functional.random`.
+"""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from seqrec.functional.augment import subset
+from seqrec.functional.random import uniform
+
+
+def independent(items: Tensor, keys: Tensor, ratio: float, most: int) -> tuple[Tensor, Tensor]:
+    """Each item with probability ``ratio``, as in RecBole.
+
+    Args:
+        items: ``(B, L)``.
+        keys: ``(B,)``.
+        ratio: of hidden items.
+        most: hidden items of a history that are learnt, see :func:`learnt_slots`.
+
+    Returns:
+        Hidden and learnt positions, both ``(B, L)`` bool.
+    """
+    hidden = (items != 0) & (uniform(keys, items.shape[1]) < ratio)
+    return hidden, learnt_slots(hidden, most)
+
+
+def learnt_slots(hidden: Tensor, most: int) -> Tensor:
+    """The newest ``most`` of the ``hidden`` positions ``(B, L)`` of each row, but never the first position.
+
+    RecBole marks an unused slot with the index 0, so what is hidden there does not count.
+    """
+    newer = hidden.flip(1).cumsum(1).flip(1)
+    after_first = torch.arange(hidden.shape[1], device=hidden.device) > 0
+    return hidden & (newer <= most) & after_first
+
+
+def exact_share(items: Tensor, keys: Tensor, ratio: float, most: int) -> tuple[Tensor, Tensor]:
+    """``round(ratio * n)`` of n items, at least one and at most ``most``, and all are learnt.
+
+    The form with which Petrov and Macdonald reach BERT4Rec's published quality (A Systematic Review and
+    Replicability Study of BERT4Rec for Sequential Recommendation, RecSys 2022). Arguments and result as in
+    :func:`independent`.
+    """
+    valid = items != 0
+    count = (ratio * valid.sum(1).double()).round().long().clamp(max=most).clamp(min=1)
+    hidden = subset(keys, valid, count)
+    return hidden, hidden
+
+
+def append(items: Tensor, newest: Tensor, drop: Tensor) -> Tensor:
+    """Put ``newest`` ``(B,)`` at the end of each history and take the oldest item away where ``drop`` ``(B,)`` is True.
+
+    Returns:
+        ``(B, L + 1)``.
+    """
+    longer = F.pad(items, (0, 1)).scatter(1, (items != 0).sum(1, keepdim=True), newest[:, None])
+    return torch.where(drop[:, None], F.pad(longer[:, 1:], (0, 1)), longer)

@@ -1,0 +1,127 @@
+"""BERT4Rec: fill in hidden items of a history; to recommend, fill in one that is put at its end.
+
+Source: Sun et al., BERT4Rec: Sequential Recommendation with Bidirectional Encoder Representations from
+Transformer, CIKM 2019, in RecBole's form.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from seqrec.backbones.base import Backbone
+from seqrec.data.batch import Batch
+from seqrec.functional import random as keyed
+from seqrec.functional.cloze import append
+from seqrec.functional.losses import cross_entropy
+from seqrec.methods.base import BuildOptimizer, Recommender
+from seqrec.nn.trunk import initialise
+
+Masks = Callable[[Tensor, Tensor, float, int], tuple[Tensor, Tensor]]
+"""Hidden and learnt positions ``(B, L)`` of ``(items (B, L), keys (B,), ratio, most)``, see
+:mod:`seqrec.functional.cloze`."""
+
+
+class BERT4Rec(Recommender):
+    """Cross entropy of hidden items: ``LN(gelu(W h + b)) E^T + c`` over the item table E with its padding row.
+
+    Some batches hide the newest item of each history alone, which is what evaluation asks; one coin for a batch.
+
+    Args:
+        backbone: bidirectional.
+        optimizer: see :class:`Recommender`.
+        masks: chooses what is hidden in the other batches.
+        mask_ratio: share of hidden items.
+        last_ratio: share of batches with the newest item hidden.
+        max_length: longest history that the backbone takes, L; ``int(mask_ratio * L)`` hidden items are learnt.
+        with_target: the item after a window is its newest one here; otherwise training leaves it out.
+        always_drop: evaluation takes away the oldest item of each history, as RecBole does, not only of a full one.
+        **base: other arguments of :class:`Recommender`.
+    """
+
+    def __init__(
+        self,
+        backbone: Backbone,
+        optimizer: BuildOptimizer,
+        masks: Masks,
+        mask_ratio: float,
+        last_ratio: float,
+        max_length: int,
+        with_target: bool,
+        always_drop: bool,
+        **base: Any,
+    ) -> None:
+        super().__init__(backbone, optimizer, **base)
+        if backbone.causal:
+            raise ValueError("BERT4Rec fills in items from both sides; choose model/backbone=bidirectional")
+        for name, ratio in {"mask_ratio": mask_ratio, "last_ratio": last_ratio}.items():
+            if not 0.0 <= ratio <= 1.0:
+                raise ValueError(f"{name} is {ratio}; it must be between 0 and 1")
+        self.most = int(mask_ratio * max_length)
+        if self.most < 1:
+            raise ValueError(
+                f"mask_ratio is {mask_ratio} and max_length {max_length}, of which less than one item would be learnt; "
+                "raise one of them"
+            )
+        self.masks, self.mask_ratio, self.last_ratio = masks, mask_ratio, last_ratio
+        self.max_length, self.always_drop = max_length, always_drop
+        self.sequences = self.with_target if with_target else self.without_target
+        self.head = nn.Sequential(nn.Linear(backbone.dim, backbone.dim), nn.GELU(), nn.LayerNorm(backbone.dim, 1e-12))
+        self.head.apply(initialise)
+        self.bias = nn.Parameter(torch.zeros(backbone.num_items + 1))
+
+    def training_step(self, batch: Batch, batch_index: int) -> Tensor:
+        """The loss of one batch; its kind of masks is drawn for the batch, the same on all ranks."""
+        coin = keyed.uniform(keyed.keys(self.seed, self.current_epoch, torch.tensor(batch_index), view=1), 1)
+        newest_only = float(coin) < self.last_ratio
+        items = self.sequences(batch)
+        loss = self.newest_loss(items) if newest_only else self.cloze_loss(items, self.keys(batch.row, view=0))
+        self.log("train/loss", loss, on_step=False, on_epoch=True, sync_dist=True, batch_size=len(batch.row))
+        return loss
+
+    def cloze_loss(self, items: Tensor, keys: Tensor) -> Tensor:
+        """Mean over the learnt positions of all histories ``(B, L)``; keys ``(B,)`` choose them."""
+        hidden, learnt = self.masks(items, keys, self.mask_ratio, self.most)
+        states = self.backbone(items.masked_fill(hidden, self.backbone.mask_token))
+        return self.item_loss(states[learnt], items[learnt])
+
+    def newest_loss(self, items: Tensor) -> Tensor:
+        """Mean over the newest items of all histories ``(B, L)`` that have an older one."""
+        length = (items != 0).sum(1)
+        place = (length - 1)[:, None]
+        states = self.backbone.newest(items.scatter(1, place, self.backbone.mask_token))
+        learnt = length > 1
+        return self.item_loss(states[learnt], items.gather(1, place)[learnt, 0])
+
+    def item_loss(self, states: Tensor, target: Tensor) -> Tensor:
+        """Mean cross entropy of states ``(M, D)``; the bias is one more column of the table."""
+        table = self.backbone.item_embedding.weight[:-1]
+        transformed = self.head(states)
+        with_one = torch.cat([transformed, transformed.new_ones(len(states), 1)], dim=1)
+        return cross_entropy(with_one, torch.cat([table, self.bias[:, None]], dim=1), target)
+
+    def represent(self, batch: Batch) -> Tensor:
+        """User vectors ``(B, D)``: what the mask at the end of each history becomes."""
+        query = self.appended(batch.items, torch.full_like(batch.target, self.backbone.mask_token), self.always_drop)
+        vectors: Tensor = self.head(self.backbone.newest(query))
+        return vectors
+
+    def score(self, batch: Batch) -> Tensor:
+        """See :meth:`Recommender.score`."""
+        return super().score(batch) + self.bias[1:].float()
+
+    def appended(self, items: Tensor, newest: Tensor, always_drop: bool) -> Tensor:
+        """Histories ``(B, L)`` with one more item each; full ones, or all, lose their oldest."""
+        full = (items != 0).sum(1) == self.max_length
+        return append(items, newest, torch.ones_like(full) if always_drop else full)[:, : self.max_length]
+
+    def with_target(self, batch: Batch) -> Tensor:
+        """Training sequences ``(B, L)``: histories and their targets."""
+        return self.appended(batch.items, batch.target, False)
+
+    def without_target(self, batch: Batch) -> Tensor:
+        """Training sequences ``(B, L)``: histories alone, as RecBole trains."""
+        return batch.items
