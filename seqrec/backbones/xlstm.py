@@ -23,7 +23,7 @@ from seqrec.nn.xlstm import MLSTMBlock, MLSTMState, Norm, SLSTMBlock
 
 CACHED_ELEMENTS = 1 << 18  # of the windows in work at a time on the CPU, where a step's share stays in the cache
 DEVICE_ELEMENTS = 1 << 26  # the same on other devices, where few large kernels are faster
-KEPT_ELEMENTS = 1 << 24  # of all windows whose steps are kept for the gradient (1.5 GB); beyond, they are run again
+KEPT_ELEMENTS = 1 << 24  # of all windows whose steps are kept for the gradient (about 1 GB); beyond, they are run again
 
 
 class XLSTMState(NamedTuple):

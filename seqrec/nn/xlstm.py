@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from seqrec.nn.dropout import Dropout
 from seqrec.nn.mlstm import MatrixMemory, chunkwise, empty_memory, parallel, recurrent
 from seqrec.nn.packing import Packing
+from seqrec.nn.slstm import scalar_memory
 
 LONG, CHUNK = 512, 128  # beyond LONG positions the mLSTM goes in chunks of CHUNK
 WEIGHTS = 1 << 22  # weights of the parallel form alive at a time: 16 MB
@@ -153,8 +154,8 @@ class MLSTMBlock(nn.Module):
             state = MLSTMState(recent, empty_memory(inner.view(len(x), self.num_heads, 1, -1)))
         convolved, recent = self.convolution.step(inner, state.recent)
         convolved = F.silu(convolved)
-        parts = self.split(self.project(inner, convolved)[:, None])
-        y, memory = recurrent(*(part[:, :, 0] for part in parts), state.memory)
+        q, k, v, i, f = (part[:, :, 0] for part in self.split(self.project(inner, convolved)[:, None]))
+        y, memory = recurrent(q, k, v, i, f, state.memory)
         return self.finish(x, y.flatten(1), convolved, gate), MLSTMState(recent, memory)
 
     def project(self, inner: Tensor, convolved: Tensor) -> Tensor:
@@ -162,11 +163,12 @@ class MLSTMBlock(nn.Module):
         vectors = torch.cat([self.query_key(convolved), self.value(inner)], -1)
         return torch.cat([vectors, self.gates(vectors)], -1)
 
-    def split(self, projected: Tensor) -> tuple[Tensor, ...]:
+    def split(self, projected: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
         """``(B, L, 3 * P + 2 * H)`` -> queries, keys, values ``(B, H, L, P / H)`` and gates ``(B, H, L)``."""
         vectors, gates = projected[..., : -2 * self.num_heads], projected[..., -2 * self.num_heads :]
-        vectors = vectors.unflatten(-1, (3, self.num_heads, -1)).permute(2, 0, 3, 1, 4)
-        return *vectors, *gates.unflatten(-1, (2, -1)).permute(2, 0, 3, 1)
+        query, key, value = vectors.unflatten(-1, (3, self.num_heads, -1)).permute(2, 0, 3, 1, 4)
+        input_gate, forget_gate = gates.unflatten(-1, (2, -1)).permute(2, 0, 3, 1)
+        return query, key, value, input_gate, forget_gate
 
     def remember(self, projected: Tensor, valid: Tensor) -> Tensor:
         """The cell: ``(B, L, 3 * P + 2 * H)`` -> ``(B, L, P)``."""
@@ -208,15 +210,15 @@ class SLSTMBlock(nn.Module):
         self.convolution = CausalConvolution(dim, kernel_size)
         self.input_forget = BlockDiagonal(dim, width, 2, std)
         self.value_output = BlockDiagonal(dim, width, 2, std)
-        self.recurrent = nn.Parameter(torch.zeros(num_heads, width, 4 * width))
-        self.bias = nn.Parameter(torch.zeros(4, num_heads, width))  # input, forget, value, output
+        self.recurrent = nn.Parameter(torch.zeros(4, num_heads, width, width))  # input, forget, value, output
+        self.bias = nn.Parameter(torch.zeros(4, num_heads, 1, width))
         self.ffn_in = nn.Linear(dim, 2 * ffn_dim, bias=False)
         self.ffn_out = nn.Linear(ffn_dim, dim, bias=False)
         self.dropout = Dropout(dropout)
         nn.init.normal_(self.ffn_in.weight, std=std)
         nn.init.normal_(self.ffn_out.weight, std=2 / (num_blocks * math.sqrt(dim)))
         unit = torch.arange(width) / max(1, width - 1)
-        self.bias.data[1] = 5 - 12 * unit ** (0.3 + 1.3 * index / max(1, num_blocks - 1))
+        self.bias.data[1, :, 0] = 5 - 12 * unit ** (0.3 + 1.3 * index / max(1, num_blocks - 1))
 
     def forward(self, x: Tensor) -> Tensor:
         """``(A, K, D)`` -> ``(A, K, D)``, each row a history of its own, oldest item first."""
@@ -226,41 +228,17 @@ class SLSTMBlock(nn.Module):
         """Outputs ``(A, K, D)`` of the cell for inputs ``(A, K, D)`` of the block."""
         u = self.norm(x)
         convolved = F.silu(self.convolution.windows(u))
-        gates = torch.cat([self.input_forget(convolved), self.value_output(u)], -1)
-        return scalar_memory(gates.unflatten(-1, self.bias.shape) + self.bias, self.recurrent)[0]
+        sources = ((convolved, self.input_forget.weight), (u, self.value_output.weight))
+        gates = [torch.einsum("akhi,phoi->kphao", self.by_head(x), weight) for x, weight in sources]
+        y = scalar_memory(torch.cat(gates, 1) + self.bias, self.recurrent)[0]
+        return y.permute(2, 0, 1, 3).flatten(2)
+
+    def by_head(self, x: Tensor) -> Tensor:
+        """``(..., D)`` -> ``(..., H, E)``."""
+        return x.unflatten(-1, (self.num_heads, -1))
 
     def finish(self, x: Tensor, y: Tensor) -> Tensor:
         """What follows the cell, whose outputs are y; both ``(..., D)``."""
         x = x + self.head_norm(self.dropout(y))
         gate, inner = self.ffn_in(self.ffn_norm(x)).chunk(2, -1)
         return x + self.dropout(self.ffn_out(F.gelu(gate) * inner))
-
-
-def scalar_memory(gates: Tensor, recurrent: Tensor) -> tuple[Tensor, tuple[Tensor, Tensor]]:
-    """The sLSTM cell (xLSTM, eq. 8-18) over short windows.
-
-    With ``c_t / n_t`` as the state r, and the log of the normaliser n without its stabiliser as l:
-    ``l_t = log(exp(l_{t-1} + log s(f)) + exp(i))``, ``r_t = r_{t-1} + exp(i - l_t) (tanh(z) - r_{t-1})``,
-    ``y_t = s(o) r_t``. The same function, without a division, and stable as it is.
-
-    Args:
-        gates: ``(A, K, 4, H, E)`` inputs of i, f, z, o, with their biases.
-        recurrent: ``(H, E, 4 * E)``, from a head's last output to its four gates.
-
-    Returns:
-        Outputs ``(A, K, D)``, and the last r and l, ``(H, A, E)`` each.
-    """
-    gates = (
-        gates.to(torch.promote_types(gates.dtype, torch.float32)).permute(1, 3, 0, 2, 4).flatten(-2)
-    )  # (K, H, A, 4E)
-    y = ratio = torch.zeros_like(gates[0, ..., : recurrent.shape[1]])
-    log_normaliser = torch.full_like(y, -torch.inf)
-    outputs = []
-    for k, of_input in enumerate(gates):
-        mixed = of_input + y @ recurrent if k else of_input
-        i, f, z, o = mixed.chunk(4, -1)
-        log_normaliser = torch.logaddexp(log_normaliser + F.logsigmoid(f), i)
-        ratio = torch.lerp(ratio, torch.tanh(z), torch.exp(i - log_normaliser))
-        y = torch.sigmoid(o) * ratio
-        outputs.append(y)
-    return torch.stack(outputs).permute(2, 0, 1, 3).flatten(2), (ratio, log_normaliser)

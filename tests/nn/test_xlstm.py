@@ -10,6 +10,7 @@ from seqrec.backbones import xlstm as backbone
 from seqrec.backbones.xlstm import XLSTM
 from seqrec.nn import xlstm as blocks
 from seqrec.nn.mlstm import chunkwise, empty_memory, parallel, recurrent
+from seqrec.nn.slstm import scalar_memory
 
 
 def cell_inputs(length: int) -> list[Tensor]:
@@ -47,12 +48,41 @@ def test_extreme_gates_stay_finite() -> None:
     inputs[4] *= 100
     for y in (parallel(*inputs), chunkwise(*inputs, 16)[0], step_by_step(inputs)[0]):
         assert bool(torch.isfinite(y).all())
-    gates, kernel = 300 * torch.randn(3, 9, 4, 2, 5), torch.randn(2, 5, 20)
+    gates, kernel = 300 * torch.randn(9, 4, 2, 3, 5), torch.randn(4, 2, 5, 5)
     gates.requires_grad_()
-    y, _ = blocks.scalar_memory(gates, kernel)
+    y = scalar_memory(gates, kernel)[0]
     y.sum().backward()
     assert gates.grad is not None
     assert bool(torch.isfinite(y).all() & torch.isfinite(gates.grad).all())
+
+
+def plain_scalar_memory(gates: Tensor, recurrent: Tensor) -> Tensor:
+    """xLSTM, eq. 8-18, with the stabiliser of its appendix and autograd."""
+    y = c = n = m = torch.zeros_like(gates[0, 0])
+    outputs = []
+    for k, of_input in enumerate(gates):
+        i, f, z, o = of_input + torch.einsum("hae,ghef->ghaf", y, recurrent)
+        before = m + torch.nn.functional.logsigmoid(f)
+        m = torch.maximum(i, before) if k else i
+        c = torch.exp(before - m) * c + torch.exp(i - m) * torch.tanh(z)
+        n = torch.exp(before - m) * n + torch.exp(i - m)
+        y = torch.sigmoid(o) * c / n
+        outputs.append(y)
+    return torch.stack(outputs)
+
+
+@pytest.mark.parametrize("steps", [1, 2, 7])
+def test_the_scalar_memory_and_its_gradient(steps: int) -> None:
+    torch.manual_seed(steps)
+    gates = (2 * torch.randn(steps, 4, 2, 3, 5)).double().requires_grad_()
+    kernel = torch.randn(4, 2, 5, 5).double().requires_grad_()
+    probe = torch.randn(steps, 2, 3, 5).double()
+    results = []
+    for function in (plain_scalar_memory, lambda *inputs: scalar_memory(*inputs)[0]):
+        y = function(gates, kernel)
+        gradients = torch.autograd.grad((y * probe).sum(), (gates, kernel), allow_unused=steps == 1)
+        results.append([y.detach(), gradients[0], *(gradients[1:] if steps > 1 else ())])
+    torch.testing.assert_close(results[1], results[0])
 
 
 @pytest.fixture

@@ -15,7 +15,8 @@ from seqrec.backbones.xlstm import XLSTM, windows
 from seqrec.functional.losses import next_item
 from seqrec.nn.mlstm import chunkwise, empty_memory, parallel, recurrent
 from seqrec.nn.packing import Packing
-from seqrec.nn.xlstm import MLSTMBlock, SLSTMBlock, scalar_memory
+from seqrec.nn.slstm import scalar_memory
+from seqrec.nn.xlstm import MLSTMBlock, SLSTMBlock
 
 MLSTM = {
     "norm.weight": "xlstm_norm.weight",
@@ -56,9 +57,14 @@ def slstm_state(old: dict[str, Tensor], heads: int) -> dict[str, Tensor]:
     state["convolution.kernel"] = kernel(old)
     state["input_forget.weight"] = torch.stack([old[f"xlstm.{gate}gate.weight"] for gate in "fi"])
     state["value_output.weight"] = torch.stack([old[f"xlstm.{gate}gate.weight"] for gate in "zo"])
-    state["recurrent"] = old["xlstm.slstm_cell._recurrent_kernel_"].transpose(1, 2)
-    state["bias"] = old["xlstm.slstm_cell._bias_"].view(4, heads, -1)
+    state["recurrent"] = recurrent_kernel(old["xlstm.slstm_cell._recurrent_kernel_"])
+    state["bias"] = old["xlstm.slstm_cell._bias_"].view(4, heads, 1, -1)
     return state
+
+
+def recurrent_kernel(theirs: Tensor) -> Tensor:
+    """``(H, 4 * E, E)``, outputs before inputs, to ``(4, H, E, E)``."""
+    return theirs.unflatten(1, (4, -1)).permute(1, 0, 3, 2)
 
 
 def mlstm_block(golden, old: dict[str, Tensor], num_blocks: int = 1) -> MLSTMBlock:
@@ -138,24 +144,21 @@ def test_mlstm_cell(golden: Callable) -> None:
 def test_slstm_cell(golden: Callable) -> None:
     """The package's stabilised c, n and m follow from our ratio and log normaliser, once m is known."""
     reference = golden("xlstm_lsr")
-    kernel = reference["param/slstm_cell._recurrent_kernel_"].transpose(1, 2)
-    heads, width, _ = kernel.shape
-    bias = reference["param/slstm_cell._bias_"].view(4, heads, width)
-    gates = reference["in/slstm_cell.x"].unflatten(-1, bias.shape) + bias
-    y, (ratio, log_normaliser) = scalar_memory(gates, kernel)
-    by_head = y.unflatten(-1, (heads, -1))
-    reference.check("out/slstm_cell.y", by_head.transpose(1, 2))
+    kernel = recurrent_kernel(reference["param/slstm_cell._recurrent_kernel_"])
+    _, heads, width, _ = kernel.shape
+    bias = reference["param/slstm_cell._bias_"].view(4, heads, 1, width)
+    gates = reference["in/slstm_cell.x"].unflatten(-1, (4, heads, width)).permute(1, 2, 3, 0, 4) + bias
+    y, ratio, log_normaliser = scalar_memory(gates, kernel)
+    reference.check("out/slstm_cell.y", y.permute(2, 1, 0, 3))
 
     stabiliser = None
-    for t in range(y.shape[1]):
-        before = by_head[:, t - 1] if t else torch.zeros_like(by_head[:, 0])
-        mixed = gates[:, t] + torch.einsum("bhe,hef->bhf", before, kernel).unflatten(-1, (4, -1)).transpose(1, 2)
-        kept = None if stabiliser is None else stabiliser + F.logsigmoid(mixed[:, 1])
-        stabiliser = mixed[:, 0] if kept is None else torch.maximum(mixed[:, 0], kept)
-    ratio, log_normaliser = ratio.transpose(0, 1), log_normaliser.transpose(0, 1)
+    for t in range(len(y)):
+        before = y[t - 1] if t else torch.zeros_like(y[0])
+        i, f, _, _ = gates[t] + before @ kernel
+        stabiliser = i if stabiliser is None else torch.maximum(i, stabiliser + F.logsigmoid(f))
     normaliser = torch.exp(log_normaliser - stabiliser)
-    state = [by_head[:, -1], ratio * normaliser, normaliser, stabiliser]
-    reference.check("out/slstm_cell.state", torch.stack(state).flatten(2))
+    state = [y[-1], ratio * normaliser, normaliser, stabiliser]
+    reference.check("out/slstm_cell.state", torch.stack(state).transpose(1, 2).flatten(2))
 
 
 def test_blocks(golden: Callable) -> None:
@@ -222,7 +225,7 @@ def check_gradients(golden, model: XLSTM) -> None:
         for pair, gates in (("input_forget", "fi"), ("value_output", "zo")):
             for gate, gradient in zip(gates, ours[f"{at}.{pair}.weight"], strict=True):
                 found[f"{at}.xlstm.{gate}gate.weight"] = gradient
-        found[f"{at}.xlstm.slstm_cell._recurrent_kernel_"] = ours[f"{at}.recurrent"].transpose(1, 2)
+        found[f"{at}.xlstm.slstm_cell._recurrent_kernel_"] = ours[f"{at}.recurrent"].permute(1, 0, 3, 2).flatten(1, 2)
         found[f"{at}.xlstm.slstm_cell._bias_"] = ours[f"{at}.bias"].flatten()
     compared = golden.group("grad/model.")
     assert compared
