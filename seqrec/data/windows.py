@@ -119,6 +119,22 @@ def random_cut(sequences: Sequences, max_length: int, generator: torch.Generator
     return _pieces(sequences, max_length, user, start, end - 1, shift)
 
 
+def whole(sequences: Sequences, max_length: int, generator: torch.Generator) -> Windows:
+    """LRURec's: pieces that hold exactly ``max_length`` items with their target, counted from the newest.
+
+    What is left at the oldest end is dropped. A training part shorter than two pieces is one window, with as
+    many inputs as fit.
+    """
+    user, start, end = _pairs(sequences, held_out=2)
+    length, size = end - start, max(2, max_length)  # an input and its target at least
+    count = torch.where(length < 2 * size, 1, length // size)
+    owner = torch.repeat_interleave(torch.arange(len(user)), count)
+    k = torch.arange(len(owner)) - torch.repeat_interleave(count.cumsum(0) - count, count)
+    stop = end[owner] - 1 - k * size
+    inputs = torch.where(count[owner] > 1, size - 1, max_length)
+    return Windows(sequences, user[owner], torch.maximum(start[owner], stop - inputs), stop, all_positions=True)
+
+
 def _pieces(sequences: Sequences, size: int, user: Tensor, start: Tensor, stop: Tensor, shift: Tensor) -> Windows:
     """Cut ``[start, stop)`` of each user into pieces that end at ``stop - shift - k * size`` and at ``stop``."""
     count = (stop - start - shift + size - 1) // size + (shift > 0).long()

@@ -36,7 +36,9 @@ def test_held_out_targets_never_precede_themselves(sequences, from_end):
         assert [i for i in batch.items[b].tolist() if i] == whole[:-from_end]
 
 
-@pytest.mark.parametrize("rule", [rules.last_window, rules.prefixes, rules.non_overlapping, rules.random_cut])
+@pytest.mark.parametrize(
+    "rule", [rules.last_window, rules.prefixes, rules.non_overlapping, rules.random_cut, rules.whole]
+)
 def test_training_never_sees_the_last_two_items(sequences, rule):
     windows = rule(sequences, 6, draw())
     assert (windows.stop <= sequences.offsets[windows.user + 1] - 3).all()
@@ -131,3 +133,19 @@ def test_renumbering_changes_ids_only(sequences):
     raw = [other.item_ids[i - 1] for i in other.items.tolist()]
     assert raw == [sequences.item_ids[i - 1] for i in sequences.items.tolist()]
     assert other.source_order[other.items.long() - 1].tolist() == sequences.items.tolist()
+
+
+@pytest.mark.parametrize("max_length", [1, 3, 6, 100])
+def test_whole_windows_hold_max_length_items_with_their_target(sequences, max_length):
+    windows = rules.whole(sequences, max_length, draw())
+    size, found, expected = max(2, max_length), [], []
+    for user, start, stop in zip(windows.user, windows.start, windows.stop, strict=True):
+        found.append((int(user), sequences.items[start : stop + 1].tolist()))
+    for user in range(3, 8):
+        items = history(sequences, user)[:-2]
+        if len(items) < 2 * size:
+            expected.append((user, items[-max_length - 1 :]))
+        else:
+            pieces = [items[end - size : end] for end in range(len(items), size - 1, -size)]
+            expected += [(user, piece) for piece in pieces]
+    assert found == expected

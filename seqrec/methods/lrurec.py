@@ -1,0 +1,66 @@
+"""LRURec: next items with a bias for each item; the first item is predicted too, from nothing.
+
+Source: Yue et al., Linear Recurrent Units for Sequential Recommendation, WSDM 2024, as released.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from seqrec.backbones.base import Backbone
+from seqrec.data.batch import Batch
+from seqrec.functional.losses import NextItemLoss
+from seqrec.methods.base import BuildOptimizer, Recommender
+
+
+class LRURec(Recommender):
+    """Cross entropy at all positions of windows that learn at all positions.
+
+    The reference pads on the left, and where a window leaves room for padding, its last padding position is to
+    predict the window's first item: nothing comes before it, so its state is that of the padding row alone.
+
+    Args:
+        backbone: a causal backbone.
+        optimizer: see :class:`Recommender`.
+        loss: a function of :mod:`seqrec.functional.losses`.
+        max_length: L; a window of L items has no room for padding.
+        **base: other arguments of :class:`Recommender`.
+
+    Attributes:
+        item_bias: ``(I + 2,)``, added to the scores; aligned with the embedding table.
+    """
+
+    def __init__(
+        self, backbone: Backbone, optimizer: BuildOptimizer, loss: NextItemLoss, max_length: int, **base: Any
+    ) -> None:
+        super().__init__(backbone, optimizer, **base)
+        self.loss, self.max_length = loss, max_length
+        self.item_bias = nn.Parameter(torch.empty(backbone.num_items + 2))
+        nn.init.trunc_normal_(self.item_bias, std=0.02, a=-0.04, b=0.04)
+
+    def training_step(self, batch: Batch, batch_index: int) -> Tensor:
+        """Mean loss over the first items and the learnt positions of the batch."""
+        valid, learnt = batch.items != 0, batch.next_items != 0
+        has_room = valid.sum(1) < self.max_length
+        first = batch.items[has_room, 0]
+        states = torch.cat([self.states_of_nothing(len(first)), self.backbone(batch.items)[learnt]])
+        target = torch.cat([first, batch.next_items[learnt]])
+        keys = torch.cat([self.keys(batch.row, view=1)[has_room], self.position_keys(batch)[learnt]])
+        # The bias is one more column of the table, whose factor is 1 in every state.
+        table = torch.cat([self.backbone.item_embedding.weight, self.item_bias[:, None]], dim=1)
+        states = torch.cat([states, states.new_ones(len(states), 1)], dim=1)
+        loss = self.loss(states, target, table, keys)
+        self.log("train/loss", loss, on_step=False, on_epoch=True, batch_size=len(batch.row))
+        return loss
+
+    def score(self, batch: Batch) -> Tensor:
+        """See :meth:`Recommender.score`."""
+        return super().score(batch) + self.item_bias[1:-1].float()
+
+    def states_of_nothing(self, rows: int) -> Tensor:
+        """States ``(rows, D)`` of histories that hold one padding item; dropout makes them differ."""
+        padding = self.backbone.item_embedding.weight[0].expand(rows, 1, -1)
+        return self.backbone.encode(padding, torch.ones_like(padding[..., 0], dtype=torch.bool))[:, 0]

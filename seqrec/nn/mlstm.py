@@ -1,0 +1,105 @@
+"""The mLSTM cell in three forms of one function: parallel, chunkwise and recurrent.
+
+Source: Beck et al., xLSTM: Extended Long Short-Term Memory, NeurIPS 2024, eq. 19-27 and appendix A.
+
+Shapes: B rows, H heads, L positions, E entries a head. Queries, keys and values are ``(B, H, L, E)``, the input
+and forget gates before their activation ``(B, H, L)``. All exponents are taken relative to their largest, in
+float32 at least.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+EPS = 1e-6
+
+
+class MatrixMemory(NamedTuple):
+    """What a history leaves behind.
+
+    Attributes:
+        values: C, ``(B, H, E, E)``, keys by values.
+        normaliser: n, ``(B, H, E)``.
+        stabiliser: m, ``(B, H)``; C and n are stored times ``exp(-m)``.
+    """
+
+    values: Tensor
+    normaliser: Tensor
+    stabiliser: Tensor
+
+
+def empty_memory(like: Tensor) -> MatrixMemory:
+    """The memory before the first item, for queries, keys or values ``like``."""
+    rows, heads, _, width = like.shape
+    zeros = like.new_zeros(rows, heads, width, width, dtype=torch.promote_types(like.dtype, torch.float32))
+    return MatrixMemory(zeros, zeros[..., 0], zeros[..., 0, 0])
+
+
+def parallel(query: Tensor, key: Tensor, value: Tensor, input_gate: Tensor, forget_gate: Tensor) -> Tensor:
+    """Outputs ``(B, H, L, E)`` in one go, at a cost that grows with L * L."""
+    _, exponent = _exponents(input_gate, forget_gate)
+    largest = exponent.amax(-1)
+    weights = (query @ key.transpose(-1, -2)) * query.shape[-1] ** -0.5 * torch.exp(exponent - largest[..., None])
+    return weights @ value / _divisor(weights.sum(-1), largest)
+
+
+def chunkwise(
+    query: Tensor, key: Tensor, value: Tensor, input_gate: Tensor, forget_gate: Tensor, chunk: int
+) -> tuple[Tensor, MatrixMemory]:
+    """Outputs ``(B, H, L, E)`` and the final memory, ``chunk`` positions at a time; the cost grows with L * chunk."""
+    memory, outputs = empty_memory(query), []
+    parts = [x.split(chunk, 2) for x in (query, key * query.shape[-1] ** -0.5, value, input_gate, forget_gate)]
+    for q, k, v, i, f in zip(*parts, strict=True):
+        forgotten, exponent = _exponents(i, f)
+        from_memory = forgotten + memory.stabiliser[..., None]
+        largest = torch.maximum(exponent.amax(-1), from_memory)
+        weights = (q @ k.transpose(-1, -2)) * torch.exp(exponent - largest[..., None])
+        old = torch.exp(from_memory - largest)
+        numerator = weights @ v + old[..., None] * (q @ memory.values)
+        total = weights.sum(-1) + old * (q @ memory.normaliser[..., None])[..., 0]
+        outputs.append(numerator / _divisor(total, largest))
+        new = k * torch.exp(exponent[..., -1, :] - largest[..., -1:])[..., None]
+        kept = old[..., -1:]
+        memory = MatrixMemory(
+            kept[..., None] * memory.values + new.transpose(-1, -2) @ v,
+            kept * memory.normaliser + new.sum(-2),
+            largest[..., -1],
+        )
+    return torch.cat(outputs, dim=2), memory
+
+
+def recurrent(
+    query: Tensor, key: Tensor, value: Tensor, input_gate: Tensor, forget_gate: Tensor, memory: MatrixMemory
+) -> tuple[Tensor, MatrixMemory]:
+    """Outputs ``(B, H, E)`` and the next memory for one position: arguments without L, and the memory before it."""
+    forgotten = F.logsigmoid(_at_least_float(forget_gate)) + memory.stabiliser
+    stabiliser = torch.maximum(forgotten, _at_least_float(input_gate))
+    kept, written = torch.exp(forgotten - stabiliser)[..., None], torch.exp(input_gate - stabiliser)[..., None]
+    key = key * query.shape[-1] ** -0.5
+    values = kept[..., None] * memory.values + (written * key)[..., None] * value[..., None, :]
+    normaliser = kept * memory.normaliser + written * key
+    numerator = (query[..., None, :] @ values)[..., 0, :]
+    output = numerator / _divisor((query * normaliser).sum(-1), stabiliser)
+    return output, MatrixMemory(values, normaliser, stabiliser)
+
+
+def _exponents(input_gate: Tensor, forget_gate: Tensor) -> tuple[Tensor, Tensor]:
+    """Log of what is kept from before up to each position, ``(B, H, L)``, and of the weight of each older
+    position, ``(B, H, L, L)``, -inf for newer ones."""
+    forgotten = F.logsigmoid(_at_least_float(forget_gate)).cumsum(-1)
+    exponent = forgotten[..., :, None] + (_at_least_float(input_gate) - forgotten)[..., None, :]
+    newer = torch.ones(exponent.shape[-2:], dtype=torch.bool, device=exponent.device).triu(1)
+    return forgotten, exponent.masked_fill(newer, -torch.inf)
+
+
+def _divisor(total: Tensor, stabiliser: Tensor) -> Tensor:
+    """``max(|n q|, 1)`` in the scale of the stabiliser, with a last dimension of 1."""
+    return (torch.maximum(total.abs(), torch.exp(-stabiliser)) + EPS)[..., None]
+
+
+def _at_least_float(x: Tensor) -> Tensor:
+    return x.to(torch.promote_types(x.dtype, torch.float32))

@@ -1,0 +1,159 @@
+"""LRURec against its official implementation: states at items and at padding, scores, loss and gradients.
+
+``out/scores_masked`` hides the items of the input window; here the ranking takes the items of the whole history
+out, which the protocol decides, so of that array only the scores that it leaves are compared.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+
+import torch
+from torch import Tensor
+
+from seqrec.backbones.lru import LRU
+from seqrec.data.batch import Batch
+from seqrec.functional.losses import next_item
+from seqrec.methods.lrurec import LRURec
+from seqrec.nn.packing import Packing
+
+RELEASED = {
+    "recurrence_norm": "lru_layer.layer_norm",
+    "ffn_in": "feed_forward.w_1",
+    "ffn_out": "feed_forward.w_2",
+    "ffn_norm": "feed_forward.layer_norm",
+}
+
+
+def interleaved(real: Tensor, imaginary: Tensor) -> Tensor:
+    return torch.stack([real, imaginary], -1).flatten(-2)
+
+
+def released_state(old: dict[str, Tensor], layers: int) -> dict[str, Tensor]:
+    """The reference's parameters in our names; the mask token gets zeros."""
+    table, bias = old["embedding.token.weight"], old["model.bias"]
+    new = {
+        "backbone.item_embedding.weight": torch.cat([table, table.new_zeros(1, table.shape[1])]),
+        "backbone.norm.weight": old["embedding.layer_norm.weight"],
+        "backbone.norm.bias": old["embedding.layer_norm.bias"],
+        "item_bias": torch.cat([bias, bias.new_zeros(1)]),
+    }
+    for i in range(layers):
+        ours, theirs = f"backbone.blocks.{i}", f"model.lru_blocks.{i}"
+        for name, other in RELEASED.items():
+            for kind in ("weight", "bias"):
+                new[f"{ours}.{name}.{kind}"] = old[f"{theirs}.{other}.{kind}"]
+        part = {
+            f"{side}.{kind}": (old[f"{theirs}.lru_layer.{side}_proj.{kind}#real"],
+                               old[f"{theirs}.lru_layer.{side}_proj.{kind}#imag"])
+            for side in ("in", "out") for kind in ("weight", "bias")
+        }  # fmt: skip
+        new[f"{ours}.recurrence.ring_log"] = old[f"{theirs}.lru_layer.params_log"]
+        real, imaginary = part["in.weight"]
+        new[f"{ours}.recurrence.input.weight"] = interleaved(real.T, imaginary.T).T
+        new[f"{ours}.recurrence.input.bias"] = interleaved(*part["in.bias"])
+        real, imaginary = part["out.weight"]
+        new[f"{ours}.recurrence.output.weight"] = interleaved(real, -imaginary)
+        new[f"{ours}.recurrence.output.bias"] = part["out.bias"][0]  # the imaginary part reaches no output
+    return new
+
+
+def build(golden) -> LRURec:
+    old = golden.group("param/")
+    table = old["embedding.token.weight"]
+    layers = sum(name.endswith("params_log") for name in old)
+    state_dim = old["model.lru_blocks.0.lru_layer.params_log"].shape[1]
+    inner = len(old["model.lru_blocks.0.feed_forward.w_1.weight"])
+    backbone = LRU(len(table) - 1, table.shape[1], layers, state_dim, inner, 0.0, 0.0)
+    optimizer = partial(torch.optim.AdamW, lr=1e-3)
+    loss = partial(next_item, padding_class=True)
+    model = LRURec(backbone, optimizer, loss, max_length=golden["in/item_seq"].shape[1]).double()
+    model.load_state_dict(released_state(old, layers))
+    model.log = lambda *terms, **options: None  # type: ignore[method-assign]
+    return model
+
+
+def right_padded(golden, to_right: Callable) -> Batch:
+    """The reference's rows; its labels hold the targets, and the first item at the last padding position."""
+    ids, labels = golden["in/item_seq"], golden["in/label_seq"]
+    items = to_right(ids, ids)
+    next_items = to_right(labels, ids) * (items != 0)
+    row = torch.arange(len(items))
+    return Batch(row, row, items, labels[:, -1], next_items)
+
+
+def compare(actual: Tensor, expected: Tensor, where: Tensor | None = None) -> None:
+    if where is not None:
+        actual, expected = actual[where], expected[where]
+    largest = float(expected.abs().max())
+    torch.testing.assert_close(actual.double(), expected, rtol=1e-5, atol=1e-5 * largest)
+
+
+def test_first_items_are_labels_of_padding(golden: Callable) -> None:
+    reference = golden("lrurec")
+    ids, labels = reference["in/item_seq"], reference["in/label_seq"]
+    padding = ids == 0
+    follows_nothing = padding[:, :-1] & ~padding[:, 1:]
+    assert follows_nothing.any()
+    assert torch.equal(labels[:, :-1][follows_nothing], ids[:, 1:][follows_nothing])
+    assert int((labels[padding] != 0).sum()) == int(follows_nothing.sum())
+
+
+def test_states_and_scores(golden: Callable, to_right: Callable) -> None:
+    reference = golden("lrurec")
+    model = build(reference)
+    batch, ids = right_padded(reference, to_right), reference["in/item_seq"]
+    backbone, valid = model.backbone, batch.items != 0
+    packing = Packing(valid)
+    tokens = backbone.norm(packing.pack(backbone.item_embedding(batch.items)))
+    block = backbone.blocks[0]
+    after_layer = block.recurrence_norm(tokens + block.recurrence(tokens, packing))
+    nothing = model.states_of_nothing(1)[0]
+    for name, states in (
+        ("embedding", packing.unpack(tokens)),
+        ("lru_layer1", packing.unpack(after_layer)),
+        ("hidden", backbone(batch.items)),
+    ):
+        expected = to_right(reference[f"out/{name}"], ids)
+        compare(states, expected, valid)
+    at_padding = reference["out/hidden"][ids == 0]
+    compare(nothing.expand_as(at_padding), at_padding)
+    reference.check("out/user_vector", model.represent(batch))
+
+    scores = model.score(batch)
+    compare(scores, reference["out/scores"][:, 1:])
+    masked = reference["out/scores_masked"][:, 1:]
+    left = masked > -1e8
+    assert not left.gather(1, (ids[:, -1:] - 1)).any()
+    compare(scores, masked, left)
+
+
+def test_loss_and_gradients(golden: Callable, to_right: Callable) -> None:
+    reference = golden("lrurec")
+    model = build(reference).train()
+    loss = model.training_step(right_padded(reference, to_right), 0)
+    reference.check("out/loss", loss)
+    loss.backward()
+    compared = reference.group("grad/")
+    gradients = {name: p.grad for name, p in model.named_parameters()}
+    found = {
+        "embedding.token.weight": gradients["backbone.item_embedding.weight"][:-1],
+        "model.bias": gradients["item_bias"][:-1],
+    }
+    for i in range(len(model.backbone.blocks)):
+        ours, theirs = f"backbone.blocks.{i}", f"model.lru_blocks.{i}"
+        found[f"{theirs}.lru_layer.params_log"] = gradients[f"{ours}.recurrence.ring_log"]
+        for kind in ("weight", "bias"):
+            of_input = gradients[f"{ours}.recurrence.input.{kind}"]
+            found[f"{theirs}.lru_layer.in_proj.{kind}#real"] = of_input[0::2]
+            found[f"{theirs}.lru_layer.in_proj.{kind}#imag"] = of_input[1::2]
+            for name, other in RELEASED.items():
+                found[f"{theirs}.{other}.{kind}"] = gradients[f"{ours}.{name}.{kind}"]
+        of_output = gradients[f"{ours}.recurrence.output.weight"]
+        found[f"{theirs}.lru_layer.out_proj.weight#real"] = of_output[:, 0::2]
+        found[f"{theirs}.lru_layer.out_proj.weight#imag"] = -of_output[:, 1::2]
+        found[f"{theirs}.lru_layer.out_proj.bias#real"] = gradients[f"{ours}.recurrence.output.bias"]
+    assert compared
+    for name in compared:
+        reference.check(f"grad/{name}", found[name])
