@@ -20,6 +20,7 @@ class Backbone(nn.Module, ABC):
     Attributes:
         item_embedding: ``(I + 2, D)``: padding (zero at the start, no gradient from look-ups), items, mask token.
         causal: a state depends on its own and older items only.
+        reads_padding: the vector of padding takes part in states.
 
     Args:
         num_items: I.
@@ -27,6 +28,7 @@ class Backbone(nn.Module, ABC):
     """
 
     causal: bool
+    reads_padding: bool = False
 
     def __init__(self, num_items: int, dim: int) -> None:
         super().__init__()
