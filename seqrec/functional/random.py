@@ -43,5 +43,5 @@ def uniform(key: Tensor, n: int) -> Tensor:
 
 
 def integers(key: Tensor, n: int, high: int | Tensor) -> Tensor:
-    """``n`` int64 draws in ``[0, high)`` of each key: ``(...)`` -> ``(..., n)``; high, or highs ``(..., 1)``, below 2**31."""
+    """``n`` int64 draws in ``[0, high)`` of each key: ``(...)`` -> ``(..., n)``; high is below 2**31."""
     return (_shift(split(key, n), 32) * high) >> 32
