@@ -61,6 +61,7 @@ def test_file_passes_the_check(file: str) -> None:
 def test_model_can_be_built(file: str) -> None:
     config = check_configuration(arguments(file))
     config.catalog.num_items = 50
+    config.catalog.num_users = 60
     model = instantiate(config.model, _convert_="all")
     assert isinstance(model, Recommender)
     assert model.backbone.num_items == 50

@@ -22,7 +22,7 @@ from seqrec.metrics import Protocol
 
 CONF = Path(__file__).parents[1] / "conf"
 MODELS = sorted(path.stem for path in (CONF / "model").glob("*.yaml"))
-NUM_ITEMS, MAX_LENGTH = 50, 20
+NUM_USERS, NUM_ITEMS, MAX_LENGTH = 60, 50, 20
 SMALL = {"dim": 16, "hidden_dim": 16, "ffn_dim": 32, "num_heads": 2, "num_layers": 2}
 
 pytestmark = [
@@ -34,8 +34,8 @@ pytestmark = [
 def configuration(name: str) -> DictConfig:
     """The model's configuration on 50 items, with small dimensions wherever it has such."""
     with initialize_config_dir(str(CONF), version_base="1.3"):
-        overrides = [f"model={name}", f"catalog.num_items={NUM_ITEMS}", f"data.max_length={MAX_LENGTH}"]
-        config = compose("config", overrides)
+        sizes = [f"catalog.num_items={NUM_ITEMS}", f"catalog.num_users={NUM_USERS}", f"data.max_length={MAX_LENGTH}"]
+        config = compose("config", [f"model={name}", *sizes])
     shrink(config.model)
     return config
 
@@ -66,7 +66,7 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def data(name: str, cache: Path) -> Synthetic:
     """60 short histories under the model's own training windows."""
     config = configuration(name)
-    size = {"num_users": 60, "shortest": 8, "longest": 30, "num_items": NUM_ITEMS, "cache_dir": str(cache)}
+    size = {"num_users": NUM_USERS, "shortest": 8, "longest": 30, "num_items": NUM_ITEMS, "cache_dir": str(cache)}
     made: Synthetic = instantiate(OmegaConf.merge(config.data, size, {"batch_size": 20}))
     made.setup()
     return made
@@ -137,7 +137,7 @@ def test_the_padding_row_changes_no_score_unless_declared(trained: Recommender, 
     for module in trained.modules():
         if isinstance(module, Backbone):
             module.item_embedding.weight.data[0] = 7.0
-            declared |= module.padding_takes_part
+            declared |= module.reads_padding
     assert torch.equal(scores(trained, batch), before) != declared
 
 

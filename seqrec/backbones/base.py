@@ -21,7 +21,7 @@ class Backbone(nn.Module, ABC):
     Attributes:
         item_embedding: ``(I + 2, D)``: padding (zero at the start, no gradient from look-ups), items, mask token.
         causal: a state depends on its own and older items only.
-        padding_takes_part: states depend on the padding row, where the published arithmetic works on it.
+        reads_padding: states depend on the padding row, where the published arithmetic works on it.
 
     Args:
         num_items: I.
@@ -29,7 +29,7 @@ class Backbone(nn.Module, ABC):
     """
 
     causal: bool
-    padding_takes_part: bool = False
+    reads_padding: bool = False
 
     def __init__(self, num_items: int, dim: int) -> None:
         super().__init__()

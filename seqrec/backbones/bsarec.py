@@ -32,7 +32,7 @@ class BSARec(Backbone):
     """
 
     causal = False
-    padding_takes_part = True
+    reads_padding = True
 
     def __init__(
         self,

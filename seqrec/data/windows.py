@@ -102,6 +102,14 @@ def prefixes(sequences: Sequences, max_length: int, generator: torch.Generator) 
     return Windows(sequences, user[owner], start[owner], start[owner] + 1 + within, all_positions=False)
 
 
+def interactions(sequences: Sequences, max_length: int, generator: torch.Generator) -> Windows:
+    """Each training item, the first ones too, as a target without a history: for models that know no order."""
+    count = (sequences.lengths - 2).clamp(min=0)
+    user = torch.repeat_interleave(torch.arange(sequences.num_users), count)
+    place = sequences.offsets[user] + torch.arange(len(user)) - (count.cumsum(0) - count)[user]
+    return Windows(sequences, user, place, place, all_positions=False)
+
+
 def non_overlapping(sequences: Sequences, max_length: int, generator: torch.Generator) -> Windows:
     """The whole training part in pieces of ``max_length`` inputs, counted from the newest; all positions."""
     user, start, end = _pairs(sequences, held_out=2)

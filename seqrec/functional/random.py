@@ -42,6 +42,6 @@ def uniform(key: Tensor, n: int) -> Tensor:
     return _shift(split(key, n), 40).float() * 2.0**-24
 
 
-def integers(key: Tensor, n: int, high: int) -> Tensor:
+def integers(key: Tensor, n: int, high: int | Tensor) -> Tensor:
     """``n`` int64 draws in ``[0, high)`` of each key: ``(...)`` -> ``(..., n)``; high is below 2**31."""
     return (_shift(split(key, n), 32) * high) >> 32

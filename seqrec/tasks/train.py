@@ -69,10 +69,11 @@ def train(config: DictConfig) -> float:
 
 
 def prepare(config: DictConfig) -> tuple[SequenceDataModule, Protocol]:
-    """The prepared data set and the protocol; the catalogue's size enters the configuration."""
+    """The prepared data set and the protocol; the numbers of items and users enter the configuration."""
     data: SequenceDataModule = instantiate(config.data)
     data.setup()
     config.catalog.num_items = data.sequences.num_items
+    config.catalog.num_users = data.sequences.num_users
     return data, instantiate(config.protocol, _convert_="all")
 
 

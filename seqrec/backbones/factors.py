@@ -1,0 +1,33 @@
+"""Factors: one vector an item and one a user; the backbone of BPR."""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+
+from seqrec.backbones.base import Backbone
+
+
+class Factors(Backbone):
+    """Matrix factorisation. Histories have no order and no state: that of an item is its own vector.
+
+    Args:
+        num_items: I.
+        num_users: U.
+        dim: D.
+
+    Attributes:
+        user_embedding: ``(U, D)``.
+    """
+
+    causal = True
+
+    def __init__(self, num_items: int, num_users: int, dim: int) -> None:
+        super().__init__(num_items, dim)
+        self.user_embedding = nn.Embedding(num_users, dim)
+        nn.init.xavier_normal_(self.user_embedding.weight)
+        nn.init.xavier_normal_(self.item_embedding.weight)
+        nn.init.zeros_(self.item_embedding.weight.data[0])
+
+    def encode(self, x: Tensor, valid: Tensor) -> Tensor:
+        """See :meth:`Backbone.encode`."""
+        return x

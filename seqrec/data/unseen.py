@@ -1,0 +1,62 @@
+"""Unseen: the items that a user's training part does not hold, numbered, so that drawing one is drawing a number."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from seqrec.data.sequences import Sequences
+
+
+@dataclass(frozen=True)
+class Unseen:
+    """For each user all items outside of the training part (all but the last two interactions), ascending.
+
+    One number drawn uniformly below the user's count is an exactly uniform negative; nothing is ever rejected.
+
+    Attributes:
+        num_items: I.
+        count: ``(U,)`` int64, unseen items a user.
+        first: ``(U,)`` int64, where the seen items of a user start in ``before``.
+        before: ``(n,)`` int64, ascending: for each distinct seen item of a user how many unseen ones are
+            smaller, plus ``user * (I + 1)``.
+    """
+
+    num_items: int
+    count: Tensor
+    first: Tensor
+    before: Tensor
+
+    @classmethod
+    def of(cls, sequences: Sequences) -> Unseen:
+        """The unseen items of all users of a data set.
+
+        Raises:
+            ValueError: a user has seen all items.
+        """
+        users, num_items = sequences.num_users, sequences.num_items
+        owner = torch.repeat_interleave(torch.arange(users), sequences.lengths)
+        learnt = torch.arange(sequences.num_interactions) < (sequences.offsets[1:] - 2)[owner]
+        pair = torch.unique(owner[learnt] * (num_items + 1) + sequences.items[learnt])
+        owner, item = pair // (num_items + 1), pair % (num_items + 1)
+        seen = torch.bincount(owner, minlength=users)
+        if bool((seen == num_items).any()):
+            user = sequences.user_ids[int((seen == num_items).nonzero()[0])]
+            raise ValueError(
+                f"user {user} has all {num_items} items in training, so there is no negative to draw; leave out such "
+                "users or choose a model that needs no negatives"
+            )
+        first = seen.cumsum(0) - seen
+        rank = torch.arange(len(pair)) - first[owner]
+        return cls(num_items, num_items - seen, first, owner * (num_items + 1) + item - 1 - rank)
+
+    def to(self, device: torch.device) -> Unseen:
+        """The same on a device."""
+        return Unseen(self.num_items, self.count.to(device), self.first.to(device), self.before.to(device))
+
+    def items(self, user: Tensor, number: Tensor) -> Tensor:
+        """Items ``(B, K)`` of users ``(B,)`` by number ``(B, K)``, each at least 0 and below the user's count."""
+        smaller_seen = torch.searchsorted(self.before, user[:, None] * (self.num_items + 1) + number, right=True)
+        return number + 1 + smaller_seen - self.first[user][:, None]

@@ -1,0 +1,83 @@
+"""Losses whose negatives are shared: the targets of other positions, and samples drawn once for all.
+
+Source: Hidasi and Karatzoglou, Recurrent Neural Networks with Top-k Gains for Session-based Recommendations,
+CIKM 2018, as in the official PyTorch code of GRU4Rec. Shapes: G positions that share, K samples; column i of
+scores ``(G, G + K)`` is the target of row i.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from seqrec.functional.random import integers
+
+TINY = 1e-24
+
+
+def shared_softmax(scores: Tensor, log_frequency: Tensor | None = None) -> Tensor:
+    """Cross entropy of scores ``(G, G + K)``, the mean over rows.
+
+    Args:
+        scores: of the targets and the samples.
+        log_frequency: ``(G + K,)`` log of how often each column is drawn, up to a constant, times the strength
+            of the correction; it is taken off the scores (logQ). None: no correction.
+    """
+    if log_frequency is not None:
+        scores = scores - log_frequency
+    return -torch.log(torch.softmax(scores, dim=1).diagonal() + TINY).mean()
+
+
+def bpr_max(scores: Tensor, score_weight: float, elu: float) -> Tensor:
+    """BPR against the likeliest negatives (eq. 10 and 12): scores ``(G, G + K)`` to the mean over rows.
+
+    Args:
+        scores: of the targets and the samples; a target is no negative of its own row.
+        score_weight: of the penalty on large scores of negatives (``bpreg``).
+        elu: negative scores x become ``elu * (exp(x) - 1)``; 0 leaves all scores as they are (``elu_param``).
+    """
+    if elu > 0:
+        scores = F.elu(scores, elu)
+    own = torch.eye(*scores.shape, dtype=torch.bool, device=scores.device)
+    share = torch.softmax(scores.masked_fill(own, -torch.inf), dim=1)
+    won = torch.sigmoid(scores.diagonal()[:, None] - scores)
+    return (score_weight * (scores**2 * share).sum(1) - torch.log((won * share).sum(1) + TINY)).mean()
+
+
+def shared(
+    states: Tensor,
+    target: Tensor,
+    table: Tensor,
+    keys: Tensor,
+    loss: Callable[[Tensor], Tensor],
+    num_negatives: int,
+    group_size: int,
+) -> Tensor:
+    """A loss of this module over all positions, which share their negatives in random groups.
+
+    As in the official code, a negative may be the target of its row by chance. There groups are parallel
+    sessions and samples may follow the items' frequency; here samples are uniform.
+
+    Args:
+        states: ``(M, D)``.
+        target: ``(M,)`` ids 1..I.
+        table: ``(I + 2, D)``.
+        keys: ``(M,)`` random keys, see :mod:`seqrec.functional.random`; they make the groups and the samples.
+        loss: of scores ``(G, G + K)``.
+        num_negatives: K.
+        group_size: G; the last group may be smaller.
+
+    Raises:
+        ValueError: no negatives or empty groups are asked for.
+    """
+    if num_negatives < 1 or group_size < 1:
+        raise ValueError(f"num_negatives is {num_negatives} and group_size {group_size}; both must be at least 1")
+    total = states.new_zeros(())
+    for group in torch.argsort(keys).split(group_size):
+        samples = 1 + integers(keys[group[0]], num_negatives, len(table) - 2)
+        columns = F.embedding(torch.cat([target[group], samples]), table)
+        total = total + len(group) * loss(states[group] @ columns.T)
+    return total / max(1, len(states))

@@ -1,0 +1,64 @@
+"""BPR: an item of the user should score above an item that the user has not.
+
+Source: Rendle et al., BPR: Bayesian Personalized Ranking from Implicit Feedback, UAI 2009, in RecBole's form:
+matrix factorisation without biases, no norm in the loss.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from seqrec.backbones.factors import Factors
+from seqrec.data.batch import Batch
+from seqrec.data.datamodule import SequenceDataModule
+from seqrec.data.unseen import Unseen
+from seqrec.functional.losses import bpr
+from seqrec.functional.random import integers
+from seqrec.methods.base import BuildOptimizer, Recommender
+
+
+class BPR(Recommender):
+    """``-log sigmoid(p_u . q_i - p_u . q_j)`` over the training interactions (u, i), j uniform over the others.
+
+    Args:
+        backbone: vectors of users and items.
+        optimizer: see :class:`Recommender`.
+        num_negatives: items j an interaction.
+        **base: other arguments of :class:`Recommender`.
+
+    Attributes:
+        unseen: what the negatives are drawn from; made when training starts.
+    """
+
+    backbone: Factors
+    unseen: Unseen
+
+    def __init__(self, backbone: Factors, optimizer: BuildOptimizer, num_negatives: int, **base: Any) -> None:
+        super().__init__(backbone, optimizer, **base)
+        self.num_negatives = num_negatives
+
+    def on_fit_start(self) -> None:
+        """Find what each user has not."""
+        data: SequenceDataModule = self.trainer.datamodule  # type: ignore[attr-defined]
+        self.unseen = Unseen.of(data.sequences).to(self.device)
+
+    def training_step(self, batch: Batch, batch_index: int) -> Tensor:
+        """Mean loss over the targets of a batch and their negatives."""
+        items = torch.cat([batch.target[:, None], self.negatives(batch)], dim=1)  # (B, 1 + K)
+        scores = (self.backbone.item_embedding(items) @ self.represent(batch)[:, :, None]).squeeze(2)
+        loss = bpr(scores[:, 0], scores[:, 1:])
+        self.log("train/loss", loss, on_step=False, on_epoch=True, batch_size=len(batch.row))
+        return loss
+
+    def negatives(self, batch: Batch) -> Tensor:
+        """Items ``(B, K)``, uniform over those that the user of each row has not in training."""
+        count = self.unseen.count[batch.user][:, None]
+        return self.unseen.items(batch.user, integers(self.keys(batch.row, view=0), self.num_negatives, count))
+
+    def represent(self, batch: Batch) -> Tensor:
+        """Vectors ``(B, D)`` of the users; their histories do not enter."""
+        vectors: Tensor = self.backbone.user_embedding(batch.user)
+        return vectors

@@ -1,0 +1,48 @@
+"""Caser: the next item after a user's newest items, and a penalty on the norms of the weights.
+
+Source: see :class:`seqrec.backbones.caser.Convolutions`; in RecBole's form: one target, cross entropy, norms.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from torch import Tensor
+
+from seqrec.backbones.caser import Convolutions
+from seqrec.data.batch import Batch
+from seqrec.functional.losses import NextItemLoss
+from seqrec.methods.base import BuildOptimizer, Recommender
+
+
+class Caser(Recommender):
+    """``L_rec + norm_weight * (sum of the weights' norms)``, learnt at the newest position of each window.
+
+    Args:
+        backbone: histories of users to vectors.
+        optimizer: see :class:`Recommender`.
+        loss: L_rec, a function of :mod:`seqrec.functional.losses`.
+        norm_weight: of the norms.
+        **base: other arguments of :class:`Recommender`.
+    """
+
+    backbone: Convolutions
+
+    def __init__(
+        self, backbone: Convolutions, optimizer: BuildOptimizer, loss: NextItemLoss, norm_weight: float, **base: Any
+    ) -> None:
+        super().__init__(backbone, optimizer, **base)
+        self.loss, self.norm_weight = loss, norm_weight
+
+    def training_step(self, batch: Batch, batch_index: int) -> Tensor:
+        """The total of a batch."""
+        table = self.backbone.item_embedding.weight
+        recommendation = self.loss(self.represent(batch), batch.target, table, self.keys(batch.row, view=0))
+        total = recommendation + self.norm_weight * self.backbone.norms()
+        terms = {"train/loss": total, "train/recommendation": recommendation}
+        self.log_dict(terms, on_step=False, on_epoch=True, sync_dist=True, batch_size=len(batch.row))
+        return total
+
+    def represent(self, batch: Batch) -> Tensor:
+        """Vectors ``(B, D)`` of the histories and their users."""
+        return self.backbone.newest(batch.items, batch.user)

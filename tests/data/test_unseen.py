@@ -1,0 +1,46 @@
+"""Unseen items against sets, and a sampler's uniformity."""
+
+import polars as pl
+import pytest
+import torch
+
+from seqrec.data.sequences import Sequences
+from seqrec.data.unseen import Unseen
+from seqrec.data.windows import interactions
+
+NUM_ITEMS = 9
+
+
+def sequences(*histories):
+    lengths = torch.tensor([len(history) for history in histories])
+    offsets = torch.cat([torch.zeros(1, dtype=torch.long), lengths.cumsum(0)])
+    items = torch.tensor([item for history in histories for item in history], dtype=torch.int32)
+    ids = torch.arange(1, NUM_ITEMS + 1)
+    return Sequences(items, offsets, pl.Series([f"u{n}" for n in range(len(histories))]), pl.Series(ids.tolist()), ids)
+
+
+SOME = sequences([1, 9, 4, 4, 2, 3], [5], [], [9, 8, 1, 1, 7, 6], [2, 1], [3, 7, 8, 5, 1, 9, 4, 6, 1, 1])
+
+
+def test_items_are_the_complement_of_the_training_part():
+    unseen = Unseen.of(SOME)
+    for user, (start, stop) in enumerate(zip(SOME.offsets[:-1].tolist(), SOME.offsets[1:].tolist(), strict=True)):
+        seen = set(SOME.items[start : max(start, stop - 2)].tolist())
+        expected = [item for item in range(1, NUM_ITEMS + 1) if item not in seen]
+        assert unseen.count[user] == len(expected)
+        assert unseen.items(torch.tensor([user]), torch.arange(len(expected))[None])[0].tolist() == expected
+
+
+def test_a_user_who_has_all_items_is_named():
+    with pytest.raises(ValueError, match="user u1 has all 9 items"):
+        Unseen.of(sequences([1, 2, 3], [*range(1, 10), 1, 2]))
+
+
+def test_interactions_are_all_training_items_once():
+    windows = interactions(SOME, 5, torch.Generator())
+    batch = windows.batch(torch.arange(len(windows)), 5)
+    found = list(zip(batch.user.tolist(), batch.target.tolist(), strict=True))
+    training = [(0, [1, 9, 4, 4]), (3, [9, 8, 1, 1]), (5, [3, 7, 8, 5, 1, 9, 4, 6])]
+    assert found == [(user, item) for user, items in training for item in items]
+    assert batch.items.shape == (len(windows), 0)
+    assert not batch.next_items.any()
