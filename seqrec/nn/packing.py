@@ -79,14 +79,18 @@ class Packing:
 
     def _parts(self, x: Tensor) -> Iterator[tuple[Tensor, Tensor, Tensor, slice]]:
         """For each group: its padded part of ``x``, the validity, places of valid positions, and its rows."""
-        row, token = 0, 0
-        for rows, width in self.groups:
-            valid = self.valid[self.order[row : row + rows], :width]
-            place = torch.nonzero(valid.flatten()).flatten()
-            part = x[token : token + len(place)]
+        rows = [size for size, _ in self.groups]
+        validity = [
+            self.valid[order, :width] for order, (_, width) in zip(self.order.split(rows), self.groups, strict=True)
+        ]
+        places = [torch.nonzero(valid.flatten()).flatten() for valid in validity]
+        parts = x.split([len(place) for place in places])  # one gradient for all parts, as slices would not have
+        first = 0
+        for valid, place, part in zip(validity, places, parts, strict=True):
             empty = x.new_zeros(valid.numel(), *x.shape[1:])
-            yield empty.index_copy(0, place, part).unflatten(0, valid.shape), valid, place, slice(row, row + rows)
-            row, token = row + rows, token + len(place)
+            padded = empty.index_copy(0, place, part).unflatten(0, valid.shape)
+            yield padded, valid, place, slice(first, first + len(valid))
+            first += len(valid)
 
 
 def _groups(lengths: list[int]) -> list[tuple[int, int]]:

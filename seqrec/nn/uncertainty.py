@@ -44,8 +44,9 @@ class UncertaintyAttention(SelfAttention):
         """Contexts ``(N, D)`` of tokens ``(N, D)``."""
         projected = self.projection(tokens)
         if self.training:
-            noisy = projected[:, : 2 * self.dim]
-            return packing.by_length(self.attend_twice, torch.cat([projected, noisy + self.noise(noisy)], dim=1))
+            noisy, others = projected.split([2 * self.dim, 3 * self.dim], dim=1)
+            together = torch.cat([noisy, others, noisy + self.noise(noisy)], dim=1)
+            return packing.by_length(self.attend_twice, together)
         return packing.by_length(self.attend_clean, projected)
 
     def newest(self, tokens: Tensor, packing: Packing) -> Tensor:
