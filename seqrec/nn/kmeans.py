@@ -7,6 +7,7 @@ from torch import Tensor, nn
 
 CHUNK_ELEMENTS = 1 << 18  # distances alive at a time: they stay in the cache
 RESTARTS, FIRST_STEPS, LATER_STEPS = 5, 20, 100
+STARTED = 128  # few clusters get as many starts as make this many centroids: one bad start would cost them more
 SETTLED = 1e-3  # share of points that may still change their cluster at the end
 SPLIT = 1 / 1024  # relative distance of the two halves of a cluster
 
@@ -14,7 +15,7 @@ SPLIT = 1 / 1024  # relative distance of the two halves of a cluster
 class KMeans(nn.Module):
     """Lloyd's algorithm in the Euclidean distance, warm-started from its last result.
 
-    The first fit keeps the best of 5 random starts of 20 steps. A later one goes on from the stored centroids
+    The first fit keeps the best of 5 random starts of 20 steps (of more below 26 clusters). A later one goes on from the stored centroids
     for up to 100 steps: what faiss does, and with it ICSRec and FENRec, where a clustering is used again.
 
     Args:
@@ -45,7 +46,8 @@ class KMeans(nn.Module):
             found, _ = lloyd(points, self.centroids, LATER_STEPS)
         else:
             generator = torch.Generator().manual_seed(self.seed)
-            starts = [torch.randperm(len(points), generator=generator)[:clusters] for _ in range(RESTARTS)]
+            number = max(RESTARTS, STARTED // clusters)
+            starts = [torch.randperm(len(points), generator=generator)[:clusters] for _ in range(number)]
             tried = [lloyd(points, points[start.to(points.device)], FIRST_STEPS) for start in starts]
             found, _ = min(tried, key=lambda result: result[1])
         self.centroids.copy_(found)
