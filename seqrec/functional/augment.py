@@ -6,10 +6,25 @@ draw of a key belongs to the n-th oldest item, so neither batch mates nor paddin
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor
 
 from seqrec.functional.random import integers, split, uniform
+
+Place = Callable[[Tensor, Tensor, Tensor], Tensor]
+"""First column ``(B,)`` of a stretch, of keys, lengths n and numbers of items ``(B,)`` in the stretch."""
+
+
+def anywhere(keys: Tensor, length: Tensor, count: Tensor) -> Tensor:
+    """A :data:`Place`: all places are as likely, ``0 .. n - count``."""
+    return _below(keys, length - count.clamp(min=1) + 1)
+
+
+def before_newest(keys: Tensor, length: Tensor, count: Tensor) -> Tensor:
+    """A :data:`Place` that leaves the newest item out, ``0 .. n - count - 1``, as in ICLRec's and CoSeRec's code."""
+    return _below(keys, (length - count).clamp(min=1))
 
 
 def subset(keys: Tensor, eligible: Tensor, count: Tensor) -> Tensor:
@@ -30,11 +45,11 @@ def masked_positions(items: Tensor, keys: Tensor, ratio: float) -> Tensor:
     return subset(keys, after_first, (share(ratio, length) + 1).minimum(length - 1))
 
 
-def crop(items: Tensor, keys: Tensor, ratio: float) -> Tensor:
+def crop(items: Tensor, keys: Tensor, ratio: float, place: Place = anywhere) -> Tensor:
     """Keep a random stretch of ``floor(ratio * n)`` items, at least one (CL4SRec, eq. 4)."""
     length = (items != 0).sum(1)
-    kept = share(ratio, length).clamp(min=1)
-    start = _start(keys, length, kept)
+    count = share(ratio, length)
+    start, kept = place(keys, length, count), count.clamp(min=1)
     column = torch.arange(items.shape[1], device=items.device)
     moved = items.gather(1, (start[:, None] + column).clamp(max=items.shape[1] - 1))
     return moved * (column < kept[:, None])
@@ -46,12 +61,12 @@ def mask(items: Tensor, keys: Tensor, ratio: float, token: int) -> Tensor:
     return items.masked_fill(subset(keys, valid, share(ratio, valid.sum(1))), token)
 
 
-def reorder(items: Tensor, keys: Tensor, ratio: float) -> Tensor:
+def reorder(items: Tensor, keys: Tensor, ratio: float, place: Place = anywhere) -> Tensor:
     """Shuffle a random stretch of ``floor(ratio * n)`` items (CL4SRec, eq. 6)."""
     length = (items != 0).sum(1)
     moved = share(ratio, length)
     place_keys, order_keys = split(keys, 2).unbind(1)
-    start = _start(place_keys, length, moved)[:, None]
+    start = place(place_keys, length, moved)[:, None]
     column = torch.arange(items.shape[1], device=items.device)
     inside = (column >= start) & (column < start + moved[:, None])
     # Within the stretch a position sorts at start + u * stretch, so it stays between its neighbours outside.
@@ -59,13 +74,21 @@ def reorder(items: Tensor, keys: Tensor, ratio: float) -> Tensor:
     return items.gather(1, torch.where(inside, shuffled, column.double()).argsort(dim=1))
 
 
-def dsa(items: Tensor, keys: Tensor, token: int, crop_ratio: float, mask_ratio: float, reorder_ratio: float) -> Tensor:
-    """One of crop, mask and reorder for each row, with equal chances (CL4SRec's view; EASNRec Fig. 6)."""
+def dsa(
+    items: Tensor,
+    keys: Tensor,
+    token: int,
+    crop_ratio: float,
+    mask_ratio: float,
+    reorder_ratio: float,
+    place: Place = anywhere,
+) -> Tensor:
+    """One of crop, mask and reorder for each row, with equal chances (CL4SRec's view; ICLRec's; EASNRec Fig. 6)."""
     choice_keys, keys = split(keys, 2).unbind(1)
     changed = (
-        crop(items, keys, crop_ratio),
+        crop(items, keys, crop_ratio, place),
         mask(items, keys, mask_ratio, token),
-        reorder(items, keys, reorder_ratio),
+        reorder(items, keys, reorder_ratio, place),
     )
     return choose(integers(choice_keys, 1, 3)[:, 0], *changed)
 
@@ -95,6 +118,6 @@ def choose(choice: Tensor, *copies: Tensor) -> Tensor:
     return torch.stack(copies).gather(0, index)[0]
 
 
-def _start(keys: Tensor, length: Tensor, kept: Tensor) -> Tensor:
-    """A random first column ``(B,)`` of a stretch of ``kept`` of ``length`` items."""
-    return (uniform(keys, 1)[:, 0].double() * (length - kept + 1)).long()
+def _below(keys: Tensor, high: Tensor) -> Tensor:
+    """A random number ``(B,)`` in ``[0, high)``."""
+    return (uniform(keys, 1)[:, 0].double() * high).long()

@@ -170,7 +170,13 @@ def sampled(
         num_negatives: K.
     """
     drawn = 1 + integers(keys, num_negatives, len(table) - 3)
-    negatives = drawn + (drawn >= target[:, None])
+    return against(states, target, drawn + (drawn >= target[:, None]), table, loss)
+
+
+def against(
+    states: Tensor, target: Tensor, negatives: Tensor, table: Tensor, loss: Callable[[Tensor, Tensor], Tensor]
+) -> Tensor:
+    """A loss on the scores of targets ``(M,)`` and of given negatives ``(M, K)``; the rest is as in :func:`sampled`."""
     positive = (states * F.embedding(target, table)).sum(-1)
     negative = torch.einsum("md,mkd->mk", states, F.embedding(negatives, table))
     return loss(positive, negative)

@@ -15,8 +15,9 @@ SPLIT = 1 / 1024  # relative distance of the two halves of a cluster
 class KMeans(nn.Module):
     """Lloyd's algorithm in the Euclidean distance, warm-started from its last result.
 
-    The first fit keeps the best of 5 random starts of 20 steps (of more below 26 clusters). A later one goes on from the stored centroids
-    for up to 100 steps: what faiss does, and with it ICSRec and FENRec, where a clustering is used again.
+    The first fit keeps the best of 5 random starts of 20 steps (of more below 22 clusters). A later one goes on
+    from the stored centroids for up to 100 steps: what faiss does, and with it ICSRec and FENRec, where a
+    clustering is used again.
 
     Args:
         num_clusters: K.

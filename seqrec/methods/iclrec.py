@@ -1,0 +1,129 @@
+"""ICLRec: next items, a contrast of two views of a history, and one of a view and the intent of its user.
+
+Source: Chen et al., Intent Contrastive Learning for Sequential Recommendation, WWW 2022. Where the paper and its
+released code differ, this is the code.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from seqrec.backbones.padded_transformer import PaddedTransformer
+from seqrec.data.batch import Batch
+from seqrec.data.datamodule import SequenceDataModule
+from seqrec.functional.hard_negatives import grouped_info_nce
+from seqrec.methods.base import BuildOptimizer
+from seqrec.methods.view_contrast import ViewContrastive
+from seqrec.nn.kmeans import KMeans
+from seqrec.nn.padded import HIDDEN, newest_columns, window
+
+View = Callable[[Tensor, Tensor, int], Tensor]
+"""A view ``(B, L)`` of ``(items (B, L), keys (B,), token of a hidden item)``."""
+
+
+class ICLRec(ViewContrastive):
+    """``L_rec + w_seq L_seq + w_int L_int``; an intent is the nearest of K centroids, found anew before each epoch.
+
+    A term of weight 0 is left out. A history's vector is the mean of its states over all W positions.
+
+    Args:
+        backbone: gives states to padding.
+        optimizer: see :class:`Recommender`.
+        view: the augmentation, a function of :mod:`seqrec.functional.augment`.
+        num_clusters: K.
+        instance_weight: w_seq, of the contrast of two views.
+        intent_weight: w_int, of the contrast of views and intents.
+        warmup_epochs: epochs before the first clustering, without L_int.
+        mask_same_intent: users with one intent are no negatives of one another in L_int (the paper's
+            mitigation of false negatives, which the released scripts leave out).
+        share_views: encode the views once for both contrasts; otherwise each has its own dropout.
+        **base: other arguments of :class:`ViewContrastive`.
+    """
+
+    def __init__(
+        self,
+        backbone: PaddedTransformer,
+        optimizer: BuildOptimizer,
+        view: View,
+        num_clusters: int,
+        instance_weight: float,
+        intent_weight: float,
+        warmup_epochs: int,
+        mask_same_intent: bool,
+        share_views: bool,
+        **base: Any,
+    ) -> None:
+        super().__init__(backbone, optimizer, **base)
+        self.view = view
+        self.instance_weight, self.intent_weight = instance_weight, intent_weight
+        self.warmup_epochs, self.mask_same_intent, self.share_views = warmup_epochs, mask_same_intent, share_views
+        self.intents = KMeans(num_clusters, backbone.dim, self.seed)
+
+    def changed(self, items: Tensor, keys: Tensor) -> Tensor:
+        """See :meth:`ViewContrastive.changed`."""
+        return self.view(items, keys, HIDDEN)
+
+    @property
+    def with_intents(self) -> bool:
+        """Whether this epoch learns from intents."""
+        return self.intent_weight != 0 and self.current_epoch >= self.warmup_epochs
+
+    def on_train_epoch_start(self) -> None:
+        """Cluster the training histories by their present vectors."""
+        super().on_train_epoch_start()
+        if self.with_intents:
+            self.eval()
+            self.intents.fit(self.training_vectors())
+            self.train()
+
+    def training_step(self, batch: Batch, batch_index: int) -> Tensor:
+        """The total of a batch."""
+        states = self.backbone.padded(window(batch.items, self.backbone.max_length))
+        learnt = newest_columns(batch.next_items, (batch.items != 0).sum(1), self.backbone.max_length) != 0
+        views = self.views(batch)
+        terms = {"recommendation": self.recommendation(batch, states[learnt])}
+        total = terms["recommendation"]
+        encoded = None
+        if self.instance_weight:
+            encoded = self.backbone.padded(views)
+            terms["instance"] = self.instance_loss(encoded)
+            total = total + self.instance_weight * terms["instance"]
+        if self.with_intents:
+            if encoded is None or not self.share_views:
+                encoded = self.backbone.padded(views)
+            terms["intent"] = self.intent_loss(states, encoded)
+            total = total + self.intent_weight * terms["intent"]
+        self.log_terms(batch, {"loss": total, **terms})
+        return total
+
+    def intent_loss(self, states: Tensor, encoded: Tensor) -> Tensor:
+        """L_int of histories ``(B, W, D)``, which choose the intents, and of their views ``(2B, W, D)``.
+
+        The direction of the nearest centroid, a constant, is the other vector of each of a user's views.
+        """
+        cluster = self.intents.assign(states.detach().mean(1))
+        direction = F.normalize(self.intents.centroids[cluster], dim=1)
+        labels = cluster if self.mask_same_intent else None
+        first, second = (
+            grouped_info_nce(vector, direction, labels, self.temperature) for vector in encoded.mean(1).chunk(2)
+        )
+        return (first + second) / 2
+
+    @torch.no_grad()
+    def training_vectors(self) -> Tensor:
+        """Vectors ``(N, D)`` of all training windows, on every rank; each rank computes a share of them."""
+        data: SequenceDataModule = self.trainer.datamodule  # type: ignore[attr-defined]
+        size = self.backbone.max_length
+        batches = torch.arange(len(self.windows)).split(data.eval_batch_size)
+        vectors = torch.zeros(len(self.windows), self.backbone.dim, device=self.device)
+        for rows in batches[self.trainer.global_rank :: self.trainer.world_size]:
+            items = self.windows.batch(rows, size).items.to(self.device)
+            mean = self.backbone.padded(window(items, size)).mean(1)
+            vectors[rows.to(self.device)] = mean.to(vectors.dtype)
+        whole: Tensor = self.trainer.strategy.reduce(vectors, reduce_op="sum")
+        return whole

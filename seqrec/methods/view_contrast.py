@@ -1,0 +1,95 @@
+"""ViewContrastive: next items against unseen ones, and two changed copies of each history (ICLRec, CoSeRec)."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import replace
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from seqrec.backbones.padded_transformer import PaddedTransformer
+from seqrec.data.batch import Batch
+from seqrec.data.datamodule import SequenceDataModule
+from seqrec.data.unseen import Unseen
+from seqrec.data.windows import Windows
+from seqrec.functional.hard_negatives import grouped_info_nce
+from seqrec.functional.losses import against, bce
+from seqrec.functional.random import integers
+from seqrec.methods.base import BuildOptimizer, Recommender
+from seqrec.nn.padded import window
+
+
+class ViewContrastive(Recommender, ABC):
+    """What the methods share whose losses use the states of padding too.
+
+    Args:
+        backbone: gives states to padding.
+        optimizer: see :class:`Recommender`.
+        temperature: t of the contrasts.
+        **base: other arguments of :class:`Recommender`.
+
+    Attributes:
+        windows: of the present epoch.
+        unseen: what the negatives are drawn from.
+    """
+
+    backbone: PaddedTransformer
+    windows: Windows
+    unseen: Unseen
+
+    def __init__(self, backbone: PaddedTransformer, optimizer: BuildOptimizer, temperature: float, **base: Any) -> None:
+        if not isinstance(backbone, PaddedTransformer):
+            raise ValueError(
+                f"{type(self).__name__} learns from the states of padding, which a {type(backbone).__name__} does not "
+                "have; choose model/backbone=transformer_with_padding"
+            )
+        super().__init__(backbone, optimizer, **base)
+        self.temperature = temperature
+
+    def on_fit_start(self) -> None:
+        """Find what each user has not."""
+        data: SequenceDataModule = self.trainer.datamodule  # type: ignore[attr-defined]
+        self.unseen = Unseen.of(data.sequences).to(self.device)
+
+    def on_train_epoch_start(self) -> None:
+        """Take the epoch's windows."""
+        data: SequenceDataModule = self.trainer.datamodule  # type: ignore[attr-defined]
+        self.windows = data.training_windows(self.current_epoch)
+
+    @abstractmethod
+    def changed(self, items: Tensor, keys: Tensor) -> Tensor:
+        """A view ``(B, L')`` of histories ``(B, L)`` with keys ``(B,)``; hidden items are ``padded.HIDDEN``."""
+
+    def views(self, batch: Batch) -> Tensor:
+        """Both views of each history, first views over second ones, ``(2B, W)`` padded on the left.
+
+        Views are made of the whole history, of which the window may be the newest part only, and cut afterwards.
+        """
+        whole = replace(self.windows, start=self.windows.sequences.offsets[self.windows.user])
+        rows = batch.row.cpu()
+        items = whole.batch(rows, int(whole.lengths[rows].max())).items.to(batch.row.device)
+        made = [self.changed(items, self.keys(batch.row, view)) for view in (1, 2)]
+        return torch.cat([window(view, self.backbone.max_length) for view in made])
+
+    def recommendation(self, batch: Batch, states: Tensor) -> Tensor:
+        """L_rec: binary cross entropy of next items and one negative each, for states ``(M, D)`` that learn.
+
+        The released codes keep the validation and test items from being negatives; here these are not known.
+        """
+        learnt = batch.next_items != 0
+        count = self.unseen.count[batch.user][:, None, None]
+        negatives = self.unseen.items(batch.user, integers(self.position_keys(batch), 1, count)[..., 0])
+        table = self.backbone.item_embedding.weight
+        return against(states, batch.next_items[learnt], negatives[learnt][:, None], table, bce)
+
+    def instance_loss(self, states: Tensor) -> Tensor:
+        """Contrast of both views' states ``(2B, W, D)``, all positions side by side; raw dot products."""
+        first, second = states.flatten(1).chunk(2)
+        return grouped_info_nce(first, second, None, self.temperature)
+
+    def log_terms(self, batch: Batch, terms: dict[str, Tensor]) -> None:
+        """Log the terms of one step under their names."""
+        named = {f"train/{name}": value.detach() for name, value in terms.items()}
+        self.log_dict(named, on_step=False, on_epoch=True, sync_dist=True, batch_size=len(batch.row))
