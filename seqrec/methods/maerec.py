@@ -70,7 +70,9 @@ class MAERec(Recommender):
     ) -> None:
         super().__init__(backbone, optimizer, **base)
         if num_negatives < 2 or num_negatives % 2:
-            raise ValueError(f"num_negatives is {num_negatives}; half of them have another start: choose an even number")
+            raise ValueError(
+                f"num_negatives is {num_negatives}; half have another start, so it must be even"
+            )
         sizes = {"num_seeds": num_seeds, "mask_depth": mask_depth, "mask_steps": mask_steps, "num_edges": num_edges}
         for name, size in sizes.items():
             if size < 1:
@@ -115,9 +117,7 @@ class MAERec(Recommender):
         rows, cols, nodes = backbone.rows, backbone.cols, backbone.num_items + 1
         scores = node_scores(backbone.nodes, rows, cols, self.mask_depth, self.path_ratio, draw)
         seeds = scores.detach().topk(min(self.num_seeds, nodes)).indices
-        self.masked_edges, rows, cols = mask_paths(
-            rows, cols, seeds, nodes, self.mask_depth, self.path_ratio, draw
-        )
+        self.masked_edges, rows, cols = mask_paths(rows, cols, seeds, nodes, self.mask_depth, self.path_ratio, draw)
         self.masked_graph = normalised(rows, cols, nodes, scores.dtype)
         return scores
 

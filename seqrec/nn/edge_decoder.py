@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -18,7 +20,7 @@ class EdgeDecoder(nn.Module):
     def __init__(self, dim: int, num_layers: int) -> None:
         super().__init__()
         sizes = [dim * num_layers**2, dim * num_layers, dim, 1]
-        self.maps = nn.ModuleList(nn.Linear(a, b) for a, b in zip(sizes, sizes[1:], strict=False))
+        self.maps = nn.ModuleList(nn.Linear(a, b) for a, b in pairwise(sizes))
         for linear in self.maps:
             nn.init.xavier_uniform_(linear.weight)
             nn.init.zeros_(linear.bias)
