@@ -70,9 +70,7 @@ class MAERec(Recommender):
     ) -> None:
         super().__init__(backbone, optimizer, **base)
         if num_negatives < 2 or num_negatives % 2:
-            raise ValueError(
-                f"num_negatives is {num_negatives}; half have another start, so it must be even"
-            )
+            raise ValueError(f"num_negatives is {num_negatives}; half have another start, so it must be even")
         sizes = {"num_seeds": num_seeds, "mask_depth": mask_depth, "mask_steps": mask_steps, "num_edges": num_edges}
         for name, size in sizes.items():
             if size < 1:

@@ -14,9 +14,7 @@ from torch import Tensor
 
 DEGREE_EPS = 1e-12
 
-warnings.filterwarnings(
-    "ignore", "Sparse CSR tensor support is in beta"
-)  # of the library; its products are tested here
+warnings.filterwarnings("ignore", "Sparse CSR tensor support is in beta")  # the products used here are tested
 
 
 class Adjacency(NamedTuple):

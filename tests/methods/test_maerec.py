@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
+from itertools import pairwise
 
 import polars as pl
 import pytest
@@ -102,7 +103,7 @@ def test_the_mask_lives_for_some_batches_and_depends_on_no_history() -> None:
     drawn, ends, starts = model.drawn_edges(4)
     assert len({tuple(edge) for edge in drawn.tolist()}) == len(drawn)
     assert ends.shape == starts.shape == (len(drawn), 2)
-    assert 1 <= int(torch.stack([ends, starts]).min()) and int(torch.stack([ends, starts]).max()) <= ITEMS
+    assert set(torch.stack([ends, starts]).flatten().tolist()) <= set(range(1, ITEMS + 1))
 
 
 def test_the_reward_needs_three_numbers_only() -> None:
@@ -112,9 +113,9 @@ def test_the_reward_needs_three_numbers_only() -> None:
     for step in range(40):
         losses.append(float(torch.rand(())))
         trend.append(torch.tensor(losses[-1]))
-        falls = [a - b for a, b in zip(losses, losses[1:], strict=False)]
+        falls = [a - b for a, b in pairwise(losses)]
         better = len(losses) < 3 or falls[-1] > sum(falls[:-1]) / len(falls[:-1])
-        assert float(trend.reward()) == (1.0 if better else 0.2)
+        assert float(trend.reward()) == pytest.approx(1.0 if better else 0.2)
         if step % 7 == 6:
             trend.restart()
             losses = losses[-1:]
