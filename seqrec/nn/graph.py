@@ -14,7 +14,8 @@ from torch import Tensor
 
 DEGREE_EPS = 1e-12
 
-warnings.filterwarnings("ignore", "Sparse CSR tensor support is in beta")  # the products used here are tested
+# The one operation used here, a product, is tested against dense matrices.
+warnings.filterwarnings("ignore", "Sparse CSR tensor support is in beta")
 
 
 class Adjacency(NamedTuple):
