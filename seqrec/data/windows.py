@@ -143,6 +143,23 @@ def whole(sequences: Sequences, max_length: int, generator: torch.Generator) -> 
     return Windows(sequences, user[owner], torch.maximum(start[owner], stop - inputs), stop, all_positions=True)
 
 
+def sliding(sequences: Sequences, max_length: int, generator: torch.Generator, step: int) -> Windows:
+    """CBiT's: all pieces of ``max_length`` items with their target that end ``step`` items apart, newest first.
+
+    The last of them is the oldest piece, whatever the step leaves over; a shorter training part is one window.
+    """
+    if step < 1:
+        raise ValueError(f"step is {step}; windows must move by at least 1 item")
+    user, start, end = _pairs(sequences, held_out=2)
+    room = (end - start - max_length).clamp(min=0)
+    count = 1 + (room + step - 1) // step
+    owner = torch.repeat_interleave(torch.arange(len(user)), count)
+    k = torch.arange(len(owner)) - torch.repeat_interleave(count.cumsum(0) - count, count)
+    first = start[owner] + (room[owner] - k * step).clamp(min=0)
+    stop = torch.minimum(first + max_length, end[owner]) - 1
+    return Windows(sequences, user[owner], first, stop, all_positions=False)
+
+
 def _pieces(sequences: Sequences, size: int, user: Tensor, start: Tensor, stop: Tensor, shift: Tensor) -> Windows:
     """Cut ``[start, stop)`` of each user into pieces that end at ``stop - shift - k * size`` and at ``stop``."""
     count = (stop - start - shift + size - 1) // size + (shift > 0).long()

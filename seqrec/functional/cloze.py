@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from seqrec.functional.augment import subset
-from seqrec.functional.random import uniform
+from seqrec.functional.random import integers, split, uniform
 
 
 def independent(items: Tensor, keys: Tensor, ratio: float, most: int) -> tuple[Tensor, Tensor]:
@@ -60,3 +60,23 @@ def append(items: Tensor, newest: Tensor, drop: Tensor) -> Tensor:
     """
     longer = F.pad(items, (0, 1)).scatter(1, (items != 0).sum(1, keepdim=True), newest[:, None])
     return torch.where(drop[:, None], F.pad(longer[:, 1:], (0, 1)), longer)
+
+
+def bert_view(items: Tensor, keys: Tensor, ratio: float, token: int) -> tuple[Tensor, Tensor]:
+    """BERT's rule: an item is learnt with probability ``ratio``; of those, 80 % are hidden and 10 % exchanged.
+
+    Args:
+        items: ``(B, L)``.
+        keys: ``(B,)``.
+        ratio: of learnt items.
+        token: hides an item, I + 1; an exchanged one becomes any of ``1..I``.
+
+    Returns:
+        The changed items ``(B, L)``, and the learnt positions ``(B, L)`` bool.
+    """
+    place_keys, item_keys = split(keys, 2).unbind(-1)
+    draw = uniform(place_keys, items.shape[1])
+    learnt = (items != 0) & (draw < ratio)
+    other = 1 + integers(item_keys, items.shape[1], token - 1)
+    changed = torch.where(draw < 0.8 * ratio, token, other)
+    return torch.where(learnt & (draw < 0.9 * ratio), changed, items), learnt

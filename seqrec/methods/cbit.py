@@ -1,0 +1,129 @@
+"""CBiT: fill in hidden items, and draw the differently hidden copies of one history together.
+
+Source: Du et al., Contrastive Learning with Bidirectional Transformers for Sequential Recommendation, CIKM 2022.
+Where the paper and its released code differ, this is the code.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from seqrec.backbones.pre_norm import PreNormTransformer
+from seqrec.data.batch import Batch
+from seqrec.functional.cloze import append, bert_view
+from seqrec.functional.losses import cross_entropy
+from seqrec.functional.multi_view import pairwise_nt_xent
+from seqrec.functional.random import split
+from seqrec.methods.base import BuildOptimizer, Recommender
+
+
+class CBiT(Recommender):
+    """``sum of K cloze losses + theta * (contrast of all ordered pairs of the K views)``.
+
+    theta follows the share that the scaled contrast leaves to the cloze losses. A training sequence is a window
+    and its target; the contrast compares the states of all positions, padding included.
+
+    Args:
+        backbone: encodes histories and whole windows.
+        optimizer: see :class:`Recommender`.
+        max_length: longest history that the backbone takes, W.
+        mask_ratio: rho, share of learnt items; 80 % of them are hidden, 10 % exchanged.
+        num_views: K.
+        temperature: tau, of cosines.
+        theta_rate: alpha, how far theta moves in a step.
+        contrast_scale: lambda, of the contrast in theta's goal.
+        **base: other arguments of :class:`Recommender`.
+
+    Attributes:
+        theta: weight of the contrast, 0 at the start; part of the checkpoint.
+    """
+
+    backbone: PreNormTransformer
+    theta: Tensor
+
+    def __init__(
+        self,
+        backbone: PreNormTransformer,
+        optimizer: BuildOptimizer,
+        max_length: int,
+        mask_ratio: float,
+        num_views: int,
+        temperature: float,
+        theta_rate: float,
+        contrast_scale: float,
+        **base: Any,
+    ) -> None:
+        super().__init__(backbone, optimizer, **base)
+        if not 0.0 < mask_ratio <= 1.0:
+            raise ValueError(f"mask_ratio is {mask_ratio}; it must be above 0 and at most 1")
+        if num_views < 2:
+            raise ValueError(f"num_views is {num_views}; a contrast needs at least 2")
+        self.max_length, self.mask_ratio, self.num_views = max_length, mask_ratio, num_views
+        self.temperature, self.theta_rate, self.contrast_scale = temperature, theta_rate, contrast_scale
+        self.output = nn.Linear(backbone.dim, backbone.num_items + 1)
+        self.register_buffer("theta", torch.zeros(()))
+
+    def training_step(self, batch: Batch, batch_index: int) -> Tensor:
+        """The total of one batch; all views go through the network together."""
+        items = self.appended(batch.items, batch.target)
+        views, learnt = self.views(items, self.keys(batch.row, view=0))
+        states = self.backbone.windows(views.flatten(0, 1)).unflatten(0, views.shape[:2])
+        cloze = self.cloze_loss(states, items, learnt)
+        contrast = self.contrasts(states).sum()
+        loss = cloze + self.updated_theta(cloze, contrast) * contrast
+        terms = {"train/loss": loss, "train/cloze": cloze, "train/contrast": contrast, "train/theta": self.theta}
+        self.log_dict(terms, on_step=False, on_epoch=True, sync_dist=True, batch_size=len(batch.row))
+        return loss
+
+    def views(self, items: Tensor, keys: Tensor) -> tuple[Tensor, Tensor]:
+        """K copies ``(K, B, L)`` of histories ``(B, L)``, and their learnt positions ``(K, B, L)``."""
+        drawn = [
+            bert_view(items, view_keys, self.mask_ratio, self.backbone.mask_token)
+            for view_keys in split(keys, self.num_views).unbind(1)
+        ]
+        views, learnt = zip(*drawn, strict=True)
+        return torch.stack(views), torch.stack(learnt)
+
+    def cloze_loss(self, states: Tensor, items: Tensor, learnt: Tensor) -> Tensor:
+        """Sum over views of the mean cross entropy of a view's learnt positions; only their logits are computed.
+
+        Args:
+            states: ``(K, B, W, D)`` of left-padded windows.
+            items: ``(B, L)`` right-padded.
+            learnt: ``(K, B, L)`` bool.
+        """
+        view, row, column = learnt.nonzero(as_tuple=True)
+        place = column + states.shape[2] - (items != 0).sum(1)[row]
+        weight = (1.0 / learnt.sum((1, 2)).clamp(min=1)).to(states.dtype)[view]
+        hidden = states[view, row, place]
+        with_one = torch.cat([hidden, hidden.new_ones(len(hidden), 1)], dim=1)
+        classes = torch.cat([self.output.weight, self.output.bias[:, None]], dim=1)
+        return cross_entropy(with_one, classes, items[row, column], weight)
+
+    def contrasts(self, states: Tensor) -> Tensor:
+        """Contrast of each pair of views, ``(K, K)``, of states ``(K, B, W, D)``."""
+        return pairwise_nt_xent(F.normalize(states.flatten(2), dim=2), self.temperature)
+
+    @torch.no_grad()
+    def updated_theta(self, cloze: Tensor, contrast: Tensor) -> Tensor:
+        """theta after this step's losses, without a gradient."""
+        goal = cloze / (cloze + self.contrast_scale * contrast)
+        self.theta.lerp_(goal.to(self.theta.dtype), self.theta_rate)
+        return self.theta.clone()
+
+    def appended(self, items: Tensor, newest: Tensor) -> Tensor:
+        """Histories ``(B, L)`` with one more item each; full ones lose their oldest."""
+        full = (items != 0).sum(1) == self.max_length
+        return append(items, newest, full)[:, : self.max_length]
+
+    def represent(self, batch: Batch) -> Tensor:
+        """User vectors ``(B, D)``: what the mask at the end of each history becomes."""
+        return self.backbone.newest(self.appended(batch.items, torch.full_like(batch.target, self.backbone.mask_token)))
+
+    def score(self, batch: Batch) -> Tensor:
+        """See :meth:`Recommender.score`; the released code, by an error, never recommends the last item."""
+        return F.linear(self.represent(batch).float(), self.output.weight[1:].float(), self.output.bias[1:].float())
