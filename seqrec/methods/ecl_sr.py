@@ -69,7 +69,7 @@ class ECLSR(AdversarialRecommender):
         backbone: the encoder, causal; it also holds the item table of all networks.
         optimizer: builds the optimizer of each player.
         generator: bidirectional trunk over masked histories.
-        masks: chooses what the generator fills in.
+        masked_positions: chooses what the generator fills in.
         adversarial: ``simultaneous`` descends the sum of all terms in one step, as released; ``alternating`` takes
             turns of generator, discriminator and encoder, which leave out the weights of the first two.
         padding_learns: as released: histories are whole left-padded windows; padding has states that learn what
@@ -89,7 +89,7 @@ class ECLSR(AdversarialRecommender):
         backbone: Transformer,
         optimizer: BuildOptimizer,
         generator: TransformerTrunk,
-        masks: Masks,
+        masked_positions: Masks,
         adversarial: Literal["simultaneous", "alternating"],
         padding_learns: bool,
         mask_ratio: float,
@@ -108,7 +108,12 @@ class ECLSR(AdversarialRecommender):
         self.generator = generator
         self.head = nn.Linear(backbone.dim, 1, bias=False)
         initialise(self.head)
-        self.masks, self.mask_ratio, self.window, self.temperature = masks, mask_ratio, window, temperature
+        self.masked_positions, self.mask_ratio, self.window, self.temperature = (
+            masked_positions,
+            mask_ratio,
+            window,
+            temperature,
+        )
         self.contrast_weight = contrast_weight
         self.generator_weight, self.discriminator_weight = generator_weight, discriminator_weight
         if padding_learns:
@@ -142,7 +147,7 @@ class ECLSR(AdversarialRecommender):
 
     def training_step(self, batch: Batch, batch_index: int) -> None:
         """One step or three turns on a batch."""
-        hidden = self.masks(batch.items, self.keys(batch.row, view=0), self.mask_ratio)
+        hidden = self.masked_positions(batch.items, self.keys(batch.row, view=0), self.mask_ratio)
         terms = self.schedule(self.task(batch, hidden))
         named = {"loss": self.total(terms)} | terms._asdict()
         named = {f"train/{name}": value.detach() for name, value in named.items()}

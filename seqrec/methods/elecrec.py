@@ -114,7 +114,8 @@ class ELECRec(AdversarialRecommender):
         # How histories are laid out and encoded, and the classes of the generator's softmax.
         self.task = self._windows if padding_learns else self._histories
         self.encode: Encode = window_states if padding_learns else history_states
-        self.first_class, self.end_class = (0, None) if padding_learns else (1, -1)
+        self.first_class = 0 if padding_learns else 1
+        self.end_class: int | None = None if padding_learns else -1
 
     def players(self) -> Mapping[str, list[nn.Module]]:
         """See the class."""

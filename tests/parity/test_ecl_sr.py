@@ -72,7 +72,7 @@ def step(reference, to_right: Callable, monkeypatch: pytest.MonkeyPatch) -> Simp
     model, items = build(reference), to_right(left, left)
     next_items = (items != 0) * torch.ones_like(items)
     hidden = to_right(reference["in/masked_item_seq"] == model.backbone.mask_token, left)
-    monkeypatch.setattr(model, "masks", lambda *_: hidden)
+    monkeypatch.setattr(model, "masked_positions", lambda *_: hidden)
     resting = SimpleNamespace(step=lambda: None, zero_grad=lambda: None)
     monkeypatch.setattr(model, "optimizers", lambda: [resting] * len(model.players()))
     monkeypatch.setattr(model, "manual_backward", lambda loss: loss.backward())
