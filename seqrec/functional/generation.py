@@ -104,3 +104,29 @@ def relax(x: Tensor, made: Generated, scale: float) -> Tensor:
     """Straight-through: embedded items ``(B, L, D)``, whose gradient goes to ``made.mean`` too, scaled."""
     nothing = scale * (made.mean - made.mean.detach())
     return x.index_put((made.masked,), nothing.to(x.dtype), accumulate=True)
+
+
+@torch.no_grad()
+def draw(states: Tensor, classes: Tensor, uniform: Tensor, power: float) -> Tensor:
+    """Draw a class for each position from its softmax raised to a power (ELECRec), by inverting the distribution.
+
+    Args:
+        states: ``(M, D)``.
+        classes: ``(C, D)`` one vector a class.
+        uniform: ``(M,)`` draws in [0, 1).
+        power: of the probabilities, which are then normalised again; the same as a temperature of 1 / power.
+
+    Returns:
+        ``(M,)`` int64, rows of ``classes``.
+    """
+    drawn = torch.empty(len(states), dtype=torch.int64, device=states.device)
+    at_least_float = torch.promote_types(states.dtype, torch.float32)
+    rows = max(1, CHUNK_ELEMENTS // len(classes))
+    with torch.autocast(states.device.type, enabled=False):
+        classes = classes.to(at_least_float).T
+        for x, u, chosen in zip(*(part.split(rows) for part in (states, uniform, drawn)), strict=True):
+            logits = (x.to(at_least_float) @ classes).mul_(power)
+            reached = logits.sub_(logits.amax(1, keepdim=True)).exp_().cumsum(1)
+            level = u[:, None].to(reached.dtype) * reached[:, -1:]
+            chosen.copy_(torch.searchsorted(reached, level, right=True)[:, 0])
+    return drawn.clamp(max=len(classes.T) - 1)

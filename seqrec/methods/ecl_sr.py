@@ -1,0 +1,245 @@
+"""ECL-SR: next items, a contrast of two dropout passes, and a discriminator of a generator's substitutions.
+
+Source: Zhou et al., Equivariant Contrastive Learning for Sequential Recommendation, RecSys 2023, as released.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, Literal, NamedTuple, cast
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from seqrec.backbones.transformer import Transformer
+from seqrec.data.batch import Batch
+from seqrec.functional.cloze import learnt_slots
+from seqrec.functional.contrast import info_nce
+from seqrec.functional.generation import Generated, generate
+from seqrec.functional.left_padding import left_padded
+from seqrec.functional.losses import cross_entropy
+from seqrec.functional.pooling import newest_mean
+from seqrec.methods.adversarial import AdversarialRecommender
+from seqrec.methods.base import BuildOptimizer
+from seqrec.nn.trunk import TransformerTrunk, initialise
+from seqrec.nn.window_trunk import Encode, check_plain, history_states, window_states
+
+Masks = Callable[[Tensor, Tensor, float], Tensor]
+"""Positions ``(B, L)`` to fill in, of ``(items (B, L), keys (B,), ratio)``."""
+
+Pool = Callable[[Tensor, Tensor, int], Tensor]
+"""User vectors ``(B, D)`` of states ``(B, W, D)``, validity ``(B, W)`` and k."""
+
+
+class Terms(NamedTuple):
+    """Scalar terms of a training step."""
+
+    recommendation: Tensor
+    contrast: Tensor
+    generator: Tensor
+    discriminator: Tensor
+
+
+class Task(NamedTuple):
+    """What the networks learn from a batch, in the layout in which they see it.
+
+    Attributes:
+        items: ``(B, W)``.
+        next_items: ``(B, W)``, 0 is the padding class where padding learns.
+        learnt: ``(B, W)`` bool, where the next item is learnt.
+        hidden: ``(B, W)`` bool, what the generator does not see.
+        filled: ``(B, W)`` bool, those of ``hidden`` that it fills in; the others stay hidden.
+    """
+
+    items: Tensor
+    next_items: Tensor
+    learnt: Tensor
+    hidden: Tensor
+    filled: Tensor
+
+
+class ECLSR(AdversarialRecommender):
+    """Players: the item table (``embedding``), ``encoder``, ``generator`` and ``discriminator``.
+
+    The discriminator is the encoder itself with a head: it sees the generator's items, each added to the encoder's
+    state of the real item. Its gradient also goes into that state.
+
+    Args:
+        backbone: the encoder, causal; it also holds the item table of all networks.
+        optimizer: builds the optimizer of each player.
+        generator: bidirectional trunk over masked histories.
+        masked_positions: chooses what the generator fills in.
+        adversarial: ``simultaneous`` descends the sum of all terms in one step, as released; ``alternating`` takes
+            turns of generator, discriminator and encoder, which leave out the weights of the first two.
+        padding_learns: as released: histories are whole left-padded windows; padding has states that learn what
+            follows them, enter the mean of the last k, and may be generated; at most ``mask_ratio * W`` items of a
+            window of W are filled in. Otherwise padding is left out, at a fraction of the cost on short histories.
+        mask_ratio: share of items that the generator fills in.
+        window: k, newest states that make a user vector of the contrast.
+        temperature: tau of the contrast.
+        contrast_weight: of the contrast.
+        generator_weight: of the generator's loss.
+        discriminator_weight: of the discriminator's loss.
+        **base: other arguments of :class:`AdversarialRecommender`.
+    """
+
+    def __init__(
+        self,
+        backbone: Transformer,
+        optimizer: BuildOptimizer,
+        generator: TransformerTrunk,
+        masked_positions: Masks,
+        adversarial: Literal["simultaneous", "alternating"],
+        padding_learns: bool,
+        mask_ratio: float,
+        window: int,
+        temperature: float,
+        contrast_weight: float,
+        generator_weight: float,
+        discriminator_weight: float,
+        **base: Any,
+    ) -> None:
+        super().__init__(backbone, optimizer, **base)
+        schedules = {"simultaneous": self.simultaneous_step, "alternating": self.alternating_step}
+        if adversarial not in schedules:
+            raise ValueError(f"adversarial is {adversarial!r}; choose 'simultaneous' or 'alternating'")
+        self.schedule = schedules[adversarial]
+        self.generator = generator
+        self.head = nn.Linear(backbone.dim, 1, bias=False)
+        initialise(self.head)
+        self.masked_positions, self.mask_ratio, self.window, self.temperature = (
+            masked_positions,
+            mask_ratio,
+            window,
+            temperature,
+        )
+        self.contrast_weight = contrast_weight
+        self.generator_weight, self.discriminator_weight = generator_weight, discriminator_weight
+        if padding_learns:
+            check_plain(backbone.trunk, generator)
+            nn.init.normal_(backbone.item_embedding.weight.data[0], std=0.02)
+        # How histories are laid out and encoded, what a user vector is, and the first class of a softmax.
+        self.task = self._windows if padding_learns else self._histories
+        self.encode: Encode = window_states if padding_learns else history_states
+        self.pool: Pool = _mean_of_columns if padding_learns else newest_mean
+        self.first_class = 0 if padding_learns else 1
+
+    def players(self) -> Mapping[str, list[nn.Module]]:
+        """See the class."""
+        table = self.backbone.item_embedding
+        return {
+            "embedding": [table],
+            "encoder": [module for module in self.backbone.children() if module is not table],
+            "generator": [self.generator],
+            "discriminator": [self.head],
+        }
+
+    @property
+    def encoder(self) -> TransformerTrunk:
+        """The trunk of the encoder, which is the discriminator's too."""
+        return cast(Transformer, self.backbone).trunk
+
+    @property
+    def classes(self) -> Tensor:
+        """Vectors ``(C, D)`` of all that may be predicted; the first is padding where padding learns."""
+        return self.backbone.item_embedding.weight[self.first_class : -1]
+
+    def training_step(self, batch: Batch, batch_index: int) -> None:
+        """One step or three turns on a batch."""
+        hidden = self.masked_positions(batch.items, self.keys(batch.row, view=0), self.mask_ratio)
+        terms = self.schedule(self.task(batch, hidden))
+        named = {"loss": self.total(terms)} | terms._asdict()
+        named = {f"train/{name}": value.detach() for name, value in named.items()}
+        self.log_dict(named, on_step=False, on_epoch=True, sync_dist=True, batch_size=len(batch.row))
+
+    def total(self, terms: Terms) -> Tensor:
+        """The objective; the next item's weight is 1."""
+        adversaries = self.generator_weight * terms.generator + self.discriminator_weight * terms.discriminator
+        return terms.recommendation + self.contrast_weight * terms.contrast + adversaries
+
+    def simultaneous_step(self, task: Task) -> Terms:
+        """One backward pass of the sum."""
+        with self.turn(*self.players()) as step:
+            states, again = self.states_twice(task.items)
+            made = self.generate(task)
+            terms = Terms(
+                self.recommendation_loss(states, task),
+                self.contrast_loss(states, again, task.items),
+                made.loss,
+                self.detection_loss(states, task.items, made.items),
+            )
+            step(self.total(terms))
+        return terms
+
+    def alternating_step(self, task: Task) -> Terms:
+        """The turns of generator, discriminator and encoder."""
+        with self.turn("generator", "embedding") as step:
+            made = self.generate(task)
+            step(made.loss)
+        with self.turn("discriminator", "encoder") as step:
+            states = self.encode(self.encoder, self.backbone.item_embedding(task.items), task.items != 0)
+            detection = self.detection_loss(states, task.items, made.items)
+            step(detection)
+        with self.turn("encoder", "embedding") as step:
+            states, again = self.states_twice(task.items)
+            recommendation = self.recommendation_loss(states, task)
+            contrast = self.contrast_loss(states, again, task.items)
+            step(recommendation + self.contrast_weight * contrast)
+        return Terms(recommendation, contrast, made.loss, detection)
+
+    def states_twice(self, items: Tensor) -> tuple[Tensor, Tensor]:
+        """The encoder's states ``(B, W, D)`` of ``(B, W)`` in two passes, which differ by dropout."""
+        both = torch.cat([items, items])
+        first, second = self.encode(self.encoder, self.backbone.item_embedding(both), both != 0).chunk(2)
+        return first, second
+
+    def recommendation_loss(self, states: Tensor, task: Task) -> Tensor:
+        """Cross entropy of the next items, the mean over learnt positions of ``(B, W, D)``."""
+        target = task.next_items[task.learnt] - self.first_class
+        return cross_entropy(states[task.learnt], self.classes, target)
+
+    def contrast_loss(self, states: Tensor, again: Tensor, items: Tensor) -> Tensor:
+        """InfoNCE of the user vectors of two passes ``(B, W, D)``; negatives are other rows of the second."""
+        first, second = (self.pool(x, items != 0, self.window) for x in (states, again))
+        return info_nce(first, second, second, self.temperature)
+
+    def generate(self, task: Task) -> Generated:
+        """Fill in items; the loss is their mean cross entropy over the batch."""
+        seen = task.items.masked_fill(task.hidden, self.backbone.mask_token)
+        states = self.encode(self.generator, self.backbone.item_embedding(seen), seen != 0)[task.filled]
+        weight = states.new_full((len(states),), 1.0 / max(1, len(states)))
+        target = task.items[task.filled] - self.first_class
+        loss, choice, mean = generate(states, self.classes, target, weight)
+        return Generated(seen.masked_scatter(task.filled, choice + self.first_class), task.filled, mean, loss)
+
+    def detection_loss(self, states: Tensor, items: Tensor, generated: Tensor) -> Tensor:
+        """Binary cross entropy of which items of ``(B, W)`` are replaced, the mean over all of them."""
+        valid = items != 0
+        verdict = self.verdict(states, generated)[valid]
+        return F.binary_cross_entropy_with_logits(verdict, (generated != items)[valid].to(verdict.dtype))
+
+    def verdict(self, states: Tensor, generated: Tensor) -> Tensor:
+        """Logits ``(B, W)`` of being replaced, given the encoder's states ``(B, W, D)`` of the real items."""
+        conditioned = self.backbone.item_embedding(generated) + states
+        logits: Tensor = self.head(self.encode(self.encoder, conditioned, generated != 0)).squeeze(-1)
+        return logits
+
+    def _histories(self, batch: Batch, hidden: Tensor) -> Task:
+        """Right-padded histories as they are."""
+        return Task(batch.items, batch.next_items, batch.next_items != 0, hidden, hidden)
+
+    def _windows(self, batch: Batch, hidden: Tensor) -> Task:
+        """Left-padded windows; all positions learn what follows, or the newest if the batch learns no other."""
+        valid, width = batch.items != 0, self.encoder.max_length
+        items, hidden = left_padded(batch.items, valid, width), left_padded(hidden, valid, width)
+        next_items = torch.cat([items[:, 1:], batch.target[:, None]], 1)
+        newest = torch.arange(width, device=items.device) == width - 1
+        every = (batch.next_items != 0).sum() > len(items)
+        filled = learnt_slots(hidden, int(self.mask_ratio * width))
+        return Task(items, next_items, (newest | every).expand(items.shape), hidden, filled)
+
+
+def _mean_of_columns(states: Tensor, valid: Tensor, window: int) -> Tensor:
+    """Mean ``(B, D)`` of the last ``window`` columns of ``(B, W, D)``, padding or not."""
+    return states[:, -window:].mean(1)

@@ -1,0 +1,71 @@
+"""A :class:`TransformerTrunk` on whole left-padded windows, whose padding has states too.
+
+The released codes of ECL-SR and ELECRec add -10000 to the scores of keys that a query must not see. A query that
+may see none then attends to all positions of its window, with scores rounded by float32 at that magnitude; such
+states take part in their losses. Where a query sees an item, the state is the one that the trunk itself computes
+without padding.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import cast
+
+import torch
+from torch import Tensor, nn
+
+from seqrec.nn.attention import DotProductAttention
+from seqrec.nn.dropout import dropout
+from seqrec.nn.frequency import MASKED, window_mask
+from seqrec.nn.trunk import TransformerLayer, TransformerTrunk
+
+Encode = Callable[[TransformerTrunk, Tensor, Tensor], Tensor]
+"""States ``(B, W, D)`` of a trunk, of embedded items ``(B, W, D)`` and their validity ``(B, W)``."""
+
+
+def history_states(trunk: TransformerTrunk, x: Tensor, valid: Tensor) -> Tensor:
+    """States ``(B, L, D)`` of right-padded histories, 0 at padding: the trunk itself."""
+    states: Tensor = trunk(x, valid)
+    return states
+
+
+def window_states(trunk: TransformerTrunk, x: Tensor, valid: Tensor) -> Tensor:
+    """States ``(B, W, D)`` of all positions of windows; the last column has the trunk's last position.
+
+    Args:
+        trunk: one that :func:`check_plain` accepts.
+        x: ``(B, W, D)`` embedded items and padding, W is the trunk's ``max_length``.
+        valid: ``(B, W)`` bool, the keys that may be seen; False at padding, which may stand anywhere.
+    """
+    mask = window_mask(valid) if trunk.causal else (~valid)[:, None, None, :] * MASKED
+    tokens: Tensor = trunk.dropout(trunk.norm(x + trunk.position.weight))
+    for layer in cast("list[TransformerLayer]", list(trunk.layers)):
+        tokens = layer.refine(tokens, _attend(cast(DotProductAttention, layer.attention), tokens, mask))
+    return tokens
+
+
+def check_plain(*trunks: TransformerTrunk) -> None:
+    """Refuse trunks that have no form in which padding takes part.
+
+    Raises:
+        ValueError: other attention than dot products, a memory, or positions counted from the oldest item.
+    """
+    for trunk in trunks:
+        kernels = {type(layer.attention) for layer in cast("list[TransformerLayer]", list(trunk.layers))}
+        found = [f"attention {kernel.__name__}" for kernel in kernels - {DotProductAttention}]
+        found += [] if isinstance(trunk.memory, nn.Identity) else ["a memory"]
+        found += [] if trunk.from_newest else ["positions from_oldest"]
+        if found:
+            raise ValueError(
+                f"padding cannot learn in a trunk with {' and '.join(found)}; choose padding_learns=false, or "
+                "attention dot_product, memory null and positions from_newest"
+            )
+
+
+def _attend(attention: DotProductAttention, tokens: Tensor, mask: Tensor) -> Tensor:
+    """Contexts ``(B, W, D)`` under a mask that is added to the scores in float32."""
+    projected = attention.projection(tokens)
+    query, key, value = projected.unflatten(-1, (3, attention.num_heads, -1)).permute(2, 0, 3, 1, 4)
+    scores = (query * query.shape[-1] ** -0.5) @ key.transpose(-1, -2)
+    weights = dropout(torch.softmax(scores.float() + mask, dim=-1), attention.dropout, attention.training)
+    return (weights.to(value.dtype) @ value).transpose(1, 2).flatten(2)

@@ -1,0 +1,214 @@
+"""What is special to ECL-SR: its relation to EASNRec, its two treatments of padding, its turns."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+
+import pytest
+import torch
+from torch import Tensor
+
+from seqrec.backbones.transformer import Transformer
+from seqrec.data.batch import Batch
+from seqrec.functional.augment import masked_left_to_right, masked_positions
+from seqrec.methods.easnrec import EASNRec
+from seqrec.methods.ecl_sr import ECLSR
+from seqrec.nn.attention import DotProductAttention
+from seqrec.nn.trunk import TransformerTrunk
+from seqrec.nn.uncertainty import UncertaintyAttention
+from seqrec.nn.window_trunk import window_states
+from tests.methods.small_easnrec import ADAM, BATCHES, DIM, ITEMS, LENGTH, moved, offline, random_batch, weights
+
+SIZES = (2, 2, 32)
+TABLE = "backbone.item_embedding.weight"
+
+
+def parts(dropout: float, attention: type = DotProductAttention) -> tuple[Transformer, TransformerTrunk]:
+    torch.manual_seed(0)
+    rest = (*SIZES, dropout, dropout, attention)
+    return (
+        Transformer(ITEMS, LENGTH, DIM, *rest, positions="from_newest"),
+        TransformerTrunk(DIM, LENGTH, *rest, causal=False, positions="from_newest"),
+    )
+
+
+def build(padding_learns: bool, adversarial: str = "simultaneous", dropout: float = 0.0, **changes) -> ECLSR:
+    backbone, generator = parts(dropout, **changes)
+    return ECLSR(
+        backbone,
+        ADAM,
+        generator,
+        masked_positions,
+        adversarial,
+        padding_learns,
+        mask_ratio=0.4,
+        window=3,
+        temperature=0.05,
+        contrast_weight=0.3,
+        generator_weight=0.2,
+        discriminator_weight=0.05,
+    )
+
+
+def plain_easnrec() -> EASNRec:
+    """EASNRec without Siamese network, uncertainty, memory and augmentation."""
+
+    def contrast(states: Tensor, items: Tensor, keys: Tensor, encode: Transformer) -> Tensor:
+        return contrasting.contrast_loss(states, states, items)
+
+    contrasting = build(padding_learns=False)
+    backbone, generator = parts(0.0)
+    return EASNRec(
+        backbone,
+        ADAM,
+        generator,
+        contrast,
+        None,
+        "simultaneous",
+        mask_ratio=0.4,
+        window=3,
+        generator_similarity_weight=0.0,
+        discriminator_similarity_weight=0.0,
+        contrast_weight=0.3,
+        generator_weight=0.2,
+        discriminator_weight=0.05,
+    )
+
+
+def equally_long(length: int) -> Batch:
+    generator = torch.Generator().manual_seed(3)
+    drawn = torch.randint(1, ITEMS + 1, (5, length + 1), generator=generator)
+    row = torch.arange(5)
+    return Batch(row, row, drawn[:, :-1], drawn[:, -1], drawn[:, 1:])
+
+
+@pytest.mark.parametrize("length", [6, LENGTH])
+def test_it_is_easnrec_without_the_additions(length: int) -> None:
+    """Without padding all four terms are EASNRec's, but for the first item, which EASNRec's discriminator skips.
+
+    EASNRec's logits are those of being original, ECL-SR's those of being replaced.
+    """
+    ours, theirs = offline(build(padding_learns=False)), offline(plain_easnrec())
+    theirs.load_state_dict(ours.state_dict())
+    theirs.head.weight.data.neg_()
+    batch = equally_long(length)
+    hidden = masked_positions(batch.items, ours.keys(batch.row, view=0), 0.4)
+    task = ours.task(batch, hidden)
+    states = ours.backbone(batch.items)
+    made, expected = ours.generate(task), theirs.generate(batch.items, hidden)
+    assert torch.equal(made.items, expected.items) and not torch.equal(made.items, batch.items)
+    verdict = ours.verdict(states, made.items)
+    torch.testing.assert_close(verdict, -theirs.verdict(states, made.items))
+    first = torch.nn.functional.softplus(verdict[:, 0])  # of original items
+    detection = (ours.detection_loss(states, batch.items, made.items) * verdict.numel() - first.sum()) / hidden[
+        :, 1:
+    ].numel()
+    torch.testing.assert_close(detection, theirs.detection_loss(states, batch.items, made.items))
+    ours, theirs = ours.simultaneous_step(task), theirs.simultaneous_step(batch, hidden)
+    for name in ("recommendation", "contrast", "generator"):
+        torch.testing.assert_close(getattr(ours, name), getattr(theirs, name), msg=name)
+
+
+@pytest.mark.parametrize("causal", [True, False])
+def test_where_a_query_sees_an_item_windows_are_histories(causal: bool) -> None:
+    backbone, generator = parts(0.0)
+    trunk = (backbone.trunk if causal else generator).double().eval()
+    items = BATCHES[0].items
+    x, valid = backbone.double().item_embedding(items), items != 0
+    padding = LENGTH - valid.sum(1)
+    windows = torch.stack([row.roll(int(n), 0) for row, n in zip(x, padding, strict=True)])
+    seen = torch.stack([row.roll(int(n), 0) for row, n in zip(valid, padding, strict=True)])
+    torch.testing.assert_close(window_states(trunk, windows, seen)[seen], trunk(x, valid)[valid], rtol=1e-6, atol=1e-6)
+
+
+@pytest.mark.parametrize("padding_learns", [True, False])
+def test_terms_do_not_depend_on_how_far_a_batch_is_padded(padding_learns: bool) -> None:
+    model = offline(build(padding_learns))
+    batch = BATCHES[0]
+    longest = int((batch.items != 0).sum(1).max())
+    found = []
+    for columns in (longest, LENGTH):
+        items, next_items = batch.items[:, :columns], batch.next_items[:, :columns]
+        hidden = masked_positions(items, model.keys(batch.row, view=0), 0.4)
+        task = model.task(batch._replace(items=items, next_items=next_items), hidden)
+        states, again = model.states_twice(task.items)
+        made = model.generate(task)
+        found.append(
+            (
+                model.recommendation_loss(states, task),
+                model.contrast_loss(states, again, task.items),
+                made.loss,
+                model.detection_loss(states, task.items, made.items),
+            )
+        )
+    torch.testing.assert_close(*found)
+
+
+def test_padding_learns_what_follows_it() -> None:
+    model = build(padding_learns=True)
+    batch = random_batch([0])
+    task = model.task(batch, torch.zeros_like(batch.items, dtype=torch.bool))
+    length = int((batch.items != 0).sum())
+    assert task.learnt.all() and task.next_items[0, -length - 1] == batch.items[0, 0]
+    assert not task.next_items[0, : -length - 1].any() and task.next_items[0, -1] == batch.target[0]
+    newest_only = batch.next_items * (torch.arange(LENGTH) == length - 1)
+    task = model.task(batch._replace(next_items=newest_only), torch.zeros_like(batch.items, dtype=torch.bool))
+    assert task.learnt.tolist() == [[False] * (LENGTH - 1) + [True]]
+
+
+def test_masks_beyond_the_limit_stay_hidden_and_count_as_replaced() -> None:
+    model = build(padding_learns=True)
+    batch = equally_long(LENGTH)
+    task = model.task(batch, masked_positions(batch.items, batch.row, 0.4))
+    assert task.hidden.sum(1).tolist() == [int(0.4 * LENGTH) + 1] * 5
+    assert task.filled.sum(1).tolist() == [int(0.4 * LENGTH)] * 5
+    made = model.generate(task).items
+    assert ((made == model.backbone.mask_token) == (task.hidden & ~task.filled)).all()
+
+
+def test_masks_from_left_to_right() -> None:
+    items = (torch.arange(LENGTH) < torch.tensor([[LENGTH], [4], [1]])).long().repeat(200, 1)
+    masked = masked_left_to_right(items, torch.arange(600) * 7919, 0.4, LENGTH)
+    again = masked_left_to_right(items[:, :4], torch.arange(600) * 7919, 0.4, LENGTH)
+    assert torch.equal(masked[1::3, :4], again[1::3])  # the longest row of a batch does not matter
+    assert not masked[::3, 0].any() and masked[1::3, 0].any() and masked[2::3, 0].all()
+    assert not (masked & (items == 0)).any() and masked.any(1).all()
+    assert masked.sum(1).max() == 5  # the first count that reaches 0.4 * 9 + 1
+    assert abs(masked[::3, 1:4].float().mean() - 0.4) < 0.06
+
+
+@pytest.mark.parametrize("padding_learns", [True, False])
+def test_turns_move_their_players_only(padding_learns: bool) -> None:
+    model = offline(build(padding_learns, "alternating"))
+    found: list[set[str]] = []
+    for optimizer in model.optimizers():
+        optimizer.step = partial(note_moved, model, optimizer.step, found)
+    model.training_step(BATCHES[0], 0)
+    turns = [("generator.", TABLE), ("backbone.trunk.", "head."), ("backbone.trunk.", TABLE)]
+    for turn, first, second in zip(turns, found[::2], found[1::2], strict=True):
+        assert first | second == {name for name in weights(model) if name.startswith(turn)}
+
+
+def note_moved(model: ECLSR, step: Callable[[], None], found: list[set[str]]) -> None:
+    """Step, and append the names of the parameters that it moved."""
+    before = weights(model)
+    step()
+    found.append(moved(model, before))
+
+
+def test_it_learns() -> None:
+    model = build(padding_learns=True, dropout=0.1)
+    optimizer = torch.optim.Adam(model.parameters(), lr=1e-2)
+    losses: list[Tensor] = []
+    model.optimizers = lambda: [optimizer] + [torch.optim.SGD([torch.zeros(1)], 0.0)] * 3  # type: ignore[method-assign]
+    model.manual_backward = lambda loss: (losses.append(loss.detach()), loss.backward())  # type: ignore[method-assign]
+    model.log_dict = lambda *args, **kwargs: None  # type: ignore[method-assign]
+    for index in range(30):
+        model.training_step(BATCHES[index % 3], index)
+    assert sum(losses[-3:]) < 0.7 * sum(losses[:3])
+
+
+def test_padding_learns_with_plain_attention_only() -> None:
+    with pytest.raises(ValueError, match="padding_learns=false"):
+        build(padding_learns=True, attention=partial(UncertaintyAttention, noise_std=0.01))
