@@ -35,6 +35,7 @@ def configuration(name: str) -> DictConfig:
     """The model's configuration on 50 items, with small dimensions wherever it has such."""
     with initialize_config_dir(str(CONF), version_base="1.3"):
         sizes = [f"catalog.num_items={NUM_ITEMS}", f"catalog.num_users={NUM_USERS}", f"data.max_length={MAX_LENGTH}"]
+        sizes += ["catalog.num_attributes=12", "catalog.attributes_per_item=2"]  # those of synthetic data
         config = compose("config", [f"model={name}", *sizes])
     shrink(config.model)
     return config
