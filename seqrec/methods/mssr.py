@@ -74,9 +74,9 @@ class MSSR(Recommender):
         largest = int(known.max()) if known.numel() else 0
         if known.shape != expected.shape or not 0 < largest <= self.backbone.num_attributes:
             raise ValueError(
-                f"the data's item attributes have shape {tuple(known.shape)} and ids up to {largest}, but the model was "
-                f"built for shape {tuple(expected.shape)} and ids up to {self.backbone.num_attributes}; it needs items "
-                "with attributes, and their num_attributes and attributes_per_item"
+                f"the data's item attributes have shape {tuple(known.shape)} and ids up to {largest}, but the model "
+                f"was built for shape {tuple(expected.shape)} and ids up to {self.backbone.num_attributes}; it needs "
+                "items with attributes, and their num_attributes and attributes_per_item"
             )
         expected.copy_(known)
 
