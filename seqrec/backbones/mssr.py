@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -137,7 +139,8 @@ class MSSR(Backbone):
         mask = torch.zeros(hidden.shape, dtype=x.dtype, device=x.device).masked_fill_(hidden, _HIDDEN)
         own_mask = mask[torch.arange(len(last), device=x.device), :, last][:, :, None]  # of the newest items
         attribute_states = attributes
-        for layer, (pairs, block) in enumerate(zip(self.scores, self.item_blocks, strict=True)):
+        all_pairs = cast("list[PairScores]", list(self.scores))
+        for layer, (pairs, block) in enumerate(zip(all_pairs, self.item_blocks, strict=True)):
             alone = newest and layer == len(self.scores) - 1
             queries = source.at(last) if alone else source
             scores, mixed = pairs(queries, source)

@@ -16,7 +16,7 @@ from seqrec.data.windows import prefixes
 from seqrec.functional.losses import next_item
 from seqrec.methods.mssr import MSSR
 
-WORLD = {"num_items": 100, "num_types": 1, "branching": 60, "period": 24, "noise": 0.0, "world_seed": 0}
+WORLD = {"num_items": 100, "num_types": 1, "branching": 100, "period": 24, "noise": 0.0, "world_seed": 0}
 
 
 def synthetic(folder: Path) -> Synthetic:
@@ -39,14 +39,14 @@ def model_of(data: Synthetic) -> MSSR:
     torch.manual_seed(0)
     count, most = int(data.attributes.max()), data.attributes.shape[1]
     network = Network(data.sequences.num_items, count, most, 4, 16, 16, 1, 2, 16, 0.0, 0.0)
-    optimizer, loss = partial(torch.optim.Adam, lr=3e-3), partial(next_item, padding_class=True)
+    optimizer, loss = partial(torch.optim.Adam, lr=1e-2), partial(next_item, padding_class=True)
     return MSSR(network, optimizer, loss, 1.0, 0.0, 1.0, 0.0, 0.0)
 
 
 def ndcg(data: Synthetic) -> float:
     model = model_of(data)
     quiet = {"enable_progress_bar": False, "enable_model_summary": False, "enable_checkpointing": False}
-    trainer = pl.Trainer(accelerator="cpu", max_epochs=3, logger=False, limit_val_batches=0, **quiet)  # type: ignore[arg-type]
+    trainer = pl.Trainer(accelerator="cpu", max_epochs=8, logger=False, limit_val_batches=0, **quiet)  # type: ignore[arg-type]
     trainer.fit(model, datamodule=data)
     trainer.test(model, datamodule=data, verbose=False)
     return model.ranks.compute()[0]["ndcg@20"]
