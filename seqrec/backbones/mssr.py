@@ -148,7 +148,7 @@ class MSSR(Backbone):
                 own = [x[:, :, 1:, 1:] for x in (scores, mixed)]  # of attributes and positions
                 if newest and not alone:
                     own = [x[torch.arange(len(x), device=x.device), ..., last, :].unsqueeze(-2) for x in own]
-                fused = pairs.fuse(*own, _shares(self.attribute_pairs))
+                fused = pairs.fuse(own[0], own[1], _shares(self.attribute_pairs))
                 query = source.at(last).attributes if newest else attributes
                 attribute_states = self.attribute_block(query, attributes, fused, own_mask if newest else mask)
             fused = pairs.fuse(scores, mixed, _shares(self.item_pairs))
