@@ -23,7 +23,7 @@ from seqrec.metrics import Protocol
 CONF = Path(__file__).parents[1] / "conf"
 MODELS = sorted(path.stem for path in (CONF / "model").glob("*.yaml"))
 NUM_USERS, NUM_ITEMS, MAX_LENGTH = 60, 50, 20
-SMALL = {"dim": 16, "hidden_dim": 16, "ffn_dim": 32, "num_heads": 2, "num_layers": 2}
+SMALL = {"dim": 16, "attribute_dim": 16, "hidden_dim": 16, "ffn_dim": 32, "num_heads": 2, "num_layers": 2}
 
 pytestmark = [
     pytest.mark.parametrize("name", MODELS),
