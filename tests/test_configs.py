@@ -62,6 +62,7 @@ def test_model_can_be_built(file: str) -> None:
     config = check_configuration(arguments(file))
     config.catalog.num_items = 50
     config.catalog.num_users = 60
+    config.catalog.num_attributes, config.catalog.attributes_per_item = 12, 2
     model = instantiate(config.model, _convert_="all")
     assert isinstance(model, Recommender)
     assert model.backbone.num_items == 50

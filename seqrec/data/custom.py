@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from seqrec.data.attributes import ItemAttributes, read_item_attributes
 from seqrec.data.datamodule import SequenceDataModule
 from seqrec.data.errors import DataError
 from seqrec.data.files import known, suffix
@@ -29,11 +30,14 @@ class Custom(SequenceDataModule):
         min_user: interactions a user needs to be kept (k-core).
         min_item: interactions an item needs to be kept.
         drop_duplicates: drop rows of a table that repeat an earlier one in all fields.
+        attributes: a JSON file ``{"item": ["attribute", ...], ...}`` for models that use item attributes; also ``.gz``.
         **base: arguments of :class:`~seqrec.data.datamodule.SequenceDataModule`.
 
     Raises:
         DataError: unknown format, thresholds below 1; later, anything wrong with the file.
     """
+
+    attribute_advice = 'name a JSON file {"item": ["attribute", ...], ...} in data.attributes'
 
     def __init__(
         self,
@@ -45,12 +49,14 @@ class Custom(SequenceDataModule):
         min_user: int = 5,
         min_item: int = 5,
         drop_duplicates: bool = False,
+        attributes: str | None = None,
         **base: Any,
     ) -> None:
         super().__init__(**base)
         if min(min_user, min_item) < 1:
             raise DataError(f"min_user={min_user}, min_item={min_item}: must be 1 (keep all) or more")
         self.path = Path(path).expanduser()
+        self.attribute_path = None if attributes is None else Path(attributes).expanduser()
         self.format = known("format", format or _format(self.path), ("table", "sequences"))
         self.columns = dict(columns)
         self.separator = separator
@@ -70,6 +76,18 @@ class Custom(SequenceDataModule):
             return read_sequence_file(source, self.min_user, self.min_item)
         table = read_table(source, self.columns, self.separator, self.header, self.drop_duplicates)
         return to_sequences(table, source, self.min_user, self.min_item, numbering="first_seen")
+
+    def attribute_files(self, source: Path | None) -> Sequence[Path]:
+        """The file of attributes, where one is named."""
+        if self.attribute_path is None:
+            return ()
+        if not self.attribute_path.is_file():
+            raise DataError(f"data.attributes={self.attribute_path}: no such file")
+        return (self.attribute_path,)
+
+    def read_attributes(self, files: Sequence[Path], sequences: Sequences) -> ItemAttributes:
+        """That file."""
+        return read_item_attributes(files[0])
 
     def recipe(self) -> dict[str, Any]:
         """All options of the reader."""

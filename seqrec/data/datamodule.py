@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from pytorch_lightning import LightningDataModule
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
 
+from seqrec.data.attributes import ItemAttributes, numbered
 from seqrec.data.batch import Batch
 from seqrec.data.sequences import Sequences
 from seqrec.data.store import cached
@@ -55,9 +57,13 @@ class SequenceDataModule(LightningDataModule, ABC):
         num_workers: loader processes; 0 gathers in the training process. Results do not depend on it.
         seed: seeds the renumbering of the items, the order of batches and the cuts of long histories.
         cache_dir: where prepared data is kept.
+
+    Attributes:
+        attribute_advice: how item attributes can be had, for people whose data set has none.
     """
 
     name: str
+    attribute_advice: str = "this data set comes without any"
 
     def __init__(
         self,
@@ -96,6 +102,26 @@ class SequenceDataModule(LightningDataModule, ABC):
     def recipe(self) -> dict[str, Any]:
         """All options that change what :meth:`read` returns: part of the cache key and of the protocol card."""
 
+    def attribute_files(self, source: Path | None) -> Sequence[Path]:
+        """The local files that say what is known about the items; none where nothing is."""
+        return ()
+
+    def read_attributes(self, files: Sequence[Path], sequences: Sequences) -> ItemAttributes:
+        """Read those files: attributes by the items' ids in the source."""
+        raise NotImplementedError
+
+    @property
+    def attributes(self) -> Tensor:
+        """``(I + 2, A)`` int64, attribute ids ``1..T`` of each item, 0 where it has fewer.
+
+        The rows of padding and mask are zero; A is 0 where nothing is known about the items.
+        """
+        known = self.sequences.attributes
+        table = torch.zeros(self.sequences.num_items + 2, 0 if known is None else known.shape[1], dtype=torch.int64)
+        if known is not None:
+            table[1:-1] = known
+        return table
+
     def prepare_data(self) -> None:
         """Download and preprocess once; processes that start together wait for one another."""
         self.setup()
@@ -104,12 +130,20 @@ class SequenceDataModule(LightningDataModule, ABC):
         """Load the prepared sequences (made first if need be), renumber the items, split."""
         if hasattr(self, "sequences"):
             return
-        prepared = cached(self.cache_dir, self.name, self.source, self.read, self.recipe())
+        prepared = cached(self.cache_dir, self.name, self.source, self._read, self.recipe(), self.attribute_files)
         self.sequences = prepared.renumbered(self.seed)
         self.splits = {
             "val": held_out(self.sequences, from_end=2),
             "test": held_out(self.sequences, from_end=1),
         }
+
+    def _read(self, source: Path | None) -> Sequences:
+        """Sequences with what is known about their items."""
+        sequences, files = self.read(source), self.attribute_files(source)
+        if not files:
+            return sequences
+        table = numbered(self.read_attributes(files, sequences), sequences.item_ids, files[0])
+        return replace(sequences, attributes=table)
 
     def training_windows(self, epoch: int) -> Windows:
         """The windows of one epoch; only rules that cut at random places depend on it."""

@@ -27,6 +27,9 @@ SEASON_STRENGTH = 2.0
 POPULARITY_EXPONENT = 0.7
 """Zipf exponent of the first state and of how often an item is a successor: popularity means something."""
 
+SEASONS, POPULARITY_TIERS = 8, 4
+"""Kinds of items that the attributes tell apart."""
+
 _CELLS = 1 << 20
 """Numbers held at once by the filter and while successors are drawn: 8 MiB in float64, about a cache."""
 
@@ -93,14 +96,27 @@ class World:
         return torch.cat(drawn).view(self.num_types, self.num_items, self.branching)
 
     @cached_property
+    def season(self) -> Tensor:
+        """``(I,)`` float64 in [0, 1), the part of the period in which each item is liked best."""
+        return torch.rand(self.num_items, generator=_generator(self.seed, 2), dtype=torch.float64)
+
+    @cached_property
+    def attributes(self) -> Tensor:
+        """``(I, 2)`` int32, what may be known of each item: the eighth of the period that its season lies in, ids
+        1..8, and the quarter of the items that it belongs to by popularity, 9..12. Ids that no item has are skipped.
+        """
+        popularity = self.initial.argsort(descending=True).argsort() * POPULARITY_TIERS // self.num_items
+        known = torch.stack([(self.season * SEASONS).long(), SEASONS + popularity], dim=1)
+        return 1 + torch.unique(known, return_inverse=True)[1].to(torch.int32)
+
+    @cached_property
     def transitions(self) -> Tensor:
         """``(P, K, I, S)`` float64, probability of each successor at each phase; sums to 1 over S.
 
         Each item has its own season: its weight at phase p is ``exp(2 cos(2 pi (p / P - season)))``.
         """
-        season = torch.rand(self.num_items, generator=_generator(self.seed, 2), dtype=torch.float64)
         phase = torch.arange(self.period, dtype=torch.float64)[:, None] / self.period
-        preference = SEASON_STRENGTH * torch.cos(2 * math.pi * (phase - season))  # (P, I)
+        preference = SEASON_STRENGTH * torch.cos(2 * math.pi * (phase - self.season))  # (P, I)
         return torch.softmax(preference[:, self.successors], dim=-1)
 
 
@@ -152,6 +168,7 @@ def sample(world: World, num_users: int, shortest: int, longest: int, seed: int)
         user_ids=pl.Series("user", range(1, num_users + 1)).cast(pl.String),
         item_ids=pl.Series("item", range(1, world.num_items + 1)).cast(pl.String),
         source_order=torch.arange(1, world.num_items + 1),
+        attributes=world.attributes,
     )
 
 

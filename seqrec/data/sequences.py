@@ -22,6 +22,8 @@ class Sequences:
         source_order: ``(I,)`` int64, the number ``1..I`` that the source gives to each item (its id in a
             sequence file, its order of first appearance or of raw id in a log). Only tie rules of the
             parameter-free baselines may read it: it can leak order.
+        attributes: ``(I, A)`` int32, attribute ids ``1..T`` of item ``i`` in row ``i - 1``, 0 where it has fewer
+            than A; None where nothing is known about the items.
     """
 
     items: Tensor
@@ -29,6 +31,7 @@ class Sequences:
     user_ids: pl.Series
     item_ids: pl.Series
     source_order: Tensor
+    attributes: Tensor | None = None
 
     @property
     def num_users(self) -> int:
@@ -64,6 +67,7 @@ class Sequences:
             items=look_up[self.items.long()],
             item_ids=self.item_ids.gather(pl.Series(order.numpy())),
             source_order=self.source_order[order],
+            attributes=None if self.attributes is None else self.attributes[order],
         )
 
     def digest(self) -> str:

@@ -6,7 +6,7 @@ import hashlib
 import json
 import logging
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from tempfile import mkdtemp
 from typing import Any
@@ -21,7 +21,7 @@ from seqrec.data.sequences import Sequences
 
 logger = logging.getLogger(__name__)
 
-FORMAT = 1
+FORMAT = 2
 """Version of the files in the cache; raised when their meaning, or that of a reader's result, changes."""
 
 
@@ -31,10 +31,11 @@ def cached(
     source: Callable[[], Path | None],
     read: Callable[[Path | None], Sequences],
     recipe: dict[str, Any],
+    attribute_files: Callable[[Path | None], Sequence[Path]] = lambda source: (),
 ) -> Sequences:
     """Sequences from the cache, which is filled first if need be.
 
-    The entry is found by the recipe and by the path, size and time of change of the source file, so that a
+    The entry is found by the recipe and by the path, size and time of change of the source files, so that a
     second start reads no source byte. Processes that start together prepare once; an error leaves nothing.
 
     Args:
@@ -43,6 +44,7 @@ def cached(
         source: the local source file (downloaded if need be), None for computed data.
         read: makes sequences of it.
         recipe: all options that change what ``read`` returns; must be JSON.
+        attribute_files: the other files that ``read`` uses with that source, those of the items' attributes.
 
     Returns:
         Sequences whose ``items`` and ``offsets`` are memory-mapped, copy on write.
@@ -58,10 +60,12 @@ def cached(
     try:
         with FileLock(lock):
             file = source()
-            facts = _facts(file, recipe)
+            others = attribute_files(file)
+            facts = {"format": FORMAT, "recipe": recipe, "source": None if file is None else _facts(file)}
+            facts["attributes"] = [_facts(other) for other in others]
             entry = cache_dir / f"{name}-{_sha256(json.dumps(facts, sort_keys=True).encode())[:16]}"
             if not entry.is_dir():
-                _write(entry, read(file), facts, file)
+                _write(entry, read(file), facts, file, others)
     except BaseException:
         lock.unlink(missing_ok=True)  # safe: entries appear whole, whoever else may be writing the same one
         raise
@@ -78,23 +82,17 @@ def cached(
     return sequences
 
 
-def _facts(file: Path | None, recipe: dict[str, Any]) -> dict[str, Any]:
-    """What decides the content of an entry."""
-    facts: dict[str, Any] = {"format": FORMAT, "recipe": recipe, "source": None}
-    if file is not None:
-        status = file.stat()
-        facts["source"] = {
-            "path": str(file.resolve()),
-            "size": status.st_size,
-            "modified_ns": status.st_mtime_ns,
-        }
-    return facts
+def _facts(file: Path) -> dict[str, Any]:
+    """What tells a file from others without reading it."""
+    status = file.stat()
+    return {"path": str(file.resolve()), "size": status.st_size, "modified_ns": status.st_mtime_ns}
 
 
-def _write(entry: Path, sequences: Sequences, facts: dict[str, Any], file: Path | None) -> None:
+def _write(entry: Path, sequences: Sequences, facts: dict[str, Any], file: Path | None, others: Sequence[Path]) -> None:
     """Write an entry beside its place, then move it there in one step."""
     meta = facts | {
         "source_sha256": None if file is None else _file_sha256(file),
+        "attributes_sha256": [_file_sha256(other) for other in others],
         "digest": sequences.digest(),
         "users": sequences.num_users,
         "items": sequences.num_items,
@@ -104,6 +102,8 @@ def _write(entry: Path, sequences: Sequences, facts: dict[str, Any], file: Path 
     try:
         np.save(folder / "items.npy", sequences.items.numpy())
         np.save(folder / "offsets.npy", sequences.offsets.numpy())
+        if sequences.attributes is not None:
+            np.save(folder / "attributes.npy", sequences.attributes.numpy())
         pl.DataFrame({"id": sequences.user_ids}).write_parquet(folder / "users.parquet")
         items = pl.DataFrame({"id": sequences.item_ids, "source_order": sequences.source_order.numpy()})
         items.write_parquet(folder / "items.parquet")
@@ -121,6 +121,7 @@ def _write(entry: Path, sequences: Sequences, facts: dict[str, Any], file: Path 
 def _load(entry: Path) -> Sequences:
     """Map an entry into memory."""
     items = pl.read_parquet(entry / "items.parquet")
+    attributes = entry / "attributes.npy"
     return Sequences(
         # "c": torch has no read-only tensors; a write would stay in memory and never reach the cache.
         items=torch.from_numpy(np.load(entry / "items.npy", mmap_mode="c")),
@@ -128,6 +129,7 @@ def _load(entry: Path) -> Sequences:
         user_ids=pl.read_parquet(entry / "users.parquet")["id"],
         item_ids=items["id"],
         source_order=torch.from_numpy(items["source_order"].to_numpy(writable=True)),
+        attributes=torch.from_numpy(np.load(attributes)) if attributes.exists() else None,
     )
 
 

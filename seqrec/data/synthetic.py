@@ -17,6 +17,7 @@ from seqrec.data.sequences import Sequences
 class Synthetic(SequenceDataModule):
     """Histories drawn from a :class:`~seqrec.data.markov_world.World`, and the best possible scores on them.
 
+    What is known of an item, its attributes, are the time of the period in which it is liked and its popularity.
     The data depends on the options of this class only; ``seed`` is that of training, as for every data set.
 
     Args:

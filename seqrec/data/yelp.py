@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 
+from seqrec.data.attributes import ItemAttributes, read_item_attributes
 from seqrec.data.columns import epoch_microseconds
 from seqrec.data.datamodule import SequenceDataModule
 from seqrec.data.errors import DataError
 from seqrec.data.files import find, is_text_of
 from seqrec.data.interactions import to_sequences
+from seqrec.data.metadata import read_yelp
 from seqrec.data.sequence_file import read_sequence_file
 from seqrec.data.sequences import Sequences
 from seqrec.data.tables import read_table
 
 _SEQUENCES = "Yelp.txt"
 _REVIEWS = "yelp_academic_dataset_review.json"
+_PREPARED = "Yelp_item2attributes.json"
+_BUSINESSES = "yelp_academic_dataset_business.json"
 _FIRST, _LAST = "2019-01-01 00:00:00", "2019-12-31 00:00:00"
 _CORE = 5
 
@@ -30,6 +35,10 @@ class Yelp(SequenceDataModule):
     terms of use must be accepted first. The published counts (30,431 users, 20,033 items, 316,354
     interactions) are those of the release of early 2020; later releases give others.
 
+    Attributes of the businesses, their categories, come with a sequence file from
+    ``<root>[/attributes]/Yelp_item2attributes.json``, with reviews from
+    ``<root>[/raw/yelp]/yelp_academic_dataset_business.json``; each also ``.gz``.
+
     Args:
         root: folder that holds the data.
         **base: arguments of :class:`~seqrec.data.datamodule.SequenceDataModule`.
@@ -37,6 +46,11 @@ class Yelp(SequenceDataModule):
     Raises:
         DataError: later, no file under ``root``, or a damaged one.
     """
+
+    attribute_advice = (
+        f"put {_BUSINESSES} beside {_REVIEWS} (for {_SEQUENCES}, whose items have other ids, {_PREPARED} into "
+        "data.root)"
+    )
 
     def __init__(
         self,
@@ -70,6 +84,21 @@ class Yelp(SequenceDataModule):
         if kept.is_empty():
             raise DataError(f"{source}: no review between {_FIRST} and {_LAST} among {len(table)}")
         return to_sequences(kept, source, _CORE, _CORE, numbering="first_seen")
+
+    def attribute_files(self, source: Path | None) -> Sequence[Path]:
+        """The prepared attributes for a sequence file, the file of businesses for reviews."""
+        assert source is not None
+        if is_text_of(source, _SEQUENCES):
+            found = find(self.root, [f"attributes/{_PREPARED}", _PREPARED])
+        else:
+            found = find(self.root, [_BUSINESSES, f"raw/yelp/{_BUSINESSES}"])
+        return () if found is None else (found,)
+
+    def read_attributes(self, files: Sequence[Path], sequences: Sequences) -> ItemAttributes:
+        """Categories."""
+        if is_text_of(files[0], _BUSINESSES):
+            return read_yelp(files[0], set(sequences.item_ids.to_list()))
+        return read_item_attributes(files[0])
 
     def recipe(self) -> dict[str, Any]:
         """Cut and thresholds."""

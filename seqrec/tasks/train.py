@@ -16,6 +16,7 @@ from seqrec.data.datamodule import SequenceDataModule
 from seqrec.methods.base import Recommender
 from seqrec.metrics import Protocol
 from seqrec.tasks.canaries import check_evaluator
+from seqrec.tasks.catalog import fill_catalog
 from seqrec.tasks.console import EpochProgress, show_result, show_start, silence_libraries
 from seqrec.tasks.history import History
 from seqrec.tasks.plots import plot_comparison, plot_curves, plot_slices
@@ -69,11 +70,10 @@ def train(config: DictConfig) -> float:
 
 
 def prepare(config: DictConfig) -> tuple[SequenceDataModule, Protocol]:
-    """The prepared data set and the protocol; the numbers of items and users enter the configuration."""
+    """The prepared data set and the protocol; the sizes of the catalogue enter the configuration."""
     data: SequenceDataModule = instantiate(config.data)
     data.setup()
-    config.catalog.num_items = data.sequences.num_items
-    config.catalog.num_users = data.sequences.num_users
+    fill_catalog(config, data)
     return data, instantiate(config.protocol, _convert_="all")
 
 

@@ -1,0 +1,141 @@
+"""Attention scores between all pairs of three sources, items, attributes and positions, and their fusion by a gate.
+
+Shapes: B histories, Q queries, W columns of keys, H heads, N positions of a full window, D and E widths of items and
+attributes. The last column of keys stands for itself and all columns to its right up to N, which hold the same.
+
+Source: Lin et al., Multi-Sequence Attentive User Representation Learning, WSDM 2024 (MSSR), as released.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from seqrec.nn.dropout import Dropout, dropout
+
+NORM_EPS = 1e-12
+
+
+class Sources(NamedTuple):
+    """What scores are made from: items ``(B, Q, D)``, attributes ``(B, Q, E)``, positions ``(B, Q, D)``."""
+
+    items: Tensor
+    attributes: Tensor
+    positions: Tensor
+
+    def at(self, column: Tensor) -> Sources:
+        """Those of one column ``(B,)`` a history."""
+        row = torch.arange(len(column), device=column.device)
+        return Sources(*(x[row, column][:, None] for x in self))
+
+
+class PairScores(nn.Module):
+    """Unscaled scores of each source of queries with each source of keys, and the gate that fuses them.
+
+    Args:
+        dim: D.
+        attribute_dim: E.
+        num_heads: H.
+        max_length: N; the gate's first layer sees the scores of a query with all N columns, real or not.
+    """
+
+    def __init__(self, dim: int, attribute_dim: int, num_heads: int, max_length: int) -> None:
+        super().__init__()
+        for name, width in (("dim", dim), ("attribute_dim", attribute_dim)):
+            if width % num_heads:
+                raise ValueError(f"{name} is {width}, which {num_heads} heads do not divide; choose a multiple")
+        self.num_heads, self.widths = num_heads, (dim, attribute_dim)
+        self.item_queries = nn.Linear(dim, dim + attribute_dim)  # for keys of items and positions; of attributes
+        self.attribute_queries = nn.Linear(attribute_dim, 2 * dim + attribute_dim)  # of items; attributes; positions
+        self.position_queries = nn.Linear(dim, dim + attribute_dim)  # of items and positions; of attributes
+        self.item_key = nn.Linear(dim, dim)
+        self.attribute_key = nn.Linear(attribute_dim, attribute_dim)
+        self.position_key = nn.Linear(dim, dim)
+        self.gate = nn.Linear(max_length, max_length)
+        self.energy = nn.Linear(max_length, 1, bias=False)  # a bias would cancel in the softmax
+
+    def forward(self, queries: Sources, keys: Sources) -> tuple[Tensor, Tensor]:
+        """Scores ``(B, H, 3, 3, Q, W)`` by source of query and of key, and what the gate makes of them.
+
+        The second is ``(B, H, 3, 3, Q, N)``, W_1 applied to the scores. As scores are linear in the keys, W_1 mixes the
+        keys instead.
+        """
+        dim, attribute_dim = self.widths
+        item, item_to_attribute = self.item_queries(queries.items).split((dim, attribute_dim), -1)
+        to_item, attribute, to_position = self.attribute_queries(queries.attributes).split(
+            (dim, attribute_dim, dim), -1
+        )
+        position, position_to_attribute = self.position_queries(queries.positions).split((dim, attribute_dim), -1)
+        pairs = (
+            ((item, to_item, position), self.item_key(keys.items)),
+            ((item_to_attribute, attribute, position_to_attribute), self.attribute_key(keys.attributes)),
+            ((item, to_position, position), self.position_key(keys.positions)),
+        )
+        columns = keys.items.shape[1]
+        mixing = self._mixing(columns)
+        products = []
+        for some, key in pairs:
+            query = torch.stack(some, 1).unflatten(-1, (self.num_heads, -1)).transpose(2, 3).transpose(1, 2)
+            key = key.unflatten(-1, (self.num_heads, -1)).transpose(1, 2)  # (B, H, W, D / H)
+            key = torch.cat([key, mixing @ key], dim=2)
+            products.append((query.flatten(2, 3) @ key.transpose(-1, -2)).unflatten(2, query.shape[2:4]))
+        scores, mixed = torch.stack(products, 3).split((columns, len(mixing)), -1)
+        return scores, mixed
+
+    def fuse(self, scores: Tensor, mixed: Tensor, weight: Tensor) -> Tensor:
+        """Sum of the weighted scores, each by its share of a softmax over pairs.
+
+        Args:
+            scores: ``(B, H, S, T, Q, W)`` of pairs.
+            mixed: ``(B, H, S, T, Q, N)`` of the same.
+            weight: ``(S, T)`` of each pair.
+
+        Returns:
+            ``(B, H, Q, W)``.
+        """
+        scores, mixed, weight = scores.flatten(2, 3), mixed.flatten(2, 3), weight.flatten()
+        hidden = torch.relu(mixed * weight[:, None, None] + self.gate.bias)
+        share = torch.softmax(self.energy(hidden)[..., 0], dim=2) * weight[:, None]
+        return torch.einsum("bhsq,bhsqw->bhqw", share, scores)
+
+    def _mixing(self, columns: int) -> Tensor:
+        """W_1 ``(N, W)`` on windows whose last column stands for the others."""
+        weight = self.gate.weight
+        return torch.cat([weight[:, : columns - 1], weight[:, columns - 1 :].sum(1, keepdim=True)], dim=1)
+
+
+class ScoredBlock(nn.Module):
+    """The rest of a post-norm layer: values by given scores, then a feed-forward net.
+
+    Args:
+        dim: width of the stream.
+        num_heads, ffn_dim: sizes.
+        scale: the scores are multiplied by it.
+        dropout, attention_dropout: after each part, and on the weights.
+    """
+
+    def __init__(
+        self, dim: int, num_heads: int, ffn_dim: int, scale: float, dropout: float, attention_dropout: float
+    ) -> None:
+        super().__init__()
+        self.num_heads, self.scale, self.attention_dropout = num_heads, scale, attention_dropout
+        self.value = nn.Linear(dim, dim)
+        self.output = nn.Linear(dim, dim)
+        self.attention_norm = nn.LayerNorm(dim, NORM_EPS)
+        self.ffn_in = nn.Linear(dim, ffn_dim)
+        self.ffn_out = nn.Linear(ffn_dim, dim)
+        self.ffn_norm = nn.LayerNorm(dim, NORM_EPS)
+        self.dropout = Dropout(dropout)
+
+    def forward(self, x: Tensor, keys: Tensor, scores: Tensor, mask: Tensor) -> Tensor:
+        """``(B, Q, D)`` -> ``(B, Q, D)``; keys are ``(B, W, D)``, scores ``(B, H, Q, W)``, the mask is additive."""
+        weights = torch.softmax(scores * self.scale + mask, dim=-1)
+        weights = dropout(weights, self.attention_dropout, self.training)
+        value = self.value(keys).unflatten(-1, (self.num_heads, -1)).transpose(1, 2)
+        context = (weights @ value).transpose(1, 2).flatten(2)
+        x = self.attention_norm(x + self.dropout(self.output(context)))
+        refined: Tensor = self.ffn_norm(x + self.dropout(self.ffn_out(F.gelu(self.ffn_in(x)))))
+        return refined
