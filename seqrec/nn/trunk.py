@@ -31,13 +31,14 @@ class TransformerLayer(nn.Module):
 
     def forward(self, tokens: Tensor, packing: Packing) -> Tensor:
         """``(N, D)`` -> ``(N, D)``."""
-        return self._refine(tokens, self.attention(tokens, packing))
+        return self.refine(tokens, self.attention(tokens, packing))
 
     def newest(self, tokens: Tensor, packing: Packing) -> Tensor:
         """``(N, D)`` -> ``(B, D)``, the newest items alone, longest history first."""
-        return self._refine(tokens[packing.newest], self.attention.newest(tokens, packing))
+        return self.refine(tokens[packing.newest], self.attention.newest(tokens, packing))
 
-    def _refine(self, tokens: Tensor, context: Tensor) -> Tensor:
+    def refine(self, tokens: Tensor, context: Tensor) -> Tensor:
+        """What follows attention: tokens and their contexts ``(..., D)`` -> ``(..., D)``."""
         tokens = self.attention_norm(tokens + self.dropout(self.output(context)))
         return self.ffn_norm(tokens + self.dropout(self.ffn_out(F.gelu(self.ffn_in(tokens)))))
 
