@@ -109,6 +109,6 @@ def attribute_loss(states: Tensor, classes: Tensor, attributes: Tensor) -> Tenso
 
 
 def contrast_of_sigmoids(query: Tensor, positive: Tensor, negative: Tensor) -> Tensor:
-    """Sum of ``-log sigmoid(sigmoid(q p) - sigmoid(q n))`` over vectors ``(M, D)`` (both sigmoids are released code)."""
+    """Sum of ``-log sigmoid(sigmoid(q p) - sigmoid(q n))`` over vectors ``(M, D)`` (twice, as released)."""
     difference = torch.sigmoid((query * positive).sum(-1)) - torch.sigmoid((query * negative).sum(-1))
     return F.softplus(-difference).sum()

@@ -42,7 +42,9 @@ def symmetric_kl(a: Tensor, b: Tensor) -> Tensor:
     return 0.5 * ((torch.softmax(a, 1) - torch.softmax(b, 1)) * (a - b)).sum()
 
 
-def smoothness(clean: Tensor, label: Tensor, first: Tensor, second: Tensor, table: Tensor, target: Tensor) -> Smoothness:
+def smoothness(
+    clean: Tensor, label: Tensor, first: Tensor, second: Tensor, table: Tensor, target: Tensor
+) -> Smoothness:
     """All terms, a chunk of rows at a time; logits are computed again for the gradient.
 
     Args:

@@ -88,9 +88,7 @@ def test_views(golden: Callable, batch_of: Callable) -> None:
         close(embeddings[after_item], reference[f"out/embedding_{name}"][soft][after_item], 1e-5)
         close(embeddings[~after_item], reference[f"out/embedding_{name}"][soft][~after_item], 1e-3)
     real = reference["in/input_ids"] != 0
-    for name, states in zip(
-        ("view1", "view2"), model.view_states(batch.items, complement.soft, *views), strict=True
-    ):
+    for name, states in zip(("view1", "view2"), model.view_states(batch.items, complement.soft, *views), strict=True):
         close(states[batch.items != 0], reference[f"out/hidden_{name}"][real], 1e-5)
 
 
@@ -126,7 +124,5 @@ def test_label_smoothness_of_the_paper(golden: Callable, batch_of: Callable) -> 
     states, others = model.backbone(batch.items)[learnt], model.complementary(batch.items)[learnt]
     tables = [part.item_embedding.weight for part in (model.backbone, model.complementary)]
     nothing = torch.zeros_like(states)
-    value = mean_symmetric_kl(
-        torch.cat([states, nothing], 1), torch.cat([nothing, others], 1), torch.cat(tables, 1)
-    )
+    value = mean_symmetric_kl(torch.cat([states, nothing], 1), torch.cat([nothing, others], 1), torch.cat(tables, 1))
     reference.check("out/loss_label_paper", value)
