@@ -26,10 +26,11 @@ STAGES = [
 
 @pytest.fixture(autouse=True, scope="module")
 def attributes() -> Iterator[None]:
-    """Three attributes of synthetic items."""
+    """Three attributes of synthetic items, where they have none of their own."""
     with pytest.MonkeyPatch.context() as patch:
-        numbers = property(lambda data: torch.arange(data.sequences.num_items + 2)[:, None] % 3 + 1)
-        patch.setattr(Synthetic, "attributes", numbers, raising=False)
+        if not hasattr(Synthetic, "attributes"):
+            numbers = property(lambda data: torch.arange(data.sequences.num_items + 2)[:, None] % 3 + 1)
+            patch.setattr(Synthetic, "attributes", numbers, raising=False)
         yield
 
 
