@@ -121,17 +121,19 @@ class MVS(Recommender):
 
     @torch.no_grad()
     def complement(self, items: Tensor) -> Complement:
-        """What the complementary model says of histories ``(B, L)``, padding's own states included."""
+        """What the complementary model says of histories ``(B, L)``, those at padding too; in full precision."""
         model, valid = self.complementary, items != 0
         shift = model.trunk.max_length - valid.sum(1, keepdim=True)
         column = (shift + torch.arange(items.shape[1], device=items.device)).clamp(max=model.trunk.max_length - 1)
         row, _ = torch.nonzero(valid, as_tuple=True)
         left = items.new_zeros(len(items), model.trunk.max_length)
         left[row, column[valid]] = items[valid]
-        states = left_padded_states(model.trunk, model.item_embedding(left), left != 0)
+        with torch.autocast(items.device.type, enabled=False):
+            states = left_padded_states(model.trunk, model.item_embedding(left), left != 0)
         soft = valid & (column > 0)
         before = states.gather(1, (column - 1).clamp(min=0)[..., None].expand(-1, -1, model.dim))[soft]
-        expected = torch.softmax(before @ model.item_embedding.weight.T, dim=1)
+        with torch.autocast(items.device.type, enabled=False):
+            expected = torch.softmax(before @ model.item_embedding.weight.T, dim=1)
         return Complement(states.gather(1, column[..., None].expand(-1, -1, model.dim)), soft, expected)
 
     def soft_embeddings(
