@@ -116,8 +116,9 @@ class MVS(Recommender):
         with torch.autocast(table.device.type, enabled=False):
             one, other = self.soft_embeddings(batch, complement, clean.detach(), first, second)
             views = self.view_states(batch.items, complement.soft, one, other)
-            both = (states[learnt] for states in views)
-            return smoothness(clean, complement.states[learnt], *both, table, batch.next_items[learnt])
+            view, counterpart = (states[learnt] for states in views)
+            target = batch.next_items[learnt]
+            return smoothness(clean, complement.states[learnt], view, counterpart, table, target)
 
     @torch.no_grad()
     def complement(self, items: Tensor) -> Complement:
@@ -153,8 +154,8 @@ class MVS(Recommender):
         start = [((complement.expected + noise) @ constant).requires_grad_() for noise in noises]
         with torch.enable_grad():
             views = self.view_states(batch.items, complement.soft, *start)
-            apart = sum(mean_symmetric_kl(states[learnt], clean, constant) for states in views)
-            gradients = torch.autograd.grad(apart, start)
+            apart = [mean_symmetric_kl(states[learnt], clean, constant) for states in views]
+            gradients = torch.autograd.grad(torch.stack(apart).sum(), start)
         made = []
         for noise, gradient in zip(noises, gradients, strict=True):
             worst = adversarial_noise(noise, gradient, constant, self.adversarial_step, self.noise_scale)

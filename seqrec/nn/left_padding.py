@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from seqrec.nn.attention import DotProductAttention
-from seqrec.nn.trunk import TransformerTrunk
+from seqrec.nn.trunk import TransformerLayer, TransformerTrunk
 
 
 def left_padded_states(trunk: TransformerTrunk, x: Tensor, valid: Tensor) -> Tensor:
@@ -25,10 +27,11 @@ def left_padded_states(trunk: TransformerTrunk, x: Tensor, valid: Tensor) -> Ten
     older = valid[:, None, :] & (column <= column[:, None])
     mask = (older | ~valid[:, :, None])[:, None]  # (B, 1, L, L)
     tokens: Tensor = trunk.norm(x + trunk.position.weight)
-    for layer in trunk.layers:
+    for layer in cast("list[TransformerLayer]", list(trunk.layers)):
         attention = layer.attention
         assert isinstance(attention, DotProductAttention)
         heads = attention.projection(tokens).unflatten(-1, (3, attention.num_heads, -1)).permute(2, 0, 3, 1, 4)
-        context = F.scaled_dot_product_attention(*heads, mask)  # (B, H, L, D / H)
+        query, key, value = heads  # (B, H, L, D / H)
+        context = F.scaled_dot_product_attention(query, key, value, mask)
         tokens = layer.refine(tokens, context.transpose(1, 2).flatten(2))
     return tokens
