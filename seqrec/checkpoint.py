@@ -1,12 +1,14 @@
-"""What a checkpoint needs beyond Lightning's own so that a resumed run equals an unbroken one: random states."""
+"""Checkpoints beyond Lightning's own: random states, so that a resumed run equals an unbroken one, and warm starts."""
 
 from __future__ import annotations
 
 import random
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from torch import nn
 
 
 def random_state() -> dict[str, Any]:
@@ -40,3 +42,23 @@ def restore_random_state(state: dict[str, Any]) -> None:
     torch.set_rng_state(state["torch"].cpu())
     if "cuda" in state and torch.cuda.is_available():
         torch.cuda.set_rng_state_all([s.cpu() for s in state["cuda"]])
+
+
+def load_backbone(module: nn.Module, checkpoint: Path) -> None:
+    """Give ``module`` the weights that the backbone of a stored model has.
+
+    Raises:
+        ValueError: they are not the weights of such a module.
+    """
+    stored = torch.load(checkpoint, weights_only=True, map_location="cpu")["state_dict"]
+    prefix = "backbone."
+    weights = {name.removeprefix(prefix): value for name, value in stored.items() if name.startswith(prefix)}
+    own = module.state_dict()
+    for name in sorted(weights.keys() | own.keys()):
+        there, here = (tuple(state[name].shape) if name in state else "missing" for state in (weights, own))
+        if there != here:
+            raise ValueError(
+                f"{checkpoint}: {name} is {there}, but {here} in the model that starts from it; give the backbones of "
+                "both stages the same parts and sizes"
+            )
+    module.load_state_dict(weights)

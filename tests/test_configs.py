@@ -13,7 +13,7 @@ import seqrec.tasks.command_line  # noqa: F401  registers the resolvers
 from seqrec.methods.base import Recommender
 from seqrec.tasks.composition import CONF, check_configuration
 
-NEEDED = {"data/custom": ["data.path=log.csv"]}
+NEEDED = {"data/custom": ["data.path=log.csv"], "warm_start/complementary": ["model=mvs"]}
 FILES = sorted(
     path.relative_to(CONF).with_suffix("").as_posix()
     for path in CONF.glob("*/**/*.yaml")
@@ -82,6 +82,7 @@ def test_every_folder_is_a_known_group() -> None:
         "sweep",
         "task",
         "trainer",
+        "warm_start",
     }
     assert groups <= expected | {"settings", "windows"}
 

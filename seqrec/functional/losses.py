@@ -191,3 +191,11 @@ def sampled_gbce(
         return gbce(positive, negative, len(table) - 2, calibration)
 
     return sampled(states, target, table, keys, loss, num_negatives)
+
+
+def whole_table(states: Tensor, target: Tensor, table: Tensor, keys: Tensor) -> Tensor:
+    """Mean cross entropy over all rows of the table, padding and mask token too (S3-Rec in RecBole's form, MVS).
+
+    Arguments as in :func:`next_item`.
+    """
+    return cross_entropy(states, table, target)

@@ -28,7 +28,8 @@ def fill_catalog(config: DictConfig, data: SequenceDataModule) -> None:
     config.catalog.num_users = data.sequences.num_users
     config.catalog.num_attributes = 0 if attributes is None else int(attributes.max())
     config.catalog.attributes_per_item = 0 if attributes is None else attributes.shape[1]
-    model, needed = config.name or "this model", uses_attributes(config.model)
+    model = config.name or "this model"
+    needed = uses_attributes(config.model) or uses_attributes(config.get("warm_start"))
     if needed and attributes is None:
         raise DataError(
             f"{model} needs item attributes (categories, brands, genres, ...), and data={data.name} has none: "

@@ -15,7 +15,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from seqrec.tasks.composition import CONF, check_configuration
 from seqrec.tasks.help import group_list
-from seqrec.tasks.run_folder import LAST, run_folder
+from seqrec.tasks.run_folder import resumable, run_folder
 
 OmegaConf.register_new_resolver("run_folder", run_folder, use_cache=True, replace=True)
 OmegaConf.register_new_resolver("group_list", lambda: group_list(CONF), replace=True)
@@ -90,7 +90,7 @@ def _for_people(error: Exception) -> bool:
 
 def _stopped() -> NoReturn:
     folder = Path(HydraConfig.get().runtime.output_dir)
-    if (folder / LAST).exists():
+    if resumable(folder):
         print(f"stopped; go on with: python main.py resume={os.path.relpath(folder)}", file=sys.stderr)
     else:
         print("stopped before the end of the first epoch; there is nothing to resume", file=sys.stderr)

@@ -87,10 +87,14 @@ class EpochProgress(pl.Callback):
             self.bar.update(self.task, completed=round(done, 2))
 
     def on_train_epoch_end(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
-        """Tell the validation metric of the epoch."""
-        value = float(trainer.callback_metrics.get(f"val/{self.monitor}", float("nan")))
-        self.best = max(self.best, value)
-        text = f"val {self.monitor} {value:.4f}, best {self.best:.4f}"
+        """Tell the validation metric of the epoch, or the loss where nothing is validated."""
+        metrics = {name: float(value) for name, value in trainer.callback_metrics.items()}
+        if f"val/{self.monitor}" in metrics:
+            value = metrics[f"val/{self.monitor}"]
+            self.best = max(self.best, value)
+            text = f"val {self.monitor} {value:.4f}, best {self.best:.4f}"
+        else:
+            text = f"train loss {metrics['train/loss']:.4f}"
         if self.bar is not None:
             self.bar.update(self.task, description=text)
         elif trainer.is_global_zero:

@@ -8,8 +8,10 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
-LAST = "checkpoints/last.ckpt"
+LAST, BEST = "checkpoints/last.ckpt", "checkpoints/best.ckpt"
 CONFIG = "config.yaml"
+METRICS = "metrics.json"
+FIRST_STAGE = "warm_start"  # the folder of a first stage inside that of its run
 
 CHANGEABLE = ("trainer", "patience", "logger", "task", "resume", "data.root", "data.cache_dir", "data.num_workers")
 """What a resumed run may have other than the stored one: its budget, its machine, its log."""
@@ -30,10 +32,13 @@ def run_folder(resume: str | None, prefix: str) -> str:
         return str(new)
     if resume != "auto":
         return resume
-    unfinished = [
-        f.parent.parent for f in Path(prefix).glob(f"*/{LAST}") if not (f.parent.parent / "metrics.json").exists()
-    ]
+    unfinished = [f for f in Path(prefix).glob("*") if resumable(f) and not (f / METRICS).exists()]
     return str(max(unfinished, key=lambda folder: folder.name, default=new))
+
+
+def resumable(folder: Path) -> bool:
+    """Whether a run, or its first stage, has finished an epoch."""
+    return any((folder / stage / LAST).exists() for stage in ("", FIRST_STAGE))
 
 
 def stored_config(config: DictConfig, overrides: list[str], folder: Path) -> DictConfig:
@@ -49,7 +54,7 @@ def stored_config(config: DictConfig, overrides: list[str], folder: Path) -> Dic
     """
     if config.resume is None:
         return config
-    if not (folder / LAST).exists():
+    if not resumable(folder):
         if config.resume == "auto":
             return config
         raise ValueError(

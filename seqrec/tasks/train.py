@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ import torch
 from hydra.core.hydra_config import HydraConfig
 from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
-from pytorch_lightning.callbacks import EarlyStopping, ModelCheckpoint
+from pytorch_lightning.callbacks import ModelCheckpoint
 
 from seqrec.data.datamodule import SequenceDataModule
 from seqrec.methods.base import Recommender
@@ -22,7 +23,9 @@ from seqrec.tasks.history import History
 from seqrec.tasks.plots import plot_comparison, plot_curves, plot_slices
 from seqrec.tasks.references import reference_results
 from seqrec.tasks.report import Result, per_user, protocol_card, slices, write_json
-from seqrec.tasks.run_folder import CONFIG, LAST, stored_config
+from seqrec.tasks.run_folder import CONFIG, FIRST_STAGE, METRICS, stored_config
+from seqrec.tasks.selection import last_checkpoint, selection
+from seqrec.tasks.warm_start import chosen, first_config, start_from, train_first
 
 References = dict[str, dict[str, float]]
 
@@ -35,7 +38,10 @@ def train(config: DictConfig) -> float:
     silence_libraries()
     pl.seed_everything(config.seed, verbose=False)
     data, protocol = prepare(config)
+    weights = first_stage(config, protocol, folder)
     model = build(config, protocol)
+    if weights is not None:
+        start_from(model, config.warm_start.into, weights)
     history = History(folder)
     logger = instantiate(config.logger)
     trainer: pl.Trainer = instantiate(
@@ -69,6 +75,18 @@ def train(config: DictConfig) -> float:
     return result.val[model.monitor]
 
 
+def first_stage(config: DictConfig, protocol: Protocol, folder: Path) -> Path | None:
+    """Train what :mod:`seqrec.tasks.warm_start` describes, unless that is done; None if the run needs no weights."""
+    if config.warm_start is None or last_checkpoint(config, folder) is not None:
+        return None
+    first, place = first_config(config), folder / FIRST_STAGE
+    if not (place / METRICS).exists():
+        data, _ = prepare(first)
+        train_first(first, config, build(first, protocol), data, place)
+    pl.seed_everything(config.seed, verbose=False)  # the same draws whether the stage was trained now or before
+    return chosen(first, place)
+
+
 def prepare(config: DictConfig) -> tuple[SequenceDataModule, Protocol]:
     """The prepared data set and the protocol; the sizes of the catalogue enter the configuration."""
     data: SequenceDataModule = instantiate(config.data)
@@ -83,37 +101,6 @@ def build(config: DictConfig, protocol: Protocol) -> Recommender:
     model: Recommender = instantiate(config.model, _convert_="all")
     model.protocol = protocol
     return model
-
-
-def selection(config: DictConfig, model: Recommender, folder: Path) -> list[pl.Callback]:
-    """Early stopping, best and last checkpoint; the best by the model's own validation metric.
-
-    The last is written after the best, so that it knows it, and after every epoch: Lightning's ``save_last``
-    skips epochs without a new best.
-    """
-    metric = f"val/{model.monitor}"
-    stopping = EarlyStopping(metric, mode="max", patience=config.patience, check_on_train_epoch_end=False)
-    place: dict[str, Any] = {"dirpath": folder / "checkpoints", "enable_version_counter": False}
-    best = BestCheckpoint(filename="best", monitor=metric, mode="max", save_on_train_epoch_end=True, **place)
-    last = ModelCheckpoint(filename="last", save_on_train_epoch_end=True, **place)
-    return [stopping, best, last]
-
-
-class BestCheckpoint(ModelCheckpoint):
-    """The best checkpoint of a run whose folder may have been moved since it stopped."""
-
-    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Continue with the best so far, at its place in the folder of today."""
-        best = str(Path(self.dirpath or "") / Path(state_dict["best_model_path"]).name)
-        scores = dict.fromkeys([best], state_dict["best_model_score"])
-        paths = {"dirpath": self.dirpath, "best_model_path": best, "kth_best_model_path": best}
-        super().load_state_dict(state_dict | paths | {"best_k_models": scores})
-
-
-def last_checkpoint(config: DictConfig, folder: Path) -> Path | None:
-    """Where to go on from, None for a fresh run."""
-    path = folder / LAST
-    return path if config.resume is not None and path.exists() else None
 
 
 def evaluate_best(trainer: pl.Trainer, model: Recommender, data: SequenceDataModule, history: History) -> Result:
@@ -161,7 +148,9 @@ def write_results(
     write_json(folder / "protocol.json", card)
     metrics = {"val": result.val, "test": result.test, "epochs": result.epochs, "seconds": result.seconds}
     more = {"best_epoch": result.best_epoch, "references": references, "slices": parts}
-    write_json(folder / "metrics.json", metrics | more)
+    first = folder / FIRST_STAGE / METRICS
+    warm = {"warm_start": json.loads(first.read_text())} if first.exists() else {}
+    write_json(folder / METRICS, metrics | more | warm)
     if hasattr(logger, "log_image"):
         logger.log_metrics({f"test/{key}": value for key, value in result.test.items()})
         columns = list(parts[0])

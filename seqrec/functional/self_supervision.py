@@ -1,0 +1,114 @@
+"""Views and losses of S3-Rec's pre-training (Zhou et al., CIKM 2020): what is hidden, and what it is told from.
+
+Shapes: items ``(B, L)``, 0 pads on the right; keys ``(B,)``, see :mod:`seqrec.functional.random`.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from seqrec.functional.losses import CHUNK_ELEMENTS
+from seqrec.functional.random import integers, split
+
+
+class Segments(NamedTuple):
+    """Histories ``(B, L)`` without a segment, the segment alone, and another segment in its place."""
+
+    context: Tensor
+    positive: Tensor
+    negative: Tensor
+
+
+def hide_segment(items: Tensor, keys: Tensor, pool: Tensor, token: int) -> Segments:
+    """Hide a random segment of each history; all but it, and all but it exchanged, are hidden in the other two.
+
+    Of k items the segment has 1 to ``k // 2``. A history of one item has no segment: all three are the history.
+
+    Args:
+        items: ``(B, L)``.
+        keys: ``(B,)``.
+        pool: ``(P,)`` items in the order of consumption; a stretch of it from a random place is the other segment.
+        token: id that hides an item.
+    """
+    of_length, of_start, of_other = split(keys, 3).unbind(1)
+    count = (items != 0).sum(1, keepdim=True)
+    length = (1 + integers(of_length[:, None], 1, (count // 2)[..., None])[..., 0]) * (count > 1)
+    start = integers(of_start[:, None], 1, (count - length + 1)[..., None])[..., 0]
+    other = integers(of_other[:, None], 1, (len(pool) - length + 1)[..., None])[..., 0]
+    place = torch.arange(items.shape[1], device=items.device) - start
+    inside = (place >= 0) & (place < length)
+    exchanged = torch.where(inside, pool[torch.where(inside, other + place, 0)].long(), items)
+    outside = (items != 0) & ~inside & (count > 1)
+    context = items.masked_fill(inside, token)
+    return Segments(context, items.masked_fill(outside, token), exchanged.masked_fill(outside, token))
+
+
+def uniform_outside(items: Tensor, keys: Tensor, high: int) -> Tensor:
+    """Uniform ids ``(B, L)`` of 1 to ``high`` that a row does not have; a row must leave at least one.
+
+    Args:
+        items: ``(B, L)`` ids of at most ``high``.
+        keys: ``(B,)``.
+        high: largest id.
+    """
+    nothing = 2 * high + items.shape[1]  # beyond all that can be drawn
+    ordered = items.masked_fill(items == 0, nothing).sort(1).values
+    again = F.pad(ordered[:, 1:] == ordered[:, :-1], (1, 0))
+    distinct = ordered.masked_fill(again, nothing).sort(1).values
+    free = high - (distinct < nothing).sum(1, keepdim=True)
+    drawn = integers(keys, items.shape[1], free)
+    # The j-th of the row's ids (from 0) lies below a draw where as many free ids or fewer precede it.
+    free_before = distinct - 1 - torch.arange(items.shape[1], device=items.device)
+    return drawn + 1 + torch.searchsorted(free_before, drawn, right=True)
+
+
+class _SoftplusSum(torch.autograd.Function):
+    """Sum of softplus over all products; the gradient is formed in the forward pass, a chunk of rows at a time."""
+
+    @staticmethod
+    def forward(ctx: Any, states: Tensor, classes: Tensor) -> Tensor:
+        rows = max(1, CHUNK_ELEMENTS // len(classes))
+        total, grad_classes = states.new_zeros(()), torch.zeros_like(classes)
+        grad_states = torch.empty_like(states)
+        for x, grad_x in zip(states.split(rows), grad_states.split(rows), strict=True):
+            logits = x @ classes.T
+            total += F.softplus(logits).sum()
+            probability = logits.sigmoid_()
+            torch.mm(probability, classes, out=grad_x)
+            grad_classes.addmm_(probability.T, x)
+        ctx.save_for_backward(grad_states, grad_classes)
+        return total
+
+    @staticmethod
+    def backward(ctx: Any, *grad: Tensor) -> tuple[Tensor, Tensor]:
+        grad_states, grad_classes = ctx.saved_tensors
+        return grad_states * grad[0], grad_classes * grad[0]
+
+
+def attribute_loss(states: Tensor, classes: Tensor, attributes: Tensor) -> Tensor:
+    """Sum over positions and all T attributes of the binary cross entropy (S3-Rec, eqs. 5 and 8, as released).
+
+    Args:
+        states: ``(M, D)``.
+        classes: ``(T, D)``; row ``t`` is attribute ``t + 1``.
+        attributes: ``(M, A)`` distinct ids 1..T of each position, 0 where it has fewer than A.
+
+    Returns:
+        Scalar, computed in float32 at least, without a target for each pair of position and attribute.
+    """
+    at_least_float = torch.promote_types(states.dtype, torch.float32)
+    with torch.autocast(states.device.type, enabled=False):
+        states, classes = states.to(at_least_float), classes.to(at_least_float)
+        own = (F.embedding((attributes - 1).clamp(min=0), classes) * (attributes > 0)[..., None]).sum(1)
+        of_all: Tensor = _SoftplusSum.apply(states, classes)
+        return of_all - (states * own).sum()
+
+
+def contrast_of_sigmoids(query: Tensor, positive: Tensor, negative: Tensor) -> Tensor:
+    """Sum of ``-log sigmoid(sigmoid(q p) - sigmoid(q n))`` over vectors ``(M, D)`` (twice, as released)."""
+    difference = torch.sigmoid((query * positive).sum(-1)) - torch.sigmoid((query * negative).sum(-1))
+    return F.softplus(-difference).sum()

@@ -1,0 +1,137 @@
+"""S3-Rec's pre-training: attributes, hidden items and segments; fine-tuning is :class:`NextItem` on its weights.
+
+Source: Zhou et al., S3-Rec: Self-Supervised Learning for Sequential Recommendation with Mutual Information
+Maximization, CIKM 2020, in RecBole's form.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from seqrec.backbones.base import Backbone
+from seqrec.data.batch import Batch
+from seqrec.data.datamodule import SequenceDataModule
+from seqrec.functional.random import uniform
+from seqrec.functional.self_supervision import (
+    Segments,
+    attribute_loss,
+    contrast_of_sigmoids,
+    hide_segment,
+    uniform_outside,
+)
+from seqrec.methods.base import BuildOptimizer, Recommender
+from seqrec.nn.trunk import initialise
+
+
+class S3RecPretraining(Recommender):
+    """``w_aap AAP + w_mip MIP + w_map MAP + w_sp SP``, each a sum over the batch.
+
+    AAP and MAP tell the attributes of shown and of hidden items, MIP a hidden item from one that the history does
+    not have, SP the segment that a history lacks from another. RecBole takes the other segment from the batch; here
+    it comes from the training parts of all users, so that no row depends on its batch mates.
+
+    Args:
+        backbone: bidirectional.
+        optimizer: see :class:`Recommender`.
+        num_attributes: T, ids 1..T.
+        attributes_per_item: A, at most.
+        mask_ratio: probability of hiding an item.
+        aap_weight, mip_weight, map_weight, sp_weight: of the terms.
+        **base: other arguments of :class:`Recommender`.
+
+    Attributes:
+        attributes: ``(I + 2, A)`` attribute ids of the items, 0 where there are fewer; filled in when training starts.
+        pool: ``(P,)`` the training parts of all users, from which other segments come.
+    """
+
+    attributes: Tensor
+    pool: Tensor
+
+    def __init__(
+        self,
+        backbone: Backbone,
+        optimizer: BuildOptimizer,
+        num_attributes: int,
+        attributes_per_item: int,
+        mask_ratio: float,
+        aap_weight: float,
+        mip_weight: float,
+        map_weight: float,
+        sp_weight: float,
+        **base: Any,
+    ) -> None:
+        super().__init__(backbone, optimizer, **base)
+        if backbone.causal:
+            raise ValueError("S3-Rec's pre-training looks to both sides; set causal=false in its backbone")
+        if num_attributes < 1 or attributes_per_item < 1:
+            raise ValueError(
+                "S3-Rec's pre-training needs item attributes, which this data set does not have; choose one that has "
+                "them (ml1m, beauty, sports, toys, yelp), or train without it: warm_start=none"
+            )
+        if not 0.0 <= mask_ratio <= 1.0:
+            raise ValueError(f"mask_ratio is {mask_ratio}; it must be between 0 and 1")
+        self.mask_ratio = mask_ratio
+        self.weights = {"aap": aap_weight, "mip": mip_weight, "map": map_weight, "sp": sp_weight}
+        self.heads = nn.ModuleDict({name: nn.Linear(backbone.dim, backbone.dim) for name in self.weights})
+        self.attribute_embedding = nn.Embedding(num_attributes, backbone.dim)
+        self.heads.apply(initialise)
+        self.attribute_embedding.apply(initialise)
+        empty = torch.zeros(backbone.num_items + 2, attributes_per_item, dtype=torch.int64)
+        self.register_buffer("attributes", empty)
+
+    def on_fit_start(self) -> None:
+        """Take the attributes of the items and the training parts of all users from the data."""
+        data: SequenceDataModule = self.trainer.datamodule  # type: ignore[attr-defined]
+        self.attributes.copy_(distinct(data.attributes))  # type: ignore[attr-defined]
+        sequences = data.sequences
+        owner = torch.repeat_interleave(torch.arange(sequences.num_users), sequences.lengths)
+        training = torch.arange(sequences.num_interactions) < (sequences.offsets[1:] - 2)[owner]
+        self.pool = sequences.items[training].to(self.device)
+
+    def training_step(self, batch: Batch, batch_index: int) -> Tensor:
+        """The weighted sum of the four terms; the histories alone are used, not their targets."""
+        items = batch.items
+        hidden = (items != 0) & (uniform(self.keys(batch.row, view=0), items.shape[1]) < self.mask_ratio)
+        negative = uniform_outside(items, self.keys(batch.row, view=1), self.backbone.mask_token)
+        segments = hide_segment(items, self.keys(batch.row, view=2), self.pool, self.backbone.mask_token)
+        terms = self.terms(items, hidden, negative, segments)
+        loss = self.total(terms)
+        named = {f"train/{name}": value.detach() for name, value in terms.items()} | {"train/loss": loss}
+        self.log_dict(named, on_step=False, on_epoch=True, sync_dist=True, batch_size=len(batch.row))
+        return loss
+
+    def terms(self, items: Tensor, hidden: Tensor, negative: Tensor, segments: Segments) -> dict[str, Tensor]:
+        """The four sums of a batch.
+
+        Args:
+            items: ``(B, L)`` histories.
+            hidden: ``(B, L)`` bool, the items to fill in.
+            negative: ``(B, L)`` ids that hidden items are told from.
+            segments: three ``(B, L)``.
+        """
+        shown = (items != 0) & ~hidden
+        states = self.backbone(items.masked_fill(hidden, self.backbone.mask_token))
+        of_shown, of_hidden = states[shown], states[hidden]
+        context, positive, other = self.backbone.newest(torch.cat(segments)).chunk(3)
+        item, classes = self.backbone.item_embedding, self.attribute_embedding.weight
+        return {
+            "aap": attribute_loss(self.heads["aap"](of_shown), classes, self.attributes[items[shown]]),
+            "mip": contrast_of_sigmoids(self.heads["mip"](of_hidden), item(items[hidden]), item(negative[hidden])),
+            "map": attribute_loss(self.heads["map"](of_hidden), classes, self.attributes[items[hidden]]),
+            "sp": contrast_of_sigmoids(self.heads["sp"](context), positive, other),
+        }
+
+    def total(self, terms: dict[str, Tensor]) -> Tensor:
+        """The weighted sum of :meth:`terms`."""
+        return torch.stack([self.weights[name] * value for name, value in terms.items()]).sum()
+
+
+def distinct(attributes: Tensor) -> Tensor:
+    """Attribute ids ``(N, A)`` with 0 in the place of repeated ones, sorted in each row."""
+    ordered = attributes.sort(1).values
+    again = torch.zeros_like(ordered, dtype=torch.bool)
+    again[:, 1:] = ordered[:, 1:] == ordered[:, :-1]
+    return ordered.masked_fill(again, 0)
