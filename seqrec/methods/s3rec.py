@@ -85,7 +85,7 @@ class S3RecPretraining(Recommender):
     def on_fit_start(self) -> None:
         """Take the attributes of the items and the training parts of all users from the data."""
         data: SequenceDataModule = self.trainer.datamodule  # type: ignore[attr-defined]
-        self.attributes.copy_(distinct(data.attributes))  # type: ignore[attr-defined]
+        self.attributes.copy_(distinct(data.attributes))
         sequences = data.sequences
         owner = torch.repeat_interleave(torch.arange(sequences.num_users), sequences.lengths)
         training = torch.arange(sequences.num_interactions) < (sequences.offsets[1:] - 2)[owner]

@@ -20,8 +20,9 @@ class EdgeDecoder(nn.Module):
     def __init__(self, dim: int, num_layers: int) -> None:
         super().__init__()
         sizes = [dim * num_layers**2, dim * num_layers, dim, 1]
-        self.maps = nn.ModuleList(nn.Linear(a, b) for a, b in pairwise(sizes))
-        for linear in self.maps:
+        maps = [nn.Linear(a, b) for a, b in pairwise(sizes)]
+        self.maps = nn.ModuleList(maps)
+        for linear in maps:
             nn.init.xavier_uniform_(linear.weight)
             nn.init.zeros_(linear.bias)
 
