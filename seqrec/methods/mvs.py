@@ -82,7 +82,7 @@ class MVS(Recommender):
                 f"the complementary model has dim={complementary.dim} and the model dim={backbone.dim}; MVS scores the "
                 "states of both with one item table, so give them the same"
             )
-        self.complementary = complementary.requires_grad_(False)
+        self.complementary = complementary.requires_grad_(False).eval()
         self.label_weight, self.context_weight, self.model_weight = label_weight, context_weight, model_weight
         self.noise_scale, self.adversarial_step = noise_scale, adversarial_step
 

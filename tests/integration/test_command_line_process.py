@@ -49,7 +49,7 @@ def test_help_lists_groups_and_commands(tmp_path: Path) -> None:
     done = subprocess.run(command("--help"), cwd=tmp_path, capture_output=True, text=True, timeout=60)
     assert done.returncode == 0, done.stderr
     assert len(re.findall(r"^  python main\.py ", done.stdout, re.MULTILINE)) >= 5
-    assert re.search(r"^  model  .*\bsasrec\b", done.stdout, re.MULTILINE)
+    assert re.search(r"^  model  (?:.*\n {8,})*.*\bsasrec\b", done.stdout, re.MULTILINE)
     assert "_target_" not in done.stdout
 
 
