@@ -15,10 +15,12 @@ from omegaconf import DictConfig, OmegaConf
 
 from seqrec.tasks.composition import CONF, check_configuration
 from seqrec.tasks.help import group_list
+from seqrec.tasks.models import text_list
 from seqrec.tasks.run_folder import resumable, run_folder
 
 OmegaConf.register_new_resolver("run_folder", run_folder, use_cache=True, replace=True)
 OmegaConf.register_new_resolver("group_list", lambda: group_list(CONF), replace=True)
+OmegaConf.register_new_resolver("model_list", lambda: text_list(CONF.parent), replace=True)
 
 USER_ERROR, INTERRUPTED = 2, 130  # exit status; 130 is the shell's for Ctrl+C
 

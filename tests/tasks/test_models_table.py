@@ -1,0 +1,43 @@
+"""The table of models says what the configurations and the last recorded parity run say."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from seqrec.tasks.models import BEGIN, END, ROOT, in_step, markdown_table, models, text_list
+
+COUNTING = {"markov", "popularity"}
+
+
+def test_every_learnt_model_has_a_paper_and_passed_its_parity_checks() -> None:
+    found = {model.name: model for model in models()}
+    assert set(found) == {path.stem for path in (ROOT / "conf" / "model").glob("*.yaml")} - COUNTING
+    for model in found.values():
+        assert model.passed == model.checks > 0, model
+        assert (ROOT / "tests" / "parity" / f"test_{model.name}.py").exists()
+
+
+def test_readme_is_in_step() -> None:
+    readme = (ROOT / "README.md").read_text()
+    assert in_step(readme, markdown_table()) == readme, "run: python -m seqrec.tasks.models"
+
+
+def test_a_model_that_was_not_checked_is_said_to_be(tmp_path: Path) -> None:
+    folder = tmp_path / "conf" / "model"
+    folder.mkdir(parents=True)
+    (folder / "known.yaml").write_text("# Paper: A and B, 2020\n# Reference: a/b\nmodel: {}\n")
+    (folder / "plain.yaml").write_text("model: {}\n")
+    assert " ".join(text_list(tmp_path).split()) == "known A and B, 2020 (a/b): not run"
+    (tmp_path / "docs").mkdir()
+    record = {"models": {"known": {"passed": 1, "checks": 3}}}
+    (tmp_path / "docs" / "parity.json").write_text(json.dumps(record))
+    assert "| `known` | A and B, 2020 | a/b | [1 of 3](tests/parity/test_known.py) |" in markdown_table(tmp_path)
+
+
+def test_a_readme_without_the_marks_is_refused() -> None:
+    with pytest.raises(ValueError, match="between the lines"):
+        in_step(BEGIN, "table")
+    assert in_step(f"a\n{BEGIN}old\n{END}b", "new\n") == f"a\n{BEGIN}new\n{END}b"
