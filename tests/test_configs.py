@@ -38,7 +38,7 @@ def arguments(file: str) -> list[str]:
         return [f"model={rest.partition('/')[0]}", f"+ablation={rest}"]
     if top == "overlay":  # FENRec's, on a model that it can change
         return ["model=duorec", f"+overlay={rest}"]
-    if top == "settings":
+    if top == "settings" and "/" in rest:
         task, model, data = rest.split("/")
         return [f"task={task}", f"model={model}", f"data={data}", *NEEDED.get(f"data/{data}", [])]
     if top == "model" and "/" in rest:

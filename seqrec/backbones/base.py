@@ -22,6 +22,7 @@ class Backbone(nn.Module, ABC):
         item_embedding: ``(I + 2, D)``: padding (zero at the start, no gradient from look-ups), items, mask token.
         causal: a state depends on its own and older items only.
         reads_padding: states depend on the padding row, where the published arithmetic works on it.
+        only_under: class name of the one method that can use it; empty for any.
 
     Args:
         num_items: I.
@@ -30,6 +31,7 @@ class Backbone(nn.Module, ABC):
 
     causal: bool
     reads_padding: bool = False
+    only_under: str = ""
 
     def __init__(self, num_items: int, dim: int) -> None:
         super().__init__()

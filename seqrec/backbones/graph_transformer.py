@@ -29,6 +29,7 @@ class GraphTransformer(Backbone):
     """
 
     causal = False
+    only_under = "MAERec"
     rows: Tensor
     cols: Tensor
     offsets: Tensor

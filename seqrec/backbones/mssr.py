@@ -44,6 +44,7 @@ class MSSR(Backbone):
 
     causal = False
     reads_padding = True
+    only_under = "MSSR"
     attributes: Tensor
     attribute_table: Tensor
 

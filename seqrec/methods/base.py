@@ -52,6 +52,11 @@ class Recommender(LightningModule, ABC):
         seed: int = 0,
     ) -> None:
         super().__init__()
+        if backbone.only_under not in ("", *(kind.__name__ for kind in type(self).__mro__)):
+            raise ValueError(
+                f"{type(backbone).__name__} gives states that only {backbone.only_under} can use, not "
+                f"{type(self).__name__}; choose another model/backbone"
+            )
         self.backbone = backbone
         self.build_optimizer, self.build_scheduler = optimizer, scheduler
         self.monitor, self.seed = monitor, seed

@@ -34,7 +34,11 @@ class Arguments(NamedTuple):
 
 
 def arguments(found: Callable[..., Any]) -> Arguments:
-    """The arguments of a function or class; ``**base`` of our own classes stands for those of the next base class."""
+    """The arguments of a function or class.
+
+    ``**base`` of our own classes stands for the arguments of the next base class. Where a class annotates an
+    attribute that has the name of an argument with a class, the argument is of that class.
+    """
     if not inspect.isclass(found):
         return _own(found, skip=0)
     chain = []
@@ -47,6 +51,8 @@ def arguments(found: Callable[..., Any]) -> Arguments:
     if not chain:
         return Arguments({}, (), False)
     types = {name: kind for own in reversed(chain) for name, kind in own.types.items()}
+    narrower = get_type_hints(found) if found.__module__.startswith("seqrec.") else {}
+    types |= {name: narrower[name] for name in types if inspect.isclass(types[name]) and name in narrower}
     return Arguments(types, chain[0].required, chain[-1].anything)
 
 

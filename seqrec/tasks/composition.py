@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from copy import deepcopy
 from pathlib import Path
+from typing import cast
 
 from hydra import compose, initialize_config_dir
 from hydra.core.config_loader import ConfigLoader
@@ -17,7 +19,7 @@ from omegaconf import DictConfig, ListConfig, OmegaConf
 
 from seqrec.tasks.groups import check_option, list_groups
 from seqrec.tasks.keys import check_key, check_top_level, chosen_groups, not_addable
-from seqrec.tasks.signatures import check_targets
+from seqrec.tasks.signatures import WrongClass, check_targets, found_target
 
 CONF = Path(__file__).parents[2] / "conf"
 
@@ -57,6 +59,8 @@ def check_configuration(
         for job, differs in _jobs([_choices(override) for override in overrides]):
             try:
                 _check_job(tree.compose(job), sweep, targets)
+            except WrongClass as error:
+                raise ValueError(f"{error}{_options(error, conf)}") from None
             except ValueError as error:
                 raise ValueError(f"{error} (in the job with {differs})" if differs else str(error)) from None
     return first
@@ -66,8 +70,28 @@ def _check_job(config: DictConfig, sweep: bool, targets: bool) -> None:
     """What can only be checked on the whole of a configuration."""
     if sweep:
         _refuse_process_groups(config)
-    if targets:
+    if not targets:
+        return
+    try:
         check_targets(OmegaConf.masked_copy(config, [str(key) for key in config if key != "hydra"]), "")
+    except ValueError as error:
+        choices = config.hydra.runtime.choices
+        exchanged = any(str(line).startswith("model/backbone=") for line in config.hydra.overrides.task)
+        if exchanged and str(error).startswith("model.backbone.") and choices.get("settings"):
+            text = f"{error}. The settings of {choices.model} on {choices.data} are for its own backbone: settings=none"
+            raise ValueError(f"{text} leaves them out") from None
+        raise
+
+
+def _options(error: WrongClass, conf: Path) -> str:
+    """The options of the part's group that are of the class that is needed."""
+    group = error.path.replace(".", "/")
+    fitting = []
+    for path in sorted((conf / group).glob("*.yaml")):
+        target = OmegaConf.select(OmegaConf.load(path), "_target_")
+        if target and issubclass(cast(type, found_target(target, error.path)), error.needed):
+            fitting.append(path.stem)
+    return f"; choose {group}={' or '.join(fitting)}" if fitting else ""
 
 
 def _choices(override: Override) -> list[str]:
@@ -149,6 +173,11 @@ class _Tree:
 def _in_one_line(error: HydraException, chosen: tuple[str, ...]) -> str:
     """Hydra's message without its paths and advice; the frequent ones in our own words."""
     text = str(error).partition("\nConfig search path")[0].partition("\nTo append")[0]
+    inside = re.match(r"In '(\w+/\w+)': Could not override '(.+)/(\w+)'", text)
+    if inside:
+        model, group, part = inside.groups()
+        option = next((argument for argument in chosen if argument.startswith(f"{group}=")), group)
+        return f"{option}: {model.replace('/', '=')} chooses {group}/{part}, which this one does not have"
     for argument in chosen:
         key = argument.lstrip("+").partition("=")[0]
         above, _, last = key.rpartition("/")

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from difflib import get_close_matches
 from functools import cache
 from importlib import import_module
-from typing import Any
+from inspect import isclass
+from typing import Any, cast
 
 from omegaconf import DictConfig, ListConfig, OmegaConf
 from omegaconf.errors import InterpolationKeyError, InterpolationToMissingValueError, OmegaConfBaseException
@@ -87,6 +88,7 @@ def _check_call(node: DictConfig, path: str) -> None:
     for key in given:
         value = value_at(node, key, f"{path}.{key}")
         expected = takes.types.get(key, Any)
+        _check_class(node._get_node(key), expected, f"{path}.{key}", name)
         if value is not _LATER and not fits(value, expected):
             child: Any = node._get_node(key)
             # A reference is named by the key that it comes from, which is the one to change.
@@ -94,9 +96,37 @@ def _check_call(node: DictConfig, path: str) -> None:
             raise ValueError(f"{source} is {value!r}; it must be {describe(expected)}")
 
 
+class WrongClass(ValueError):
+    """A part of a configuration is of one class where another is needed.
+
+    Attributes:
+        path: dotted name of the part.
+        needed: the class.
+    """
+
+    def __init__(self, message: str, path: str, needed: type) -> None:
+        super().__init__(message)
+        self.path, self.needed = path, needed
+
+
+def _check_class(child: Any, expected: Any, path: str, name: str) -> None:
+    """Refuse a part whose class is not the one that ``name`` is annotated with."""
+    if not (isinstance(child, DictConfig) and "_target_" in child and isclass(expected)):
+        return
+    made = found_target(str(child["_target_"]), path)
+    if isclass(made) and not child.get("_partial_", False) and not issubclass(made, expected):
+        raise WrongClass(f"{path} is a {made.__name__}, but {name} needs a {expected.__name__}", path, expected)
+
+
 @cache
 def target_arguments(target: str, path: str) -> Arguments:
-    """Import what ``target``, a dotted name, stands for and return what it takes.
+    """What the callable takes that ``target`` names, see :func:`found_target`."""
+    return arguments(found_target(target, path))
+
+
+@cache
+def found_target(target: str, path: str) -> Callable[..., Any]:
+    """Import what ``target``, a dotted name, stands for.
 
     Raises:
         ValueError: the package is not one of ``PACKAGES``, the name does not exist or cannot be called.
@@ -118,4 +148,4 @@ def target_arguments(target: str, path: str) -> Arguments:
         found = getattr(found, name)
     if not callable(found):
         raise ValueError(f"{path}._target_ is {target!r}, which cannot be called")
-    return arguments(found)
+    return cast(Callable[..., Any], found)

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 import pytorch_lightning as pl
 import torch
+from hydra.errors import InstantiationException
 from hydra.utils import instantiate
 
 import seqrec.tasks.command_line  # noqa: F401  registers the resolvers
@@ -35,3 +36,12 @@ def test_training_step(method: str, backbone: str, tmp_path: Path) -> None:
     still = [name for name, p in model.backbone.named_parameters() if torch.equal(p, before[name])]
     assert not still
     assert bool(torch.isfinite(trainer.callback_metrics["train/loss"]))
+
+
+@pytest.mark.parametrize(("backbone", "owner"), [("mssr", "MSSR"), ("graph_transformer", "MAERec")])
+def test_a_network_of_one_method_is_refused_under_others(backbone: str, owner: str) -> None:
+    config = check_configuration(["model=sasrec", f"model/backbone={backbone}", "settings=none"])
+    config.catalog.merge_with({"num_items": 50, "num_attributes": 4, "attributes_per_item": 2})
+    with pytest.raises(InstantiationException) as caught:
+        instantiate(config.model, _convert_="all")
+    assert f"only {owner} can use, not NextItem; choose another model/backbone" in str(caught.value.__cause__)
