@@ -39,9 +39,12 @@ class Recommender(LightningModule, ABC):
         seed: of the keyed random draws.
 
     Attributes:
+        needs_causal: the method always learns at older positions, whose states may not depend on newer items.
         protocol: how validation and test rank; the task sets it.
         ranks: of the last evaluation.
     """
+
+    needs_causal: bool = False
 
     def __init__(
         self,
@@ -56,6 +59,11 @@ class Recommender(LightningModule, ABC):
             raise ValueError(
                 f"{type(backbone).__name__} gives states that only {backbone.only_under} can use, not "
                 f"{type(self).__name__}; choose another model/backbone"
+            )
+        if self.needs_causal and not backbone.causal:
+            raise ValueError(
+                f"{type(self).__name__} learns at all positions, but states of a {type(backbone).__name__} depend on "
+                "newer items, which they are to predict; choose a causal model/backbone"
             )
         self.backbone = backbone
         self.build_optimizer, self.build_scheduler = optimizer, scheduler

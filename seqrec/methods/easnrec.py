@@ -70,6 +70,8 @@ class EASNRec(AdversarialRecommender):
         **base: other arguments of :class:`AdversarialRecommender`.
     """
 
+    needs_causal = True
+
     def __init__(
         self,
         backbone: Backbone,

@@ -84,6 +84,8 @@ class ECLSR(AdversarialRecommender):
         **base: other arguments of :class:`AdversarialRecommender`.
     """
 
+    needs_causal = True
+
     def __init__(
         self,
         backbone: Transformer,

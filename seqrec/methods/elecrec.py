@@ -75,6 +75,8 @@ class ELECRec(AdversarialRecommender):
         **base: other arguments of :class:`AdversarialRecommender`.
     """
 
+    needs_causal = True
+
     def __init__(
         self,
         backbone: Transformer,

@@ -33,6 +33,8 @@ class LRURec(Recommender):
         item_bias: ``(I + 2,)``, added to the scores; aligned with the embedding table.
     """
 
+    needs_causal = True
+
     def __init__(
         self, backbone: Backbone, optimizer: BuildOptimizer, loss: NextItemLoss, max_length: int, **base: Any
     ) -> None:

@@ -57,6 +57,8 @@ class MVS(Recommender):
         **base: other arguments of :class:`Recommender`.
     """
 
+    needs_causal = True
+
     def __init__(
         self,
         backbone: Backbone,

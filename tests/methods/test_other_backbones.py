@@ -45,3 +45,12 @@ def test_a_network_of_one_method_is_refused_under_others(backbone: str, owner: s
     with pytest.raises(InstantiationException) as caught:
         instantiate(config.model, _convert_="all")
     assert f"only {owner} can use, not NextItem; choose another model/backbone" in str(caught.value.__cause__)
+
+
+@pytest.mark.parametrize("model", ["easnrec", "lrurec", "mvs"])
+def test_a_method_that_learns_everywhere_refuses_states_that_see_the_future(model: str) -> None:
+    config = check_configuration([f"model={model}", "model/backbone=bidirectional", "settings=none"])
+    config.catalog.num_items = 50
+    with pytest.raises(InstantiationException) as caught:
+        instantiate(config.model, _convert_="all")
+    assert "choose a causal model/backbone" in str(caught.value.__cause__)
