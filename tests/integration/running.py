@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import runpy
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -65,4 +66,10 @@ def start(workplace: Path, *overrides: str) -> subprocess.Popen[str]:
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        preexec_fn=heed_interrupts,
     )
+
+
+def heed_interrupts() -> None:
+    """Let SIGINT reach a child even where the tests run in the background of a shell, which makes it ignored."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)

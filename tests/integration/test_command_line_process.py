@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.integration.running import heed_interrupts
+
 MAIN = Path(__file__).parents[2] / "main.py"
 SMALL = ["data.num_users=60", "trainer=cpu", "model.backbone.dim=8"]
 
@@ -56,14 +58,18 @@ def test_help_lists_groups_and_commands(tmp_path: Path) -> None:
 def test_interrupted_run_says_how_to_go_on_and_goes_on(tmp_path: Path) -> None:
     endless = command(*SMALL, "trainer.max_epochs=100000", "patience=100000")
     process = subprocess.Popen(
-        endless, cwd=tmp_path, env=environment(tmp_path), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
-    )
-    deadline = time.monotonic() + 180
-    while not list(tmp_path.glob("outputs/*/*/checkpoints/last.ckpt")) and process.poll() is None:
-        assert time.monotonic() < deadline, "no checkpoint"
-        time.sleep(0.2)
-    process.send_signal(signal.SIGINT)
-    _, error = process.communicate(timeout=120)
+        endless, cwd=tmp_path, env=environment(tmp_path), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
+        preexec_fn=heed_interrupts,
+    )  # fmt: skip
+    try:
+        deadline = time.monotonic() + 180
+        while not list(tmp_path.glob("outputs/*/*/checkpoints/last.ckpt")) and process.poll() is None:
+            assert time.monotonic() < deadline, "no checkpoint"
+            time.sleep(0.2)
+        process.send_signal(signal.SIGINT)
+        _, error = process.communicate(timeout=120)
+    finally:
+        process.kill()
     assert process.returncode == 130, error
     found = re.search(r"python main\.py (resume=\S+)", error)
     assert found, error
