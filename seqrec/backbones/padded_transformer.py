@@ -7,8 +7,8 @@ from torch import Tensor, nn
 from seqrec.backbones.base import Backbone
 from seqrec.nn.attention import DotProductAttention
 from seqrec.nn.packing import Packing
-from seqrec.nn.padded import padded_states
 from seqrec.nn.trunk import TransformerTrunk
+from seqrec.nn.window_trunk import window_states
 
 
 class PaddedTransformer(Backbone):
@@ -59,5 +59,5 @@ class PaddedTransformer(Backbone):
         return self.trunk.newest(self.item_embedding(packing.pack(items)), packing)
 
     def padded(self, windows: Tensor) -> Tensor:
-        """States ``(B, W, D)`` of all positions of left-padded windows ``(B, W)``, see :mod:`seqrec.nn.padded`."""
-        return padded_states(self.trunk, self.item_embedding(windows), windows != 0)
+        """States ``(B, W, D)`` of all positions of left-padded windows ``(B, W)``, of :func:`window_states`."""
+        return window_states(self.trunk, self.item_embedding(windows), windows != 0)

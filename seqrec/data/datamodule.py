@@ -107,8 +107,8 @@ class SequenceDataModule(LightningDataModule, ABC):
         return ()
 
     def read_attributes(self, files: Sequence[Path], sequences: Sequences) -> ItemAttributes:
-        """Read those files: attributes by the items' ids in the source."""
-        raise NotImplementedError
+        """Read those files: attributes by the items' ids in the source; overridden where there are any."""
+        raise NotImplementedError(f"{type(self).__name__} names files of attributes but does not read them")
 
     @property
     def attributes(self) -> Tensor:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
+
+HIDDEN = -1  # an item of a right-padded history that becomes padding where it stands
 
 
 def left_padded(x: Tensor, valid: Tensor, width: int) -> Tensor:
@@ -21,16 +22,28 @@ def left_padded(x: Tensor, valid: Tensor, width: int) -> Tensor:
     Raises:
         ValueError: a history is longer than the window.
     """
-    length = valid.sum(1, keepdim=True)
+    length = valid.sum(1)
     longest = int(length.max()) if len(length) else 0
     if longest > width:
         raise ValueError(
             f"a history of {longest} items does not fit max_length={width}; keep its newest items or build the "
             "model with a larger max_length"
         )
-    known = (x * valid)[:, :longest]
-    place = torch.arange(width, device=x.device) - (width - length)  # below 0 at padding
-    return F.pad(known, (0, 1)).gather(1, torch.where(place >= 0, place, longest))
+    return newest_columns(x, length, width)
+
+
+def newest_columns(x: Tensor, length: Tensor, width: int) -> Tensor:
+    """The last ``width`` of the first ``length`` ``(B,)`` columns of x ``(B, L)``, zeros on the left: ``(B, W)``."""
+    column = torch.arange(width, device=x.device) - width + length[:, None]
+    return x.gather(1, column.clamp(0, x.shape[1] - 1)) * (column >= 0)
+
+
+def window(items: Tensor, width: int) -> Tensor:
+    """The newest ``width`` items of right-padded histories ``(B, L)``, padded on the left: ``(B, W)``.
+
+    A :data:`HIDDEN` item counts as an item for the places and is 0 in the result.
+    """
+    return newest_columns(items, (items != 0).sum(1), width).clamp(min=0)
 
 
 def from_newest(valid: Tensor) -> Tensor:

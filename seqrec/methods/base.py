@@ -15,6 +15,8 @@ from torch.optim.lr_scheduler import LRScheduler
 from seqrec.backbones.base import Backbone
 from seqrec.checkpoint import random_states, restore_random_state
 from seqrec.data.batch import Batch
+from seqrec.data.datamodule import SequenceDataModule
+from seqrec.data.windows import Windows
 from seqrec.functional import random as keyed
 from seqrec.functional.losses import NextItemLoss
 from seqrec.functional.ranking import target_rank
@@ -72,6 +74,12 @@ class Recommender(LightningModule, ABC):
         self.ranks = RankingMetrics(self.protocol.cutoffs)
         self._random_states: list[dict[str, Any]] = []
 
+    @property
+    def data(self) -> SequenceDataModule:
+        """The data set that the trainer was given."""
+        data: SequenceDataModule = self.trainer.datamodule  # type: ignore[attr-defined]
+        return data
+
     @abstractmethod
     def training_step(self, batch: Batch, batch_index: int) -> Tensor | None:
         """Learn from one batch; returns the loss under automatic optimisation."""
@@ -87,6 +95,25 @@ class Recommender(LightningModule, ABC):
     def keys(self, row: Tensor, view: int) -> Tensor:
         """Keys of the random draws of windows ``row`` in this epoch; ``view`` numbers the uses."""
         return keyed.keys(self.seed, self.current_epoch, row, view)
+
+    @torch.no_grad()
+    def vectors_of_all(self, windows: Windows, max_length: int, vector: Callable[[Batch], Tensor]) -> Tensor:
+        """Vectors ``(N, D)`` of N training windows in evaluation mode, on every rank; each computes a share of them.
+
+        Args:
+            windows: taken in batches of similar length.
+            max_length: of the histories.
+            vector: ``(B, D)`` of a batch.
+        """
+        batches = torch.argsort(windows.lengths, stable=True).split(self.data.eval_batch_size)
+        vectors = torch.zeros(len(windows), self.backbone.dim, device=self.device)
+        self.eval()
+        for rows in batches[self.trainer.global_rank :: self.trainer.world_size]:
+            found = vector(Batch(*(part.to(self.device) for part in windows.batch(rows, max_length))))
+            vectors[rows.to(self.device)] = found.to(vectors.dtype)
+        self.train()
+        whole: Tensor = self.trainer.strategy.reduce(vectors, reduce_op="sum")
+        return whole
 
     def position_keys(self, batch: Batch) -> Tensor:
         """A random key for each position, ``(B, L)``, counted from the newest so that trimming changes nothing."""
@@ -172,7 +199,7 @@ class Recommender(LightningModule, ABC):
                 scores = self.score(part)
             removed = None
             if self.protocol.remove_seen:
-                windows = self.trainer.datamodule.splits[split]  # type: ignore[attr-defined]
+                windows = self.data.splits[split]
                 row, item = windows.seen(part.row.cpu())
                 removed = row.to(scores.device), item.to(scores.device)
             self.ranks.update(part.row, target_rank(scores, part.target, removed))

@@ -13,7 +13,6 @@ from torch import Tensor
 
 from seqrec.backbones.factors import Factors
 from seqrec.data.batch import Batch
-from seqrec.data.datamodule import SequenceDataModule
 from seqrec.data.unseen import Unseen
 from seqrec.functional.losses import bpr
 from seqrec.functional.random import integers
@@ -42,8 +41,7 @@ class BPR(Recommender):
 
     def on_fit_start(self) -> None:
         """Find what each user has not."""
-        data: SequenceDataModule = self.trainer.datamodule  # type: ignore[attr-defined]
-        self.unseen = Unseen.of(data.sequences).to(self.device)
+        self.unseen = Unseen.of(self.data.sequences).to(self.device)
 
     def training_step(self, batch: Batch, batch_index: int) -> Tensor:
         """Mean loss over the targets of a batch and their negatives."""

@@ -14,7 +14,6 @@ from torch import Tensor
 
 from seqrec.backbones.padded_transformer import PaddedTransformer
 from seqrec.data.batch import Batch
-from seqrec.data.datamodule import SequenceDataModule
 from seqrec.data.sequences import Sequences
 from seqrec.functional.item_similarity import (
     Similar,
@@ -24,9 +23,9 @@ from seqrec.functional.item_similarity import (
     most_similar_by_vectors,
     with_random_neighbours,
 )
+from seqrec.functional.left_padding import HIDDEN
 from seqrec.methods.base import BuildOptimizer
 from seqrec.methods.view_contrast import ViewContrastive
-from seqrec.nn.padded import HIDDEN
 
 View = Callable[[Tensor, Tensor, int, Tensor], Tensor]
 """A view ``(B, L')`` of ``(items (B, L), keys (B,), token of a hidden item, most similar items (I + 2,))``."""
@@ -49,7 +48,7 @@ class CoSeRec(ViewContrastive):
 
     Attributes:
         by_users: neighbours by shared users; made when training starts.
-        similar: ``(I + 2,)`` the table of the present epoch; ``padded.HIDDEN`` where padding is the nearest.
+        similar: ``(I + 2,)`` the table of the present epoch; ``HIDDEN`` where padding is the nearest.
     """
 
     by_users: Similar
@@ -72,8 +71,7 @@ class CoSeRec(ViewContrastive):
     def on_fit_start(self) -> None:
         """Find the neighbours by shared users."""
         super().on_fit_start()
-        data: SequenceDataModule = self.trainer.datamodule  # type: ignore[attr-defined]
-        self.prepare(data.sequences)
+        self.prepare(self.data.sequences)
 
     def prepare(self, sequences: Sequences) -> None:
         """Neighbours by the users' training inputs: all but their last three interactions."""

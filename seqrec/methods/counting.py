@@ -35,7 +35,7 @@ class Counting(Recommender):
 
     def setup(self, stage: str) -> None:
         """Count once the data is there."""
-        sequences: Sequences = self.trainer.datamodule.sequences  # type: ignore[attr-defined]
+        sequences = self.data.sequences
         user = torch.repeat_interleave(torch.arange(sequences.num_users), sequences.lengths)
         learnt = torch.arange(sequences.num_interactions) < (sequences.offsets[1:] - 2)[user]
         self.count(sequences, sequences.items[learnt].long(), user[learnt])

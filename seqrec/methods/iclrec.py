@@ -9,18 +9,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from seqrec.backbones.padded_transformer import PaddedTransformer
 from seqrec.data.batch import Batch
-from seqrec.data.datamodule import SequenceDataModule
 from seqrec.functional.hard_negatives import grouped_info_nce
+from seqrec.functional.left_padding import HIDDEN, newest_columns, window
 from seqrec.methods.base import BuildOptimizer
 from seqrec.methods.view_contrast import ViewContrastive
 from seqrec.nn.kmeans import KMeans
-from seqrec.nn.padded import HIDDEN, newest_columns, window
 
 View = Callable[[Tensor, Tensor, int], Tensor]
 """A view ``(B, L)`` of ``(items (B, L), keys (B,), token of a hidden item)``."""
@@ -77,9 +75,7 @@ class ICLRec(ViewContrastive):
         """Cluster the training histories by their present vectors."""
         super().on_train_epoch_start()
         if self.with_intents:
-            self.eval()
-            self.intents.fit(self.training_vectors())
-            self.train()
+            self.intents.fit(self.vectors_of_all(self.windows, self.backbone.max_length, self.mean_state))
 
     def training_step(self, batch: Batch, batch_index: int) -> Tensor:
         """The total of a batch."""
@@ -114,16 +110,6 @@ class ICLRec(ViewContrastive):
         )
         return (first + second) / 2
 
-    @torch.no_grad()
-    def training_vectors(self) -> Tensor:
-        """Vectors ``(N, D)`` of all training windows, on every rank; each rank computes a share of them."""
-        data: SequenceDataModule = self.trainer.datamodule  # type: ignore[attr-defined]
-        size = self.backbone.max_length
-        batches = torch.arange(len(self.windows)).split(data.eval_batch_size)
-        vectors = torch.zeros(len(self.windows), self.backbone.dim, device=self.device)
-        for rows in batches[self.trainer.global_rank :: self.trainer.world_size]:
-            items = self.windows.batch(rows, size).items.to(self.device)
-            mean = self.backbone.padded(window(items, size)).mean(1)
-            vectors[rows.to(self.device)] = mean.to(vectors.dtype)
-        whole: Tensor = self.trainer.strategy.reduce(vectors, reduce_op="sum")
-        return whole
+    def mean_state(self, batch: Batch) -> Tensor:
+        """What represents histories in the clustering, ``(B, D)``: the mean over all W positions."""
+        return self.backbone.padded(window(batch.items, self.backbone.max_length)).mean(1)

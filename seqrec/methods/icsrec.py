@@ -15,7 +15,6 @@ from torch import Tensor
 
 from seqrec.backbones.base import Backbone
 from seqrec.data.batch import Batch
-from seqrec.data.datamodule import SequenceDataModule
 from seqrec.data.same_target import SameTarget
 from seqrec.data.soft_labels import Labels
 from seqrec.data.windows import Windows
@@ -64,8 +63,7 @@ class ICSRec(Recommender):
 
     def on_fit_start(self) -> None:
         """Find the partner and the label of each training window."""
-        data: SequenceDataModule = self.trainer.datamodule  # type: ignore[attr-defined]
-        self.prepare(data.training_windows(0), data.max_length)
+        self.prepare(self.data.training_windows(0), self.data.max_length)
 
     def prepare(self, windows: Windows, max_length: int) -> None:
         """Partners and labels of windows with one target each, the same in all epochs."""
@@ -75,9 +73,7 @@ class ICSRec(Recommender):
 
     def on_train_epoch_start(self) -> None:
         """Cluster the training histories by their present states."""
-        self.eval()
-        self.intents.fit(self.training_states())
-        self.train()
+        self.intents.fit(self.vectors_of_all(self.windows, self.max_length, self.represent))
 
     def training_step(self, batch: Batch, batch_index: int) -> Tensor:
         """The total of a batch."""
@@ -110,16 +106,3 @@ class ICSRec(Recommender):
         """Contrast of states ``(B, D)`` with the directions of their centroids, which are constant."""
         cluster = self.intents.assign(states.detach())
         return contrast(states, F.normalize(self.intents.centroids[cluster], dim=1), cluster)
-
-    @torch.no_grad()
-    def training_states(self) -> Tensor:
-        """Vectors ``(N, D)`` of all training windows, on every rank; each rank computes a share of them."""
-        data: SequenceDataModule = self.trainer.datamodule  # type: ignore[attr-defined]
-        batches = torch.argsort(self.windows.lengths, stable=True).split(data.eval_batch_size)
-        states = torch.zeros(len(self.windows), self.backbone.dim, device=self.device)
-        for rows in batches[self.trainer.global_rank :: self.trainer.world_size]:
-            batch = self.windows.batch(rows, self.max_length)
-            represented = self.represent(Batch(*(part.to(self.device) for part in batch)))
-            states[rows.to(self.device)] = represented.to(states.dtype)
-        whole: Tensor = self.trainer.strategy.reduce(states, reduce_op="sum")
-        return whole

@@ -14,7 +14,6 @@ from torch import Tensor
 
 from seqrec.backbones.graph_transformer import GraphTransformer
 from seqrec.data.batch import Batch
-from seqrec.data.datamodule import SequenceDataModule
 from seqrec.data.item_graph import transitions
 from seqrec.data.windows import last_window
 from seqrec.functional import random as keyed
@@ -83,9 +82,8 @@ class MAERec(Recommender):
 
     def setup(self, stage: str) -> None:
         """Build the item graph from the training inputs; of each user, the last three items stay out."""
-        data: SequenceDataModule = self.trainer.datamodule  # type: ignore[attr-defined]
-        longest = int(data.sequences.lengths.max())
-        self.backbone.connect(*transitions(last_window(data.sequences, longest, torch.Generator()), self.distance))
+        longest = int(self.data.sequences.lengths.max())
+        self.backbone.connect(*transitions(last_window(self.data.sequences, longest, torch.Generator()), self.distance))
 
     def on_train_epoch_start(self) -> None:
         """The losses that the reward compares are those of one epoch."""

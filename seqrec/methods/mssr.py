@@ -69,7 +69,7 @@ class MSSR(Recommender):
         Raises:
             ValueError: the data has others than the model was built for.
         """
-        known = self.trainer.datamodule.attributes  # type: ignore[attr-defined]
+        known = self.data.attributes
         expected = self.backbone.attributes
         largest = int(known.max()) if known.numel() else 0
         if known.shape != expected.shape or not 0 < largest <= self.backbone.num_attributes:

@@ -14,6 +14,7 @@ from torch import Tensor
 from seqrec.backbones.base import Backbone
 from seqrec.backbones.transformer import Transformer
 from seqrec.data.batch import Batch
+from seqrec.functional.left_padding import left_padded
 from seqrec.functional.smoothness import (
     Smoothness,
     adversarial_noise,
@@ -23,7 +24,7 @@ from seqrec.functional.smoothness import (
 )
 from seqrec.methods.base import BuildOptimizer, Recommender
 from seqrec.nn.attention import DotProductAttention
-from seqrec.nn.left_padding import left_padded_states
+from seqrec.nn.window_trunk import window_states
 
 
 class Complement(NamedTuple):
@@ -128,11 +129,9 @@ class MVS(Recommender):
         model, valid = self.complementary, items != 0
         shift = model.trunk.max_length - valid.sum(1, keepdim=True)
         column = (shift + torch.arange(items.shape[1], device=items.device)).clamp(max=model.trunk.max_length - 1)
-        row, _ = torch.nonzero(valid, as_tuple=True)
-        left = items.new_zeros(len(items), model.trunk.max_length)
-        left[row, column[valid]] = items[valid]
+        left = left_padded(items, valid, model.trunk.max_length)
         with torch.autocast(items.device.type, enabled=False):
-            states = left_padded_states(model.trunk, model.item_embedding(left), left != 0)
+            states = window_states(model.trunk, model.item_embedding(left), left != 0)
         soft = valid & (column > 0)
         before = states.gather(1, (column - 1).clamp(min=0)[..., None].expand(-1, -1, model.dim))[soft]
         with torch.autocast(items.device.type, enabled=False):

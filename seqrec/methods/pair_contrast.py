@@ -11,7 +11,6 @@ from torch import Tensor
 
 from seqrec.backbones.base import Backbone
 from seqrec.data.batch import Batch
-from seqrec.data.datamodule import SequenceDataModule
 from seqrec.data.soft_labels import Labels
 from seqrec.data.windows import Windows
 from seqrec.functional.hard_negatives import PairContrast
@@ -53,8 +52,7 @@ class PairContrastive(Recommender, ABC):
 
     def on_fit_start(self) -> None:
         """Prepare for the training windows; they are the same in all epochs."""
-        data: SequenceDataModule = self.trainer.datamodule  # type: ignore[attr-defined]
-        self.prepare(data.training_windows(0), data.max_length)
+        self.prepare(self.data.training_windows(0), self.data.max_length)
 
     def prepare(self, windows: Windows, max_length: int) -> None:
         """Find the label of each training window.

@@ -13,7 +13,6 @@ from torch import Tensor, nn
 
 from seqrec.backbones.base import Backbone
 from seqrec.data.batch import Batch
-from seqrec.data.datamodule import SequenceDataModule
 from seqrec.functional.random import uniform
 from seqrec.functional.self_supervision import (
     Segments,
@@ -84,9 +83,8 @@ class S3RecPretraining(Recommender):
 
     def on_fit_start(self) -> None:
         """Take the attributes of the items and the training parts of all users from the data."""
-        data: SequenceDataModule = self.trainer.datamodule  # type: ignore[attr-defined]
-        self.attributes.copy_(distinct(data.attributes))
-        sequences = data.sequences
+        self.attributes.copy_(distinct(self.data.attributes))
+        sequences = self.data.sequences
         owner = torch.repeat_interleave(torch.arange(sequences.num_users), sequences.lengths)
         training = torch.arange(sequences.num_interactions) < (sequences.offsets[1:] - 2)[owner]
         self.pool = sequences.items[training].to(self.device)

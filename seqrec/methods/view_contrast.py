@@ -11,14 +11,13 @@ from torch import Tensor
 
 from seqrec.backbones.padded_transformer import PaddedTransformer
 from seqrec.data.batch import Batch
-from seqrec.data.datamodule import SequenceDataModule
 from seqrec.data.unseen import Unseen
 from seqrec.data.windows import Windows
 from seqrec.functional.hard_negatives import grouped_info_nce
+from seqrec.functional.left_padding import window
 from seqrec.functional.losses import against, bce
 from seqrec.functional.random import integers
 from seqrec.methods.base import BuildOptimizer, Recommender
-from seqrec.nn.padded import window
 
 
 class ViewContrastive(Recommender, ABC):
@@ -40,27 +39,20 @@ class ViewContrastive(Recommender, ABC):
     unseen: Unseen
 
     def __init__(self, backbone: PaddedTransformer, optimizer: BuildOptimizer, temperature: float, **base: Any) -> None:
-        if not isinstance(backbone, PaddedTransformer):
-            raise ValueError(
-                f"{type(self).__name__} learns from the states of padding, which a {type(backbone).__name__} does not "
-                "have; choose model/backbone=transformer_with_padding"
-            )
         super().__init__(backbone, optimizer, **base)
         self.temperature = temperature
 
     def on_fit_start(self) -> None:
         """Find what each user has not."""
-        data: SequenceDataModule = self.trainer.datamodule  # type: ignore[attr-defined]
-        self.unseen = Unseen.of(data.sequences).to(self.device)
+        self.unseen = Unseen.of(self.data.sequences).to(self.device)
 
     def on_train_epoch_start(self) -> None:
         """Take the epoch's windows."""
-        data: SequenceDataModule = self.trainer.datamodule  # type: ignore[attr-defined]
-        self.windows = data.training_windows(self.current_epoch)
+        self.windows = self.data.training_windows(self.current_epoch)
 
     @abstractmethod
     def changed(self, items: Tensor, keys: Tensor) -> Tensor:
-        """A view ``(B, L')`` of histories ``(B, L)`` with keys ``(B,)``; hidden items are ``padded.HIDDEN``."""
+        """A view ``(B, L')`` of histories ``(B, L)`` with keys ``(B,)``; hidden items are ``HIDDEN``."""
 
     def views(self, batch: Batch) -> Tensor:
         """Both views of each history, first views over second ones, ``(2B, W)`` padded on the left.

@@ -1,9 +1,9 @@
 """A :class:`TransformerTrunk` on whole left-padded windows, whose padding has states too.
 
-The released codes of ECL-SR and ELECRec add -10000 to the scores of keys that a query must not see. A query that
-may see none then attends to all positions of its window, with scores rounded by float32 at that magnitude; such
-states take part in their losses. Where a query sees an item, the state is the one that the trunk itself computes
-without padding.
+The released codes of ECL-SR, ELECRec and the S3-Rec family (ICLRec, CoSeRec, MVS) add -10000 to the scores of keys
+that a query must not see. A query that may see none then attends to all positions of its window, with scores rounded
+by float32 at that magnitude; such states take part in their losses. Where a query sees an item, the state is the one
+that the trunk itself computes without padding.
 """
 
 from __future__ import annotations
@@ -18,6 +18,8 @@ from seqrec.nn.attention import DotProductAttention
 from seqrec.nn.dropout import dropout
 from seqrec.nn.frequency import MASKED, window_mask
 from seqrec.nn.trunk import TransformerLayer, TransformerTrunk
+
+CHUNK_ELEMENTS = 1 << 23  # attention weights made at a time: 32 MB
 
 Encode = Callable[[TransformerTrunk, Tensor, Tensor], Tensor]
 """States ``(B, W, D)`` of a trunk, of embedded items ``(B, W, D)`` and their validity ``(B, W)``."""
@@ -37,10 +39,13 @@ def window_states(trunk: TransformerTrunk, x: Tensor, valid: Tensor) -> Tensor:
         x: ``(B, W, D)`` embedded items and padding, W is the trunk's ``max_length``.
         valid: ``(B, W)`` bool, the keys that may be seen; False at padding, which may stand anywhere.
     """
-    mask = window_mask(valid) if trunk.causal else (~valid)[:, None, None, :] * MASKED
     tokens: Tensor = trunk.dropout(trunk.norm(x + trunk.position.weight))
     for layer in cast("list[TransformerLayer]", list(trunk.layers)):
-        tokens = layer.refine(tokens, _attend(cast(DotProductAttention, layer.attention), tokens, mask))
+        attention = cast(DotProductAttention, layer.attention)
+        rows = max(1, CHUNK_ELEMENTS // (attention.num_heads * x.shape[1] ** 2))
+        parts = zip(attention.projection(tokens).split(rows), valid.split(rows), strict=True)
+        contexts = [_context(attention, part, seen, trunk.causal) for part, seen in parts]
+        tokens = layer.refine(tokens, torch.cat(contexts))
     return tokens
 
 
@@ -62,10 +67,10 @@ def check_plain(*trunks: TransformerTrunk) -> None:
             )
 
 
-def _attend(attention: DotProductAttention, tokens: Tensor, mask: Tensor) -> Tensor:
-    """Contexts ``(B, W, D)`` under a mask that is added to the scores in float32."""
-    projected = attention.projection(tokens)
-    query, key, value = projected.unflatten(-1, (3, attention.num_heads, -1)).permute(2, 0, 3, 1, 4)
+def _context(attention: DotProductAttention, projected: Tensor, valid: Tensor, causal: bool) -> Tensor:
+    """Weighted values ``(B, W, D)`` of queries, keys and values ``(B, W, 3 * D)``; the mask is added in float32."""
+    query, key, value = projected.unflatten(-1, (3, attention.num_heads, -1)).permute(2, 0, 3, 1, 4)  # (B, H, W, D / H)
+    mask = window_mask(valid) if causal else (~valid)[:, None, None, :] * MASKED
     scores = (query * query.shape[-1] ** -0.5) @ key.transpose(-1, -2)
     weights = dropout(torch.softmax(scores.float() + mask, dim=-1), attention.dropout, attention.training)
     return (weights.to(value.dtype) @ value).transpose(1, 2).flatten(2)

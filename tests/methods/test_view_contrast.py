@@ -10,19 +10,17 @@ import torch
 from torch import Tensor
 
 from seqrec.backbones.padded_transformer import PaddedTransformer
-from seqrec.backbones.transformer import Transformer
 from seqrec.data.sequences import Sequences
 from seqrec.data.unseen import Unseen
 from seqrec.data.windows import last_window
 from seqrec.functional.augment import before_newest, dsa
 from seqrec.functional.augment_similar import informative
 from seqrec.functional.item_similarity import inverse_log
+from seqrec.functional.left_padding import HIDDEN, window
 from seqrec.methods import view_contrast
 from seqrec.methods.coserec import CoSeRec
 from seqrec.methods.iclrec import ICLRec
 from seqrec.methods.view_contrast import ViewContrastive
-from seqrec.nn.attention import DotProductAttention
-from seqrec.nn.padded import HIDDEN, window
 
 ITEMS, W, USERS = 60, 6, 40
 ADAM = partial(torch.optim.Adam, lr=1e-3)
@@ -179,9 +177,3 @@ def test_item_vectors_have_their_say_after_the_warm_up() -> None:
     table[5] = table[9] = torch.ones(16)
     model.refresh()
     assert int(model.similar[5]) == 9 and int(model.similar[9]) == 5
-
-
-def test_another_backbone_is_refused() -> None:
-    other = Transformer(ITEMS, W, 16, 1, 2, 32, 0.0, 0.0, DotProductAttention)
-    with pytest.raises(ValueError, match="model/backbone=transformer_with_padding"):
-        CoSeRec(other, ADAM, INFORMATIVE, inverse_log, 0.1, temperature=1.0, warmup_epochs=0)  # type: ignore

@@ -15,8 +15,8 @@ from torch import Tensor
 
 from seqrec.functional import augment, augment_similar
 from seqrec.functional import item_similarity as similarity
+from seqrec.functional.left_padding import HIDDEN
 from seqrec.methods.coserec import CoSeRec
-from seqrec.nn.padded import HIDDEN
 from tests.parity import padded_golden as shared
 
 RATES = {"crop": 0.5, "mask": 0.7, "reorder": 0.7, "insert": 0.4, "substitute": 0.3}
