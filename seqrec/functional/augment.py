@@ -1,7 +1,8 @@
-"""Random changes of item histories, on whole right-padded batches.
+"""Random changes of item histories, on whole batches.
 
-Shapes: items ``(B, L)``, 0 pads on the right; keys ``(B,)``, see :mod:`seqrec.functional.random`. The n-th
-draw of a key belongs to the n-th oldest item, so neither batch mates nor padding change what a row gets.
+Shapes: histories as :class:`~seqrec.functional.ragged.Ragged`, or items ``(B, L)``, 0 pads on the right; keys ``(B,)``,
+see :mod:`seqrec.functional.random`. The n-th draw of a key belongs to the n-th oldest item, so neither batch mates
+nor padding change what a row gets.
 """
 
 from __future__ import annotations
@@ -11,7 +12,8 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from seqrec.functional.random import integers, split, uniform
+from seqrec.functional.ragged import ABSENT, Ragged
+from seqrec.functional.random import integers, nth_uniform, split, uniform
 
 Place = Callable[[Tensor, Tensor, Tensor], Tensor]
 """First column ``(B,)`` of a stretch, of keys, lengths n and numbers of items ``(B,)`` in the stretch."""
@@ -60,71 +62,88 @@ def masked_left_to_right(items: Tensor, keys: Tensor, ratio: float, max_length: 
     return (drawn & (found_before < ratio * max_length + 1)) | (none & (column == length - 1))
 
 
-def crop(items: Tensor, keys: Tensor, ratio: float, place: Place = anywhere) -> Tensor:
+def crop(histories: Ragged, keys: Tensor, ratio: float, place: Place = anywhere) -> Ragged:
     """Keep a random stretch of ``floor(ratio * n)`` items, at least one (CL4SRec, eq. 4)."""
-    length = (items != 0).sum(1)
-    count = share(ratio, length)
-    start, kept = place(keys, length, count), count.clamp(min=1)
-    column = torch.arange(items.shape[1], device=items.device)
-    moved = items.gather(1, (start[:, None] + column).clamp(max=items.shape[1] - 1))
-    return moved * (column < kept[:, None])
+    count = share(ratio, histories.length)
+    start, kept = place(keys, histories.length, count), count.clamp(min=1)
+    moved = histories.place - start[histories.row]
+    return histories._replace(place=torch.where(moved >= 0, moved, ABSENT), length=kept)
 
 
-def mask(items: Tensor, keys: Tensor, ratio: float, token: int) -> Tensor:
-    """Put ``token`` in place of ``floor(ratio * n)`` random items (CL4SRec, eq. 5)."""
-    valid = items != 0
-    return items.masked_fill(subset(keys, valid, share(ratio, valid.sum(1))), token)
+def mask(histories: Ragged, rank: Tensor, ratio: float, token: int) -> Ragged:
+    """Put ``token`` in place of the first ``floor(ratio * n)`` items of a random order (CL4SRec, eq. 5)."""
+    hidden = rank < share(ratio, histories.length)[histories.row]
+    return histories._replace(items=torch.where(hidden, token, histories.items))
 
 
-def reorder(items: Tensor, keys: Tensor, ratio: float, place: Place = anywhere) -> Tensor:
+def reorder(histories: Ragged, keys: Tensor, ratio: float, place: Place = anywhere) -> Ragged:
     """Shuffle a random stretch of ``floor(ratio * n)`` items (CL4SRec, eq. 6)."""
-    length = (items != 0).sum(1)
-    moved = share(ratio, length)
+    items, row, old, length = histories
+    count = share(ratio, length)
     place_keys, order_keys = split(keys, 2).unbind(1)
-    start = place(place_keys, length, moved)[:, None]
-    column = torch.arange(items.shape[1], device=items.device)
-    inside = (column >= start) & (column < start + moved[:, None])
-    # Within the stretch a position sorts at start + u * stretch, so it stays between its neighbours outside.
-    shuffled = start + uniform(order_keys, items.shape[1]).double() * moved[:, None]
-    return items.gather(1, torch.where(inside, shuffled, column.double()).argsort(dim=1))
+    start, moved = place(place_keys, length, count)[row], count[row]
+    # Within the stretch an item sorts at start + u * stretch, so it stays between its neighbours outside.
+    shuffled = start + nth_uniform(order_keys[row], old).double() * moved
+    goal = torch.where((old >= start) & (old < start + moved), shuffled, old.double())
+    return histories._replace(items=items[(_first(row, len(length))[row] + goal).argsort()])
+
+
+def random_order(histories: Ragged, keys: Tensor) -> Tensor:
+    """Rank ``(N,)`` of each item in a random order of its history, from 0; that of an absent item is not below n."""
+    row = histories.row
+    drawn = torch.where(histories.present, nth_uniform(keys[row], histories.place), 1.0)
+    order = (2.0 * row + drawn.double()).argsort(stable=True)
+    rank = torch.empty_like(order)
+    rank[order] = torch.arange(len(order), device=order.device) - _first(row, len(keys))[row]
+    return rank
 
 
 def dsa(
-    items: Tensor,
+    histories: Ragged,
     keys: Tensor,
     token: int,
     crop_ratio: float,
     mask_ratio: float,
     reorder_ratio: float,
     place: Place = anywhere,
-) -> Tensor:
+) -> Ragged:
     """One of crop, mask and reorder for each row, with equal chances (CL4SRec's view; ICLRec's; EASNRec Fig. 6)."""
     choice_keys, keys = split(keys, 2).unbind(1)
     changed = (
-        crop(items, keys, crop_ratio, place),
-        mask(items, keys, mask_ratio, token),
-        reorder(items, keys, reorder_ratio, place),
+        crop(histories, keys, crop_ratio, place),
+        mask(histories, random_order(histories, keys), mask_ratio, token),
+        reorder(histories, keys, reorder_ratio, place),
     )
-    return choose(integers(choice_keys, 1, 3)[:, 0], *changed)
+    return chosen(integers(choice_keys, 1, 3)[:, 0], *changed)
 
 
 def different_views(
-    items: Tensor, keys: Tensor, token: int, crop_ratio: float, mask_ratio: float, reorder_ratio: float
-) -> tuple[Tensor, Tensor]:
-    """Two views ``(B, L)`` of each history by two different ones of crop, mask and reorder, in random order.
+    histories: Ragged, keys: Tensor, token: int, crop_ratio: float, mask_ratio: float, reorder_ratio: float
+) -> tuple[Ragged, Ragged]:
+    """Two views of each history by two different ones of crop, mask and reorder, in random order.
 
     CL4SRec's views as its implementations draw them; the paper draws the two operators independently. Ratios
     below 1 leave a history of one item as it is.
     """
     pair_keys, crop_keys, mask_keys, reorder_keys = split(keys, 4).unbind(1)
     changed = (
-        crop(items, crop_keys, crop_ratio),
-        mask(items, mask_keys, mask_ratio, token),
-        reorder(items, reorder_keys, reorder_ratio),
+        crop(histories, crop_keys, crop_ratio),
+        mask(histories, random_order(histories, mask_keys), mask_ratio, token),
+        reorder(histories, reorder_keys, reorder_ratio),
     )
     pair = integers(pair_keys, 1, 6)[:, 0]
     first = pair % 3
-    return choose(first, *changed), choose((first + 1 + pair // 3) % 3, *changed)
+    return chosen(first, *changed), chosen((first + 1 + pair // 3) % 3, *changed)
+
+
+def chosen(choice: Tensor, *changed: Ragged) -> Ragged:
+    """History b of the result is that of ``changed[choice[b]]``."""
+    items, row, place, _ = (torch.cat(parts) for parts in zip(*changed, strict=True))
+    number = torch.repeat_interleave(
+        torch.arange(len(changed), device=row.device), torch.tensor([len(part.row) for part in changed]).to(row.device)
+    )
+    place = torch.where(number == choice[row], place, ABSENT)
+    return Ragged(items, row, place, torch.stack([part.length for part in changed]).gather(0, choice[None])[0])
 
 
 def choose(choice: Tensor, *copies: Tensor) -> Tensor:
@@ -136,3 +155,8 @@ def choose(choice: Tensor, *copies: Tensor) -> Tensor:
 def _below(keys: Tensor, high: Tensor) -> Tensor:
     """A random number ``(B,)`` in ``[0, high)``."""
     return (uniform(keys, 1)[:, 0].double() * high).long()
+
+
+def _first(row: Tensor, count: int) -> Tensor:
+    """Where each of ``count`` histories begins among items with these rows ``(N,)``."""
+    return torch.searchsorted(row, torch.arange(count, device=row.device))

@@ -1,4 +1,4 @@
-"""Changes of item histories that know which items are similar, on whole right-padded batches (CoSeRec).
+"""Changes of item histories that know which items are similar, on whole batches (CoSeRec).
 
 Shapes as in :mod:`seqrec.functional.augment`; ``similar`` ``(I + 2,)`` holds the most similar item of each item.
 Source: Liu et al., Contrastive Self-supervised Sequential Recommendation with Robust Augmentation, 2021.
@@ -9,37 +9,34 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
-from seqrec.functional.augment import Place, before_newest, choose, crop, mask, reorder, share, subset
+from seqrec.functional.augment import Place, before_newest, chosen, crop, mask, random_order, reorder, share
+from seqrec.functional.ragged import ABSENT, Ragged
 from seqrec.functional.random import integers, split
 
 OPERATORS = ("crop", "mask", "reorder", "insert", "substitute")
 
 
-def substitute(items: Tensor, keys: Tensor, ratio: float, similar: Tensor) -> Tensor:
-    """Put the most similar item in place of ``max(1, floor(ratio * n))`` random items."""
-    return torch.where(_some(items, keys, ratio), similar[items], items)
+def substitute(histories: Ragged, rank: Tensor, ratio: float, similar: Tensor) -> Ragged:
+    """Put the most similar item in place of the first ``max(1, floor(ratio * n))`` items of a random order."""
+    exchanged = rank < _share(ratio, histories.length)[histories.row]
+    return histories._replace(items=torch.where(exchanged, similar[histories.items], histories.items))
 
 
-def insert(items: Tensor, keys: Tensor, ratio: float, similar: Tensor) -> Tensor:
-    """Put the most similar item before each of ``max(1, floor(ratio * n))`` random items.
-
-    Returns:
-        ``(B, L + max(1, floor(ratio * L)))``.
-    """
-    chosen = _some(items, keys, ratio)
-    length = items.shape[1]
-    place = torch.arange(length, device=items.device) + chosen.cumsum(1)
-    longer = items.new_zeros(len(items), length + max(1, int(ratio * length)))
-    # The first write leaves an item's own place empty where something comes before it, the second fills it.
-    longer.scatter_(1, place - chosen.long(), torch.where(chosen, similar[items], items))
-    return longer.scatter_(1, place, items)
+def insert(histories: Ragged, rank: Tensor, ratio: float, similar: Tensor) -> Ragged:
+    """Put the most similar item before each of the first ``max(1, floor(ratio * n))`` items of a random order."""
+    items, row, place, length = histories
+    count = _share(ratio, length)
+    before = rank < count[row]
+    earlier = count.cumsum(0) - count  # put in before the history
+    moved = place + before.cumsum(0) - earlier[row]
+    put_in = torch.where(before, moved - 1, ABSENT)
+    return Ragged(torch.cat([items, similar[items]]), row.repeat(2), torch.cat([moved, put_in]), length + count)
 
 
 def informative(
-    items: Tensor,
+    histories: Ragged,
     keys: Tensor,
     token: int,
     similar: Tensor,
@@ -51,11 +48,11 @@ def informative(
     insert_ratio: float,
     substitute_ratio: float,
     place: Place = before_newest,
-) -> Tensor:
+) -> Ragged:
     """One of five operators for each row, with equal chances among those that its length allows.
 
     Args:
-        items: ``(B, L)``.
+        histories: of B rows.
         keys: ``(B,)``.
         token: what :func:`seqrec.functional.augment.mask` puts in.
         similar: ``(I + 2,)``.
@@ -64,31 +61,27 @@ def informative(
         crop_ratio, mask_ratio, reorder_ratio, insert_ratio, substitute_ratio: tau, gamma, beta, rho, sigma.
         place: where stretches may lie.
 
-    Returns:
-        ``(B, L')``, L' at least L.
-
     Raises:
         ValueError: ``short`` is empty or has a name that is not an operator's.
     """
     if not short or not set(short) <= set(OPERATORS):
         raise ValueError(f"operators of short histories are {list(short)}; choose one or more of {list(OPERATORS)}")
     choice_keys, keys = split(keys, 2).unbind(1)
-    longer = insert(items, keys, insert_ratio, similar)
-    same_length = (
-        crop(items, keys, crop_ratio, place),
-        mask(items, keys, mask_ratio, token),
-        reorder(items, keys, reorder_ratio, place),
-        substitute(items, keys, substitute_ratio, similar),
+    rank = random_order(histories, keys)
+    changed = (
+        crop(histories, keys, crop_ratio, place),
+        mask(histories, rank, mask_ratio, token),
+        reorder(histories, keys, reorder_ratio, place),
+        insert(histories, rank, insert_ratio, similar),
+        substitute(histories, rank, substitute_ratio, similar),
     )
-    cropped, masked, reordered, substituted = (F.pad(x, (0, longer.shape[1] - x.shape[1])) for x in same_length)
-    numbers = torch.tensor([OPERATORS.index(name) for name in short], device=items.device)
-    is_short = (items != 0).sum(1) <= threshold
+    numbers = torch.tensor([OPERATORS.index(name) for name in short], device=keys.device)
+    is_short = histories.length <= threshold
     drawn = integers(choice_keys, 1, torch.where(is_short, len(numbers), len(OPERATORS))[:, None])[:, 0]
     choice = torch.where(is_short, numbers[drawn.clamp(max=len(numbers) - 1)], drawn)
-    return choose(choice, cropped, masked, reordered, longer, substituted)
+    return chosen(choice, *changed)
 
 
-def _some(items: Tensor, keys: Tensor, ratio: float) -> Tensor:
-    """``max(1, floor(ratio * n))`` random items of each row, as bool ``(B, L)``."""
-    valid = items != 0
-    return subset(keys, valid, share(ratio, valid.sum(1)).clamp(min=1))
+def _share(ratio: float, length: Tensor) -> Tensor:
+    """``max(1, floor(ratio * n))`` of lengths ``(B,)``, 0 of 0."""
+    return share(ratio, length).clamp(min=1).minimum(length)

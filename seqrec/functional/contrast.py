@@ -13,6 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from seqrec.functional.pooling import newest, newest_mean
+from seqrec.functional.ragged import Ragged, ragged
 from seqrec.functional.random import split
 
 
@@ -98,7 +99,7 @@ def contrast_items(
     encode: Encode,
     window: int,
     temperature: float,
-    augment: Callable[[Tensor, Tensor, int], Tensor],
+    augment: Callable[[Ragged, Tensor, int], Ragged],
 ) -> Tensor:
     """Contrast of two encoded views of each history (EASNRec Fig. 6, ``dsa``).
 
@@ -109,8 +110,9 @@ def contrast_items(
         encode: the backbone.
         window: k of eq. (9).
         temperature: tau.
-        augment: ``(items, keys, mask token)`` -> items, a function of :mod:`seqrec.functional.augment`.
+        augment: ``(histories, keys, mask token)`` -> histories, a function of :mod:`seqrec.functional.augment`.
     """
-    views = torch.cat([augment(items, view_keys, encode.mask_token) for view_keys in split(keys, 2).unbind(1)])
+    changed = augment(ragged(items.repeat(2, 1)), split(keys, 2).T.flatten(), encode.mask_token)
+    views = changed.padded(items.shape[1])
     first, second = newest_mean(encode(views), views != 0, window).chunk(2)
     return nt_xent(first, second, temperature)

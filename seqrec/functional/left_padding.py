@@ -5,8 +5,6 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-HIDDEN = -1  # an item of a right-padded history that becomes padding where it stands
-
 
 def left_padded(x: Tensor, valid: Tensor, width: int) -> Tensor:
     """Move what belongs to each history to the end of a window; all else is 0 (or False).
@@ -39,11 +37,8 @@ def newest_columns(x: Tensor, length: Tensor, width: int) -> Tensor:
 
 
 def window(items: Tensor, width: int) -> Tensor:
-    """The newest ``width`` items of right-padded histories ``(B, L)``, padded on the left: ``(B, W)``.
-
-    A :data:`HIDDEN` item counts as an item for the places and is 0 in the result.
-    """
-    return newest_columns(items, (items != 0).sum(1), width).clamp(min=0)
+    """The newest ``width`` items of right-padded histories ``(B, L)``, padded on the left: ``(B, W)``."""
+    return newest_columns(items, (items != 0).sum(1), width)
 
 
 def from_newest(valid: Tensor) -> Tensor:

@@ -45,3 +45,8 @@ def uniform(key: Tensor, n: int) -> Tensor:
 def integers(key: Tensor, n: int, high: int | Tensor) -> Tensor:
     """``n`` int64 draws in ``[0, high)`` of each key: ``(...)`` -> ``(..., n)``; high is below 2**31."""
     return (_shift(split(key, n), 32) * high) >> 32
+
+
+def nth_uniform(key: Tensor, n: Tensor) -> Tensor:
+    """Draw number ``n`` ``(...)``, from 0, of each key ``(...)``: ``uniform(key, n + 1)[..., n]``."""
+    return _shift(_hash(key + (n + 1) * _GOLDEN), 40).float() * 2.0**-24

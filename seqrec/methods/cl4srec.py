@@ -12,10 +12,11 @@ from typing import Any
 from torch import Tensor
 
 from seqrec.data.batch import Batch
+from seqrec.functional.ragged import Ragged, ragged
 from seqrec.methods.pair_contrast import PairContrastive
 
-Views = Callable[[Tensor, Tensor, int], tuple[Tensor, Tensor]]
-"""Two views ``(B, L)`` of ``(items (B, L), keys (B,), mask token)``; the items themselves stay as they are."""
+Views = Callable[[Ragged, Tensor, int], tuple[Ragged, Ragged]]
+"""Two views of ``(histories, keys (B,), mask token)``; the items themselves stay as they are."""
 
 
 class CL4SRec(PairContrastive):
@@ -32,4 +33,6 @@ class CL4SRec(PairContrastive):
 
     def views(self, batch: Batch) -> tuple[Tensor, Tensor]:
         """Both augmented histories, ``(B, L)`` each."""
-        return self.augmented(batch.items, self.keys(batch.row, view=1), self.backbone.mask_token)
+        keys, width = self.keys(batch.row, view=1), batch.items.shape[1]
+        first, second = self.augmented(ragged(batch.items), keys, self.backbone.mask_token)
+        return first.padded(width), second.padded(width)

@@ -23,12 +23,12 @@ from seqrec.functional.item_similarity import (
     most_similar_by_vectors,
     with_random_neighbours,
 )
-from seqrec.functional.left_padding import HIDDEN
+from seqrec.functional.ragged import HIDDEN, Ragged
 from seqrec.methods.base import BuildOptimizer
 from seqrec.methods.view_contrast import ViewContrastive
 
-View = Callable[[Tensor, Tensor, int, Tensor], Tensor]
-"""A view ``(B, L')`` of ``(items (B, L), keys (B,), token of a hidden item, most similar items (I + 2,))``."""
+View = Callable[[Ragged, Tensor, int, Tensor], Ragged]
+"""A view of ``(histories, keys (B,), token of a hidden item, most similar items (I + 2,))``."""
 
 
 class CoSeRec(ViewContrastive):
@@ -95,9 +95,9 @@ class CoSeRec(ViewContrastive):
             chosen = better(chosen, most_similar_by_vectors(self.backbone.item_embedding.weight))
         self.similar = chosen.item.masked_fill(chosen.item == 0, HIDDEN)
 
-    def changed(self, items: Tensor, keys: Tensor) -> Tensor:
+    def changed(self, histories: Ragged, keys: Tensor) -> Ragged:
         """See :meth:`ViewContrastive.changed`."""
-        return self.view(items, keys, HIDDEN, self.similar)
+        return self.view(histories, keys, HIDDEN, self.similar)
 
     def training_step(self, batch: Batch, batch_index: int) -> Tensor:
         """The total of a batch."""

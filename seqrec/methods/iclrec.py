@@ -15,13 +15,14 @@ from torch import Tensor
 from seqrec.backbones.padded_transformer import PaddedTransformer
 from seqrec.data.batch import Batch
 from seqrec.functional.hard_negatives import grouped_info_nce
-from seqrec.functional.left_padding import HIDDEN, newest_columns, window
+from seqrec.functional.left_padding import newest_columns, window
+from seqrec.functional.ragged import HIDDEN, Ragged
 from seqrec.methods.base import BuildOptimizer
 from seqrec.methods.view_contrast import ViewContrastive
 from seqrec.nn.kmeans import KMeans
 
-View = Callable[[Tensor, Tensor, int], Tensor]
-"""A view ``(B, L)`` of ``(items (B, L), keys (B,), token of a hidden item)``."""
+View = Callable[[Ragged, Tensor, int], Ragged]
+"""A view of ``(histories, keys (B,), token of a hidden item)``."""
 
 
 class ICLRec(ViewContrastive):
@@ -62,9 +63,9 @@ class ICLRec(ViewContrastive):
         self.warmup_epochs, self.mask_same_intent, self.share_views = warmup_epochs, mask_same_intent, share_views
         self.intents = KMeans(num_clusters, backbone.dim, self.seed)
 
-    def changed(self, items: Tensor, keys: Tensor) -> Tensor:
+    def changed(self, histories: Ragged, keys: Tensor) -> Ragged:
         """See :meth:`ViewContrastive.changed`."""
-        return self.view(items, keys, HIDDEN)
+        return self.view(histories, keys, HIDDEN)
 
     @property
     def with_intents(self) -> bool:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import replace
 from typing import Any
 
 import torch
@@ -14,8 +13,8 @@ from seqrec.data.batch import Batch
 from seqrec.data.unseen import Unseen
 from seqrec.data.windows import Windows
 from seqrec.functional.hard_negatives import grouped_info_nce
-from seqrec.functional.left_padding import window
 from seqrec.functional.losses import against, bce
+from seqrec.functional.ragged import Ragged, one_after_the_other
 from seqrec.functional.random import integers
 from seqrec.methods.base import BuildOptimizer, Recommender
 
@@ -51,19 +50,18 @@ class ViewContrastive(Recommender, ABC):
         self.windows = self.data.training_windows(self.current_epoch)
 
     @abstractmethod
-    def changed(self, items: Tensor, keys: Tensor) -> Tensor:
-        """A view ``(B, L')`` of histories ``(B, L)`` with keys ``(B,)``; hidden items are ``HIDDEN``."""
+    def changed(self, histories: Ragged, keys: Tensor) -> Ragged:
+        """A view of each of B histories with keys ``(B,)``; hidden items are ``HIDDEN``."""
 
     def views(self, batch: Batch) -> Tensor:
         """Both views of each history, first views over second ones, ``(2B, W)`` padded on the left.
 
         Views are made of the whole history, of which the window may be the newest part only, and cut afterwards.
         """
-        whole = replace(self.windows, start=self.windows.sequences.offsets[self.windows.user])
-        rows = batch.row.cpu()
-        items = whole.batch(rows, int(whole.lengths[rows].max())).items.to(batch.row.device)
-        made = [self.changed(items, self.keys(batch.row, view)) for view in (1, 2)]
-        return torch.cat([window(view, self.backbone.max_length) for view in made])
+        row, items = (part.to(batch.row.device) for part in self.windows.seen(batch.row.cpu()))
+        twice = one_after_the_other(torch.cat([row, row + len(batch.row)]), items.repeat(2), 2 * len(batch.row))
+        keys = torch.cat([self.keys(batch.row, view) for view in (1, 2)])
+        return self.changed(twice, keys).windows(self.backbone.max_length)
 
     def recommendation(self, batch: Batch, states: Tensor) -> Tensor:
         """L_rec: binary cross entropy of next items and one negative each, for states ``(M, D)`` that learn.

@@ -39,7 +39,8 @@ def check_option(override: Override, groups: Groups) -> None:
     group, value = override.key_or_group, override.value()
     options = groups[group]
     for option in value if isinstance(value, list) else [value]:
-        if str(option) not in options:
+        folder, _, name = f"{group}/{option}".rpartition("/")
+        if name not in groups.get(folder, ()):
             near = suggestion(str(option), options) or ";"
             raise ValueError(
                 f"{override.input_line}: {group} has no option {str(option)!r}{near} choose one of {', '.join(options)}"

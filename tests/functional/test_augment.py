@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 
 import pytest
@@ -10,6 +11,7 @@ from torch import Tensor
 
 from seqrec.functional import augment, augment_states
 from seqrec.functional.pooling import newest, newest_mean
+from seqrec.functional.ragged import one_after_the_other, ragged
 from seqrec.functional.random import keys
 
 TOKEN = 101
@@ -38,7 +40,7 @@ def test_masked_positions_have_the_right_number_and_spare_the_first() -> None:
 
 
 def test_crop_keeps_a_stretch() -> None:
-    cropped = augment.crop(ITEMS, KEYS, 0.6)
+    cropped = augment.crop(ragged(ITEMS), KEYS, 0.6).padded(20)
     kept = (cropped != 0).sum(1)
     assert torch.equal(kept, torch.tensor([max(1, int(0.6 * n)) for n in LENGTHS.tolist()]))
     for row, n in zip(cropped, kept, strict=True):
@@ -47,13 +49,13 @@ def test_crop_keeps_a_stretch() -> None:
 
 
 def test_mask_hides_a_share() -> None:
-    masked = augment.mask(ITEMS, KEYS, 0.3, TOKEN)
+    masked = augment.mask(ragged(ITEMS), augment.random_order(ragged(ITEMS), KEYS), 0.3, TOKEN).padded(20)
     assert torch.equal((masked == TOKEN).sum(1), (0.3 * LENGTHS.double()).floor().long())
     assert torch.equal(masked[masked != TOKEN], ITEMS[masked != TOKEN])
 
 
 def test_reorder_shuffles_one_stretch() -> None:
-    shuffled = augment.reorder(ITEMS, KEYS, 0.6)
+    shuffled = augment.reorder(ragged(ITEMS), KEYS, 0.6).padded(20)
     assert torch.equal(shuffled.sort(1).values, ITEMS.sort(1).values)
     assert torch.equal(shuffled != 0, ITEMS != 0)
     for old, new, n in zip(ITEMS, shuffled, LENGTHS.tolist(), strict=True):
@@ -63,7 +65,7 @@ def test_reorder_shuffles_one_stretch() -> None:
 
 
 def test_dsa_makes_all_three_choices() -> None:
-    changed = augment.dsa(ITEMS, KEYS, TOKEN, 0.6, 0.3, 0.6)
+    changed = augment.dsa(ragged(ITEMS), KEYS, TOKEN, 0.6, 0.3, 0.6).padded(20)
     masked = (changed == TOKEN).any(1)
     cropped = (changed != 0).sum(1) < LENGTHS
     long = LENGTHS > 8
@@ -98,18 +100,27 @@ def test_state_draws_depend_on_the_row_only(name: str, window: int) -> None:
 @pytest.mark.parametrize(
     "change",
     [
-        partial(augment.masked_positions, ratio=0.4),
         partial(augment.crop, ratio=0.6),
-        partial(augment.mask, ratio=0.3, token=TOKEN),
+        lambda histories, keys: augment.mask(histories, augment.random_order(histories, keys), 0.3, TOKEN),
         partial(augment.reorder, ratio=0.6),
         partial(augment.dsa, token=TOKEN, crop_ratio=0.6, mask_ratio=0.3, reorder_ratio=0.6),
     ],
 )
-def test_item_draws_depend_on_the_row_only(change: partial) -> None:
-    whole = change(ITEMS, KEYS)
+def test_item_draws_depend_on_the_row_only(change: Callable) -> None:
+    whole = change(ragged(ITEMS), KEYS).padded(20)
     some = torch.tensor([150, 21, 3, 0])
     length = int(LENGTHS[some].max())
-    assert torch.equal(change(histories(some, length), KEYS[some]), whole[some][:, :length])
+    narrow = histories(some, length)
+    assert torch.equal(change(ragged(narrow), KEYS[some]).padded(length), whole[some][:, :length])
+    row = torch.arange(len(some)).repeat_interleave(LENGTHS[some])
+    assert torch.equal(change(one_after_the_other(row, narrow[narrow != 0], 4), KEYS[some]).padded(20), whole[some])
+
+
+def test_masked_positions_depend_on_the_row_only() -> None:
+    some = torch.tensor([150, 21, 3, 0])
+    length = int(LENGTHS[some].max())
+    masked = augment.masked_positions(histories(some, length), KEYS[some], ratio=0.4)
+    assert torch.equal(masked, augment.masked_positions(ITEMS, KEYS, ratio=0.4)[some][:, :length])
 
 
 def test_state_dropout_and_perturbation_have_their_size() -> None:

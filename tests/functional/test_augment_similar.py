@@ -11,6 +11,7 @@ from torch import Tensor
 
 from seqrec.functional import augment, augment_similar
 from seqrec.functional import item_similarity as similarity
+from seqrec.functional.ragged import ragged
 from seqrec.functional.random import keys, split, uniform
 
 ITEMS, TOKEN, ROWS = 90, -1, torch.arange(300)
@@ -71,11 +72,14 @@ LOOPS: dict[str, Callable] = {f.__name__: f for f in (crop, mask, reorder, inser
 
 def batched(name: str, items: Tensor, keys: Tensor) -> Tensor:
     ratio = RATIOS[name]
+    histories = ragged(items)
     if name in ("insert", "substitute"):
-        return getattr(augment_similar, name)(items, keys, ratio, SIMILAR)
-    if name == "mask":
-        return augment.mask(items, keys, ratio, TOKEN)
-    return getattr(augment, name)(items, keys, ratio, augment.before_newest)
+        changed = getattr(augment_similar, name)(histories, augment.random_order(histories, keys), ratio, SIMILAR)
+    elif name == "mask":
+        changed = augment.mask(histories, augment.random_order(histories, keys), ratio, TOKEN)
+    else:
+        changed = getattr(augment, name)(histories, keys, ratio, augment.before_newest)
+    return changed.padded(int(changed.length.max()))
 
 
 def rows_of(items: Tensor) -> list[list[int]]:
@@ -109,7 +113,8 @@ def test_stretches_never_reach_the_newest_item() -> None:
 
 def informative(threshold: int, short: list[str], items: Tensor = HISTORIES, keys: Tensor = KEYS) -> Tensor:
     ratios = {f"{name}_ratio": ratio for name, ratio in RATIOS.items()}
-    return augment_similar.informative(items, keys, TOKEN, SIMILAR, threshold, short, **ratios)
+    changed = augment_similar.informative(ragged(items), keys, TOKEN, SIMILAR, threshold, short, **ratios)
+    return changed.padded(int(changed.length.max()))
 
 
 def operator_of(old: list[int], new: list[int]) -> set[str]:

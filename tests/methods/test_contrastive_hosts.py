@@ -17,6 +17,7 @@ from seqrec.data.windows import Windows, last_window, prefixes
 from seqrec.functional.augment import different_views
 from seqrec.functional.hard_negatives import enduring, in_batch
 from seqrec.functional.losses import next_item
+from seqrec.functional.ragged import ragged
 from seqrec.functional.random import keys
 from seqrec.methods.cl4srec import CL4SRec
 from seqrec.methods.duorec import DuoRec
@@ -99,9 +100,14 @@ def is_reorder(old: list[int], new: list[int]) -> bool:
     return sorted(old) == sorted(new) and (not moved or moved[-1] - moved[0] < int(0.6 * len(old)))
 
 
+def both_views(items: Tensor, drawn: Tensor) -> list[Tensor]:
+    """As wide as the items."""
+    return [view.padded(items.shape[1]) for view in VIEWS(ragged(items), drawn, TOKEN)]
+
+
 def test_each_view_is_one_operator_on_the_original_and_the_two_differ() -> None:
     kinds = {"crop": is_crop, "mask": is_mask, "reorder": is_reorder}
-    views = VIEWS(BATCH.items, KEYS, TOKEN)
+    views = both_views(BATCH.items, KEYS)
     seen = set()
     for old, *new in zip(BATCH.items, *views, strict=True):
         history = old[old != 0].tolist()
@@ -116,7 +122,7 @@ def test_each_view_is_one_operator_on_the_original_and_the_two_differ() -> None:
 
 def test_the_six_pairs_are_equally_likely() -> None:
     items = torch.arange(1, LENGTH + 1).expand(3000, -1)
-    first, second = VIEWS(items, keys(0, 0, torch.arange(3000), view=1), TOKEN)
+    first, second = both_views(items, keys(0, 0, torch.arange(3000), view=1))
 
     def kind(view: Tensor) -> Tensor:
         return torch.where((view == 0).any(1), 0, torch.where((view == TOKEN).any(1), 1, 2))
@@ -127,13 +133,13 @@ def test_the_six_pairs_are_equally_likely() -> None:
 
 
 def test_views_do_not_depend_on_batch_mates_or_padding() -> None:
-    whole = VIEWS(BATCH.items, KEYS, TOKEN)
+    whole = both_views(BATCH.items, KEYS)
     some = torch.tensor([17, 3, 0, 90])
     width = int((BATCH.items[some] != 0).sum(1).max())
-    for view, expected in zip(VIEWS(BATCH.items[some, :width], KEYS[some], TOKEN), whole, strict=True):
+    for view, expected in zip(both_views(BATCH.items[some, :width], KEYS[some]), whole, strict=True):
         assert torch.equal(view, expected[some, :width])
     wider = torch.nn.functional.pad(BATCH.items[some], (0, 5))
-    for view, expected in zip(VIEWS(wider, KEYS[some], TOKEN), whole, strict=True):
+    for view, expected in zip(both_views(wider, KEYS[some]), whole, strict=True):
         assert torch.equal(view, torch.nn.functional.pad(expected[some], (0, 5)))
 
 

@@ -16,7 +16,8 @@ from seqrec.data.windows import last_window
 from seqrec.functional.augment import before_newest, dsa
 from seqrec.functional.augment_similar import informative
 from seqrec.functional.item_similarity import inverse_log
-from seqrec.functional.left_padding import HIDDEN, window
+from seqrec.functional.left_padding import window
+from seqrec.functional.ragged import HIDDEN, Ragged, ragged
 from seqrec.methods import view_contrast
 from seqrec.methods.coserec import CoSeRec
 from seqrec.methods.iclrec import ICLRec
@@ -82,10 +83,10 @@ def passes(model: ViewContrastive) -> list[int]:
 
 
 def test_windows_keep_the_newest_and_hide_what_is_hidden() -> None:
-    items = torch.tensor([[1, HIDDEN, 3, 4, 0], [7, 0, 0, 0, 0], [1, 2, 3, HIDDEN, 5]])
-    expected = torch.tensor([[0, 3, 4], [0, 0, 7], [3, 0, 5]])
-    assert torch.equal(window(items, 3), expected)
-    assert torch.equal(window(items, 7)[:, -5:], torch.tensor([[0, 1, 0, 3, 4], [0, 0, 0, 0, 7], [1, 2, 3, 0, 5]]))
+    histories = ragged(torch.tensor([[1, HIDDEN, 3, 4, 0], [7, 0, 0, 0, 0], [1, 2, 3, HIDDEN, 5]]))
+    assert torch.equal(histories.windows(3), torch.tensor([[0, 3, 4], [0, 0, 7], [3, 0, 5]]))
+    expected = torch.tensor([[0, 1, 0, 3, 4], [0, 0, 0, 0, 7], [1, 2, 3, 0, 5]])
+    assert torch.equal(histories.windows(7), torch.nn.functional.pad(expected, (2, 0)))
 
 
 def test_states_of_items_are_the_packed_ones_and_padding_sees_the_whole_window() -> None:
@@ -112,13 +113,13 @@ def test_hidden_items_are_no_keys_but_have_states() -> None:
 @pytest.mark.parametrize("build", [iclrec, coserec])
 def test_views_are_made_of_the_whole_history(build) -> None:
     model = build()
-    whole: list[Tensor] = []
+    whole: list[Ragged] = []
     changed = model.changed
-    model.changed = lambda items, keys: whole.append(items) or changed(items, keys)
+    model.changed = lambda histories, keys: whole.append(histories) or changed(histories, keys)
     views = model.views(BATCH)
     assert views.shape == (2 * USERS, W) and not torch.equal(views[:USERS], views[USERS:])
-    assert torch.equal((whole[0] != 0).sum(1), SEQUENCES.lengths - 3)
-    assert int((whole[0] != 0).sum(1).max()) > W
+    assert torch.equal(whole[0].length, (SEQUENCES.lengths - 3).repeat(2))
+    assert int(whole[0].length.max()) > W
     assert torch.equal(views, build().views(BATCH))  # drawn from the seed
     part = torch.tensor([30, 4])
     assert torch.equal(model.views(WINDOWS.batch(part, W)), torch.cat([views[:USERS][part], views[USERS:][part]]))

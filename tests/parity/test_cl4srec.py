@@ -17,6 +17,7 @@ from torch import Tensor
 from seqrec.functional import augment
 from seqrec.functional.hard_negatives import in_batch
 from seqrec.functional.losses import next_item
+from seqrec.functional.ragged import ragged
 from seqrec.methods.cl4srec import CL4SRec
 from tests.parity import recbole
 
@@ -35,10 +36,11 @@ def build(golden) -> CL4SRec:
     )
 
 
-def drawn(items: Tensor, described: list) -> tuple[Tensor, list[Tensor]]:
-    """Draws that lead to the described views: the pair of operators, and the uniform ones in order of use.
+def drawn(items: Tensor, described: list) -> tuple[Tensor, list[Tensor], list[Tensor]]:
+    """Draws that lead to the described views, in order of use.
 
-    These are the crop's start, an order of the positions to mask, the reordered stretch's start and its order.
+    The pair of operators; the crop's and the reordered stretch's start ``(B, 1)``; an order of the positions to mask
+    and one within the reordered stretch ``(B, L)``.
     """
     rows, length = items.shape
     lengths = (items != 0).sum(1).tolist()
@@ -59,7 +61,7 @@ def drawn(items: Tensor, described: list) -> tuple[Tensor, list[Tensor]]:
         if operations[0][0] != "none":
             first, second = (OPERATORS.index(name) for name, _ in operations)
             pair[b] = first + 3 * ((second - first - 1) % 3)
-    return pair, [crop_start, masked, order_start, order]
+    return pair, [crop_start, order_start], [masked, order]
 
 
 @pytest.fixture
@@ -67,10 +69,11 @@ def reference(golden: Callable, monkeypatch: pytest.MonkeyPatch):
     """The golden file, with its draws in place of ours."""
     loaded = golden("cl4srec")
     described = json.loads(loaded.text["in/aug_desc"])
-    pair, draws = drawn(loaded["in/seq"], described)
-    queue = iter(draws)
+    pair, *draws = drawn(loaded["in/seq"], described)
+    of_rows, of_items = map(iter, draws)
     monkeypatch.setattr(augment, "integers", lambda keys, n, high: pair)
-    monkeypatch.setattr(augment, "uniform", lambda keys, n: next(queue))
+    monkeypatch.setattr(augment, "uniform", lambda keys, n: next(of_rows))
+    monkeypatch.setattr(augment, "nth_uniform", lambda keys, place: next(of_items).flatten())
     return loaded
 
 
@@ -78,10 +81,10 @@ def test_views(reference) -> None:
     items = reference["in/seq"]
     before = items.clone()
     token = reference.meta["mask_id"]
-    views = VIEWS(items, torch.arange(len(items)), token)
+    views = VIEWS(ragged(items), torch.arange(len(items)), token)
     assert torch.equal(items, before)
     for number, view in enumerate(views, start=1):
-        reference.check(f"in/aug{number}", view)
+        reference.check(f"in/aug{number}", view.padded(items.shape[1]))
 
 
 def test_states_scores_and_contrasts(reference) -> None:

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from seqrec.functional import augment, augment_similar
 from seqrec.functional import item_similarity as similarity
-from seqrec.functional.left_padding import HIDDEN
+from seqrec.functional.ragged import HIDDEN, ragged
 from seqrec.methods.coserec import CoSeRec
 from tests.parity import padded_golden as shared
 
@@ -118,29 +118,28 @@ def test_operator(golden: Callable, monkeypatch: pytest.MonkeyPatch, name: str) 
     operator, _, table = name.partition("_")
     items = reference[f"in/aug_{name}_seq"].clamp(min=0)
     draw = reference[f"in/aug_{name}_draw"]
-    keys, ratio = torch.zeros(len(items), dtype=torch.long), RATES[operator]
+    keys, ratio, histories = torch.arange(len(items)), RATES[operator], ragged(items)
     places: dict[str, Callable] = {"place": lambda keys, length, count: draw[:, 0]}
     if operator == "reorder":
         draws = order(items, draw)
     else:
         draws = torch.full(items.shape, 0.9)
         draws[torch.arange(len(items))[:, None].expand_as(draw)[draw >= 0], draw[draw >= 0]] = 0.1
-    monkeypatch.setattr(augment, "uniform", lambda keys, n: draws)
+    monkeypatch.setattr(augment, "nth_uniform", lambda keys, place: draws.flatten())
+    rank = augment.random_order(histories, keys)
     if operator in ("insert", "substitute"):
         similar = reference[f"out/{table}_top1"]
-        changed = getattr(augment_similar, operator)(items, keys, ratio, similar)
-        used = similar[items[augment.subset(keys, items != 0, (draw >= 0).sum(1))]]
+        view = getattr(augment_similar, operator)(histories, rank, ratio, similar)
+        used = similar[histories.items[rank < (draw >= 0).sum(1)[histories.row]]]
         assert bool((used != 0).all())  # an item without a neighbour is random there
     elif operator == "mask":
-        changed = augment.mask(items, keys, ratio, HIDDEN)
-        assert torch.equal((changed == HIDDEN).sum(1), (draw >= 0).sum(1))
+        view = augment.mask(histories, rank, ratio, HIDDEN)
+        assert torch.equal((view.padded(items.shape[1]) == HIDDEN).sum(1), (draw >= 0).sum(1))
     else:
-        changed = getattr(augment, operator)(items, keys, ratio, **places)
+        view = getattr(augment, operator)(histories, keys, ratio, **places)
     expected = reference[f"out/aug_{name}"]
-    length = (changed != 0).sum(1)
-    assert torch.equal((expected >= 0).sum(1), length)
-    valid = torch.arange(expected.shape[1]) < length[:, None]
-    assert torch.equal(changed[:, : expected.shape[1]].clamp(min=0) * valid, expected.clamp(min=0))
+    assert torch.equal((expected >= 0).sum(1), view.length)
+    assert torch.equal(view.padded(expected.shape[1]).clamp(min=0), expected.clamp(min=0))
 
 
 def order(items: Tensor, draw: Tensor) -> Tensor:

@@ -1,0 +1,62 @@
+"""Histories of different lengths, one after the other instead of padded."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+ABSENT = 1 << 30  # the place of an item that belongs to no history
+HIDDEN = -1  # an item that becomes padding where it stands
+
+
+class Ragged(NamedTuple):
+    """N items of B histories.
+
+    What is changed takes them in the order of their rows and places; what comes of it may stand in any order.
+
+    Attributes:
+        items: ``(N,)``.
+        row: ``(N,)`` the history of each item.
+        place: ``(N,)`` how many items of its history are older; an item whose place is not below the history's
+            length does not count.
+        length: ``(B,)``.
+    """
+
+    items: Tensor
+    row: Tensor
+    place: Tensor
+    length: Tensor
+
+    @property
+    def present(self) -> Tensor:
+        """Which items count, ``(N,)``."""
+        return self.place < self.length[self.row]
+
+    def padded(self, width: int) -> Tensor:
+        """Right-padded histories ``(B, L)`` of at most ``width`` = L items."""
+        return self._scattered(self.place, width)
+
+    def windows(self, width: int) -> Tensor:
+        """The newest ``width`` items, padded on the left: ``(B, W)``; :data:`HIDDEN` ones are 0."""
+        return self._scattered(self.place - self.length[self.row] + width, width).clamp(min=0)
+
+    def _scattered(self, column: Tensor, width: int) -> Tensor:
+        """Items in these columns of ``(B, width)``; one column more takes what has no place."""
+        column = torch.where(self.present & (column >= 0), column, width)
+        rows = self.items.new_zeros(len(self.length), width + 1)
+        rows[self.row, column] = self.items
+        return rows[:, :width]
+
+
+def ragged(items: Tensor) -> Ragged:
+    """Right-padded histories ``(B, L)``; their padding is absent items, so that no size depends on the content."""
+    row, place = torch.meshgrid(*(torch.arange(n, device=items.device) for n in items.shape), indexing="ij")
+    return Ragged(items.flatten(), row.flatten(), place.flatten(), (items != 0).sum(1))
+
+
+def one_after_the_other(row: Tensor, items: Tensor, count: int) -> Ragged:
+    """Items ``(N,)`` of ``count`` histories, oldest first, with the history of each, ascending, ``(N,)``."""
+    length = torch.bincount(row, minlength=count)
+    return Ragged(items, row, torch.arange(len(row), device=row.device) - (length.cumsum(0) - length)[row], length)

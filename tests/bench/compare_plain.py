@@ -1,0 +1,140 @@
+"""An epoch of seqrec's self-supervised baselines beside their plain forms (``plain_forms.py``), as one table of ratios.
+
+    python tests/bench/compare_plain.py beauty --models iclrec coserec cbit mvs maerec
+
+seqrec's epochs are whole ones of ``main.py task=bench``; a plain epoch follows from the median of timed steps, without
+its k-means, similarity tables and masks of paths, which seqrec's figure has. Of models with augmented views the views
+of one epoch are timed alone, too. Nothing else should run meanwhile. All figures are stored as JSON.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import random
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
+from itertools import pairwise
+from pathlib import Path
+
+import torch
+from hydra import compose, initialize_config_dir
+from plain_forms import FORMS, MAERec
+from torch import Tensor
+
+from seqrec.data.item_graph import transitions
+from seqrec.data.windows import Windows, last_window
+from seqrec.methods.coserec import CoSeRec
+from seqrec.methods.view_contrast import ViewContrastive
+from seqrec.tasks.train import build, prepare
+
+ROOT = Path(__file__).parents[2]
+WARM_UP = 2
+
+
+def main() -> None:
+    """Run both sides in turns and print the medians."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("data", help="beauty, sports, toys, ml1m, ...")
+    parser.add_argument("--models", nargs="+", choices=FORMS, default=list(FORMS))
+    parser.add_argument("--rounds", type=int, default=2)
+    parser.add_argument("--steps", type=int, default=10, help="steps of the plain form that are timed a round")
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--out", type=Path, default=Path("multirun/bench"))
+    arguments = parser.parse_args()
+    torch.set_num_threads(arguments.threads)
+    print(f"{'CPU seconds an epoch':24}{'seqrec':>10}{'plain':>10}{'ratio':>8}")
+    for name in arguments.models:
+        rounds = [one_round(name, arguments, number) for number in range(arguments.rounds)]
+        arguments.out.mkdir(parents=True, exist_ok=True)
+        (arguments.out / f"plain-{name}-{arguments.data}.json").write_text(json.dumps(rounds, indent=1))
+        for row in ("epoch", "views"):
+            if row in rounds[0]["plain"]:
+                ours, plain = (statistics.median(found[side][row] for found in rounds) for side in ("seqrec", "plain"))
+                print(f"{name + ', ' + row:24}{ours:10.2f}{plain:10.2f}{plain / ours:7.1f}x", flush=True)
+
+
+def one_round(name: str, arguments: argparse.Namespace, number: int) -> dict[str, dict[str, float]]:
+    """CPU seconds of both sides."""
+    with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
+        published = compose("config", [f"model={name}", f"data={arguments.data}", "settings=none"])
+        options = [
+            f"model={name}",
+            f"data={arguments.data}",
+            "task=bench",
+            f"data.batch_size={published.data.batch_size}",
+        ]
+        config = compose("config", options)
+    module, protocol = prepare(config)
+    windows, width = module.training_windows(0), config.data.max_length
+    torch.manual_seed(number)
+    random.seed(number)
+    batches = torch.randperm(len(windows)).split(config.data.batch_size)
+    sequences = module.sequences
+    items, offsets = sequences.items.tolist(), sequences.offsets.tolist()
+    form = FORMS[name](config, sequences.num_items, [set(items[a:b]) for a, b in pairwise(offsets)])
+    if isinstance(form, MAERec):
+        whole = last_window(sequences, int(sequences.lengths.max()), torch.Generator())
+        form.connect(*transitions(whole, config.model.distance))
+    optimizer = torch.optim.Adam((weight for weight in form.parameters() if weight.requires_grad), lr=1e-3)
+
+    def step(rows: Tensor) -> None:
+        loss = form(*lists(windows, items, rows, width))
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+
+    few = batches[: WARM_UP + arguments.steps]
+    found = {
+        "seqrec": {"epoch": ours(options, arguments, number)},
+        "plain": {"epoch": len(batches) * per_batch(step, few)},
+    }
+    model = build(config, protocol)
+    if isinstance(model, ViewContrastive):
+        model.windows = windows
+        if isinstance(model, CoSeRec):
+            model.prepare(sequences)
+            model.refresh()
+        views = {
+            "seqrec": lambda rows: model.views(windows.batch(rows, width)),
+            "plain": lambda rows: form.views(lists(windows, items, rows, width)[1]),
+        }
+        for side, function in views.items():
+            found[side]["views"] = len(batches) * per_batch(function, few)
+    return found
+
+
+def lists(windows: Windows, items: list[int], rows: Tensor, width: int) -> tuple[list[int], list[list[int]], list[int]]:
+    """Users, histories and targets of windows, as lists."""
+    start, stop = torch.maximum(windows.start[rows], windows.stop[rows] - width).tolist(), windows.stop[rows].tolist()
+    return windows.user[rows].tolist(), [items[a:b] for a, b in zip(start, stop, strict=True)], [items[b] for b in stop]
+
+
+def per_batch(function: Callable[[Tensor], object], batches: Sequence[Tensor]) -> float:
+    """Median CPU seconds of a batch, the first ones left out."""
+    seconds = []
+    for rows in batches:
+        before = time.process_time()
+        function(rows)
+        seconds.append(time.process_time() - before)
+    return statistics.median(seconds[WARM_UP:])
+
+
+def ours(options: list[str], arguments: argparse.Namespace, number: int) -> float:
+    """CPU seconds of an epoch of ``main.py task=bench``."""
+    folder = (arguments.out / f"seqrec-{options[0][6:]}{number}").resolve()
+    command = [sys.executable, "main.py", *options, f"hydra.run.dir={folder}"]
+    environment = {**os.environ, "OMP_NUM_THREADS": str(arguments.threads)}
+    done = subprocess.run(command, env=environment, cwd=ROOT, capture_output=True, text=True)
+    if done.returncode:
+        sys.exit(f"{' '.join(command)}\n{done.stdout[-2000:]}{done.stderr[-4000:]}")
+    found: float = json.loads((folder / "bench.json").read_text())["cpu_seconds_per_epoch"]
+    return found
+
+
+if __name__ == "__main__":
+    main()

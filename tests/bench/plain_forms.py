@@ -1,0 +1,381 @@
+"""Self-supervised baselines written down equation by equation, as their public implementations compute them.
+
+Every window is padded to its full length, views and negatives are drawn history by history in Python, logits and soft
+labels are whole matrices, and gradients are torch's. They are here to be timed beside seqrec (``compare_plain.py``):
+random draws differ from those of seqrec, what is computed does not.
+
+Shapes: B histories, W positions of a window, D width, V rows of the item table.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from itertools import combinations
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+HIDDEN_KEY = -10000.0
+
+
+class Layer(nn.Module):
+    """A Transformer layer with post-norm, or with pre-norm and dropout at its end."""
+
+    def __init__(self, dim: int, heads: int, ffn_dim: int, dropout: float, pre_norm: bool) -> None:
+        super().__init__()
+        self.heads, self.pre_norm = heads, pre_norm
+        self.query, self.key, self.value, self.output = (nn.Linear(dim, dim) for _ in range(4))
+        self.ffn_in, self.ffn_out = nn.Linear(dim, ffn_dim), nn.Linear(ffn_dim, dim)
+        self.first_norm, self.second_norm = nn.LayerNorm(dim), nn.LayerNorm(dim)
+        self.dropout = nn.Dropout(dropout)
+
+    def attend(self, x: Tensor, mask: Tensor) -> Tensor:
+        query, key, value = (
+            linear(x).unflatten(2, (self.heads, -1)).transpose(1, 2) for linear in (self.query, self.key, self.value)
+        )
+        weights = torch.softmax(query @ key.transpose(2, 3) / query.shape[3] ** 0.5 + mask, dim=3)
+        return self.dropout(self.output((self.dropout(weights) @ value).transpose(1, 2).flatten(2)))
+
+    def feed(self, x: Tensor) -> Tensor:
+        return self.dropout(self.ffn_out(F.gelu(self.ffn_in(x))))
+
+    def forward(self, x: Tensor, mask: Tensor) -> Tensor:
+        if self.pre_norm:
+            x = x + self.attend(self.first_norm(x), mask)
+            return self.dropout(x + self.feed(self.second_norm(x)))
+        x = self.first_norm(x + self.attend(x, mask))
+        return self.second_norm(x + self.feed(x))
+
+
+class Encoder(nn.Module):
+    """States of all W positions of left-padded windows."""
+
+    def __init__(
+        self, rows: int, width: int, dim: int, layers: int, heads: int, ffn_dim: int, dropout: float,
+        causal: bool = True, pre_norm: bool = False,
+    ) -> None:  # fmt: skip
+        super().__init__()
+        self.items, self.positions = nn.Embedding(rows, dim, padding_idx=0), nn.Embedding(width, dim)
+        self.layers = nn.ModuleList(Layer(dim, heads, ffn_dim, dropout, pre_norm) for _ in range(layers))
+        self.norm, self.dropout = nn.Identity() if pre_norm else nn.LayerNorm(dim), nn.Dropout(dropout)
+        self.causal = causal
+        for table in (self.items, self.positions):
+            nn.init.normal_(table.weight, std=0.02)
+
+    def forward(self, windows: Tensor) -> Tensor:
+        return self.encode(self.items(windows), windows != 0)
+
+    def encode(self, x: Tensor, valid: Tensor) -> Tensor:
+        seen = valid[:, None, None, :]
+        if self.causal:
+            seen = seen & torch.ones(x.shape[1], x.shape[1], dtype=torch.bool).tril()
+        mask = (~seen).float() * HIDDEN_KEY
+        x = self.dropout(self.norm(x + self.positions.weight))
+        for layer in self.layers:
+            x = layer(x, mask)
+        return x
+
+
+def padded(history: Sequence[int], width: int) -> list[int]:
+    """The newest ``width`` items, zeros on the left."""
+    return [0] * (width - len(history)) + list(history)[-width:]
+
+
+def info_nce(first: Tensor, second: Tensor) -> Tensor:
+    """Cross entropy of ``(B, X)`` vectors against those of the other view, among all others of both."""
+    b = len(first)
+    itself = torch.eye(b, dtype=torch.bool)
+    cross, own, other = first @ second.T, first @ first.T, second @ second.T
+    own, other = own.masked_fill(itself, -torch.inf), other.masked_fill(itself, -torch.inf)
+    logits = torch.cat([torch.cat([cross, own], 1), torch.cat([other, cross.T], 1)[:, torch.arange(2 * b).roll(b)]])
+    return F.cross_entropy(logits, torch.arange(b).repeat(2))
+
+
+class Crop:
+    def __init__(self, ratio: float) -> None:
+        self.ratio = ratio
+
+    def __call__(self, history: list[int]) -> list[int]:
+        count = int(self.ratio * len(history))
+        start = random.randint(0, max(0, len(history) - count - 1))
+        return history[start : start + count] if count else [history[start]]
+
+
+class Mask:
+    def __init__(self, ratio: float) -> None:
+        self.ratio = ratio
+
+    def __call__(self, history: list[int]) -> list[int]:
+        copied = list(history)
+        for place in random.sample(range(len(history)), int(self.ratio * len(history))):
+            copied[place] = 0
+        return copied
+
+
+class Reorder:
+    def __init__(self, ratio: float) -> None:
+        self.ratio = ratio
+
+    def __call__(self, history: list[int]) -> list[int]:
+        count = int(self.ratio * len(history))
+        start = random.randint(0, max(0, len(history) - count - 1))
+        part = history[start : start + count]
+        random.shuffle(part)
+        return history[:start] + part + history[start + count :]
+
+
+class Insert:
+    def __init__(self, ratio: float, similar: list[int]) -> None:
+        self.ratio, self.similar = ratio, similar
+
+    def __call__(self, history: list[int]) -> list[int]:
+        places = set(random.sample(range(len(history)), max(1, int(self.ratio * len(history)))))
+        made: list[int] = []
+        for place, item in enumerate(history):
+            if place in places:
+                made.append(self.similar[item])
+            made.append(item)
+        return made
+
+
+class Substitute:
+    def __init__(self, ratio: float, similar: list[int]) -> None:
+        self.ratio, self.similar = ratio, similar
+
+    def __call__(self, history: list[int]) -> list[int]:
+        copied = list(history)
+        for place in random.sample(range(len(history)), max(1, int(self.ratio * len(history)))):
+            copied[place] = self.similar[copied[place]]
+        return copied
+
+
+class ViewContrast(nn.Module):
+    """What ICLRec and CoSeRec share: next items against one negative each, and two views of each history."""
+
+    def __init__(self, config: Any, num_items: int, owned: list[set[int]]) -> None:
+        super().__init__()
+        network = config.model.backbone
+        self.width, self.num_items, self.owned = config.data.max_length, num_items, owned
+        self.encoder = Encoder(
+            num_items + 2, self.width, network.dim, network.num_layers, network.num_heads, network.ffn_dim,
+            network.dropout,
+        )  # fmt: skip
+
+    def recommendation(self, states: Tensor, users: list[int], histories: list[list[int]], target: list[int]) -> Tensor:
+        positive, negative = [], []
+        for user, history, last in zip(users, histories, target, strict=True):
+            following = [*history[1:], last]
+            drawn = []
+            for _ in following:
+                item = random.randint(1, self.num_items)
+                while item in self.owned[user]:
+                    item = random.randint(1, self.num_items)
+                drawn.append(item)
+            positive.append(padded(following, self.width))
+            negative.append(padded(drawn, self.width))
+        known = torch.tensor(positive)
+        good = (self.encoder.items(known) * states).sum(2)
+        bad = (self.encoder.items(torch.tensor(negative)) * states).sum(2)
+        learnt = (known > 0).float()
+        terms = torch.log(torch.sigmoid(good) + 1e-24) + torch.log(1 - torch.sigmoid(bad) + 1e-24)
+        return -(terms * learnt).sum() / learnt.sum()
+
+    def views(self, histories: list[list[int]]) -> tuple[Tensor, Tensor]:
+        first, second = ([padded(self.view(history), self.width) for history in histories] for _ in range(2))
+        return torch.tensor(first), torch.tensor(second)
+
+    def view(self, history: list[int]) -> list[int]:
+        raise NotImplementedError
+
+
+class ICLRec(ViewContrast):
+    """Two contrasts, each with its own pass over both views; ``centroids`` ``(K, D)`` are found before the epoch."""
+
+    def __init__(self, config: Any, num_items: int, owned: list[set[int]]) -> None:
+        super().__init__(config, num_items, owned)
+        view = config.model.view
+        self.operators = [Crop(view.crop_ratio), Mask(view.mask_ratio), Reorder(view.reorder_ratio)]
+        self.weights = config.model.instance_weight, config.model.intent_weight
+        self.centroids = torch.randn(config.model.num_clusters, config.model.backbone.dim)
+
+    def view(self, history: list[int]) -> list[int]:
+        return random.choice(self.operators)(history)
+
+    def forward(self, users: list[int], histories: list[list[int]], target: list[int]) -> Tensor:
+        states = self.encoder(torch.tensor([padded(history, self.width) for history in histories]))
+        first, second = self.views(histories)
+        instance = info_nce(self.encoder(first).flatten(1), self.encoder(second).flatten(1))
+        nearest = torch.cdist(states.detach().mean(1), self.centroids).argmin(1)
+        intent = F.normalize(self.centroids[nearest], dim=1)
+        pulled = [info_nce(self.encoder(view).mean(1), intent) for view in (first, second)]
+        contrast = self.weights[0] * instance + self.weights[1] * (pulled[0] + pulled[1]) / 2
+        return self.recommendation(states, users, histories, target) + contrast
+
+
+class CoSeRec(ViewContrast):
+    """One contrast of views, which know the most similar item of each item."""
+
+    def __init__(self, config: Any, num_items: int, owned: list[set[int]]) -> None:
+        super().__init__(config, num_items, owned)
+        view = config.model.view
+        similar = [0, *random.sample(range(1, num_items + 1), num_items)]  # which ones makes no difference in time
+        by_name = {
+            "crop": Crop(view.crop_ratio), "mask": Mask(view.mask_ratio), "reorder": Reorder(view.reorder_ratio),
+            "insert": Insert(view.insert_ratio, similar), "substitute": Substitute(view.substitute_ratio, similar),
+        }  # fmt: skip
+        self.long, self.short = list(by_name.values()), [by_name[name] for name in view.short]
+        self.threshold, self.weight = view.threshold, config.model.contrast_weight
+
+    def view(self, history: list[int]) -> list[int]:
+        return random.choice(self.long if len(history) > self.threshold else self.short)(history)
+
+    def forward(self, users: list[int], histories: list[list[int]], target: list[int]) -> Tensor:
+        states = self.encoder(torch.tensor([padded(history, self.width) for history in histories]))
+        first, second = self.views(histories)
+        contrast = info_nce(self.encoder(first).flatten(1), self.encoder(second).flatten(1))
+        return self.recommendation(states, users, histories, target) + self.weight * contrast
+
+
+class CBiT(nn.Module):
+    """K hidden copies, whose logits are made at all positions, and a contrast for each pair of them."""
+
+    def __init__(self, config: Any, num_items: int, owned: list[set[int]]) -> None:
+        super().__init__()
+        network, self.config = config.model.backbone, config.model
+        self.width, self.num_items = config.data.max_length, num_items
+        self.encoder = Encoder(
+            num_items + 2, self.width, network.dim, network.num_layers, network.num_heads, network.ffn_dim,
+            network.dropout, causal=False, pre_norm=True,
+        )  # fmt: skip
+        self.output = nn.Linear(network.dim, num_items + 1)
+        self.theta = 0.0
+
+    def hide(self, history: list[int]) -> tuple[list[int], list[int]]:
+        seen, labels = [], []
+        for item in history:
+            if random.random() < self.config.mask_ratio:
+                kind = random.random()
+                labels.append(item)
+                other = random.randint(1, self.num_items) if kind < 0.9 else item
+                seen.append(self.num_items + 1 if kind < 0.8 else other)
+            else:
+                labels.append(0)
+                seen.append(item)
+        return padded(seen, self.width), padded(labels, self.width)
+
+    def forward(self, users: list[int], histories: list[list[int]], target: list[int]) -> Tensor:
+        whole = [[*history, last][-self.width :] for history, last in zip(histories, target, strict=True)]
+        cloze, vectors = torch.zeros(()), []
+        for _ in range(self.config.num_views):
+            seen, labels = (torch.tensor(part) for part in zip(*map(self.hide, whole), strict=True))
+            states = self.encoder(seen)
+            cloze = cloze + F.cross_entropy(self.output(states).flatten(0, 1), labels.flatten(), ignore_index=0)
+            vectors.append(F.normalize(states.flatten(1), dim=1))
+        pairs = combinations(vectors, 2)
+        contrast = 2 * torch.stack([info_nce(a, b) for a, b in pairs]).sum()  # each pair in both orders
+        goal = float(cloze) / (float(cloze) + self.config.contrast_scale * float(contrast))
+        self.theta += self.config.theta_rate * (goal - self.theta)
+        return cloze + self.theta * contrast
+
+
+class MVS(nn.Module):
+    """Labels, contexts and models made smooth, with dense distributions ``(B, W, V)`` at all positions."""
+
+    def __init__(self, config: Any, num_items: int, owned: list[set[int]]) -> None:
+        super().__init__()
+        network, self.config = config.model.backbone, config.model
+        self.width = config.data.max_length
+        size = (num_items + 2, self.width, network.dim, network.num_layers, network.num_heads, network.ffn_dim)
+        self.encoder, self.complementary = (Encoder(*size, network.dropout) for _ in range(2))
+        self.complementary.requires_grad_(False).eval()
+
+    def forward(self, users: list[int], histories: list[list[int]], target: list[int]) -> Tensor:
+        windows = torch.tensor([padded(history, self.width) for history in histories])
+        following = torch.tensor(
+            [padded([*history[1:], last], self.width) for history, last in zip(histories, target, strict=True)]
+        )
+        valid, table, learnt = windows != 0, self.encoder.items.weight, following != 0
+        other = self.complementary(windows)
+        soft = torch.softmax(other @ self.complementary.items.weight.T, dim=2)  # (B, W, V)
+        context = torch.cat([F.one_hot(windows[:, :1], len(table)).float(), soft[:, :-1]], 1)
+        clean = self.encoder(windows) @ table.T
+        contexts = [self.adversarial(context, clean.detach(), valid, learnt) for _ in range(2)]
+        views = [self.encoder.encode(made @ table, valid) @ table.T for made in contexts]
+        label = self.divergence(clean, other @ table.T, learnt)
+        smooth = sum(F.cross_entropy(view[learnt], following[learnt]) for view in views) / 2
+        model = self.divergence(views[0], clean, learnt) + self.divergence(views[1], clean, learnt)
+        model = (model + self.divergence(*views, learnt)) / 3
+        weights = self.config.label_weight, 0.2 * self.config.context_weight, self.config.model_weight
+        ce = F.cross_entropy(clean[learnt], following[learnt])
+        return ce + weights[0] * label + weights[1] * smooth + weights[2] * model
+
+    def adversarial(self, context: Tensor, clean: Tensor, valid: Tensor, learnt: Tensor) -> Tensor:
+        """The contexts with noise that moves the view's predictions furthest."""
+        v, table = self.config.noise_scale, self.encoder.items.weight
+        noise = (torch.randn_like(context) * v).clamp(-v, v).requires_grad_()
+        view = self.encoder.encode((context + noise) @ table.detach(), valid) @ table.detach().T
+        (gradient,) = torch.autograd.grad(self.divergence(view, clean, learnt), noise)
+        step = self.config.adversarial_step * gradient / gradient.norm()
+        return context + (noise.detach() + step).clamp(-v, v)
+
+    @staticmethod
+    def divergence(a: Tensor, b: Tensor, learnt: Tensor) -> Tensor:
+        """Mean symmetric KL divergence of logits ``(B, W, V)`` over the learnt positions."""
+        a, b = torch.log_softmax(a[learnt], 1), torch.log_softmax(b[learnt], 1)
+        both = F.kl_div(a, b, reduction="sum", log_target=True) + F.kl_div(b, a, reduction="sum", log_target=True)
+        return both / 2 / len(a)
+
+
+class MAERec(nn.Module):
+    """Item vectors from sparse products with both graphs in every step; masks are not renewed here."""
+
+    def __init__(self, config: Any, num_items: int, owned: list[set[int]]) -> None:
+        super().__init__()
+        network, self.config = config.model.backbone, config.model
+        self.width, self.num_items, self.num_layers = config.data.max_length, num_items, network.num_graph_layers
+        self.encoder = Encoder(
+            num_items + 2, self.width, network.dim, network.num_layers, network.num_heads, network.ffn_dim,
+            network.dropout, causal=False, pre_norm=True,
+        )  # fmt: skip
+        deep, d = self.num_layers, network.dim
+        self.decoder = nn.Sequential(
+            nn.Linear(d * deep**2, d * deep), nn.ReLU(), nn.Linear(d * deep, d), nn.ReLU(), nn.Linear(d, 1)
+        )
+
+    def connect(self, rows: Tensor, cols: Tensor) -> None:
+        """Take the graph's edges; the first ones count as masked."""
+        nodes = self.num_items + 1
+        degree = torch.bincount(rows, minlength=nodes).float().clamp(min=1)
+        value = (degree[rows] * degree[cols]).rsqrt()
+        self.graph = torch.sparse_coo_tensor(torch.stack([rows, cols]), value, (nodes, nodes)).coalesce()
+        self.edges = torch.stack([rows, cols], 1)
+
+    def layers(self) -> list[Tensor]:
+        made = [self.encoder.items.weight[:-1]]
+        for _ in range(self.num_layers):
+            made.append(torch.sparse.mm(self.graph, made[-1]))
+        return made
+
+    def likely(self, layers: list[Tensor], one: Tensor, other: Tensor) -> Tensor:
+        pairs = [a[one] * b[other] for a in layers[:-1] for b in layers[:-1]]
+        return torch.exp(torch.sigmoid(self.decoder(torch.cat(pairs, -1)).squeeze(-1)))
+
+    def forward(self, users: list[int], histories: list[list[int]], target: list[int]) -> Tensor:
+        windows = torch.tensor([padded(history, self.width) for history in histories])
+        masked, whole = self.layers(), torch.stack(self.layers()).sum(0)
+        states = self.encoder.encode(F.embedding(windows, whole), windows != 0)[:, -1]
+        recommendation = F.cross_entropy(states @ torch.stack(masked).sum(0).T, torch.tensor(target))
+        edges = self.edges[torch.randperm(len(self.edges))[: self.config.num_edges]]
+        ends, starts = torch.randint(1, self.num_items + 1, (2, len(edges), self.config.num_negatives // 2))
+        positive = self.likely(masked, edges[:, 0], edges[:, 1])
+        negative = self.likely(masked, edges[:, :1].expand_as(ends), ends).sum(1)
+        negative = negative + self.likely(masked, starts, edges[:, 1:].expand_as(starts)).sum(1)
+        reconstruction = -torch.log(positive / (positive + negative + 1e-8) + 1e-8).sum()
+        norm = torch.stack([weight.square().sum() for weight in self.parameters()]).sum()
+        return recommendation + self.config.reconstruction_weight * reconstruction + self.config.norm_weight * norm
+
+
+FORMS = {"iclrec": ICLRec, "coserec": CoSeRec, "cbit": CBiT, "mvs": MVS, "maerec": MAERec}
