@@ -66,13 +66,13 @@ def crop(histories: Ragged, keys: Tensor, ratio: float, place: Place = anywhere)
     """Keep a random stretch of ``floor(ratio * n)`` items, at least one (CL4SRec, eq. 4)."""
     count = share(ratio, histories.length)
     start, kept = place(keys, histories.length, count), count.clamp(min=1)
-    moved = histories.place - start[histories.row]
+    moved = histories.place - histories.each(start)
     return histories._replace(place=torch.where(moved >= 0, moved, ABSENT), length=kept)
 
 
 def mask(histories: Ragged, rank: Tensor, ratio: float, token: int) -> Ragged:
     """Put ``token`` in place of the first ``floor(ratio * n)`` items of a random order (CL4SRec, eq. 5)."""
-    hidden = rank < share(ratio, histories.length)[histories.row]
+    hidden = rank < histories.each(share(ratio, histories.length))
     return histories._replace(items=torch.where(hidden, token, histories.items))
 
 
@@ -81,20 +81,20 @@ def reorder(histories: Ragged, keys: Tensor, ratio: float, place: Place = anywhe
     items, row, old, length = histories
     count = share(ratio, length)
     place_keys, order_keys = split(keys, 2).unbind(1)
-    start, moved = place(place_keys, length, count)[row], count[row]
+    start, moved = histories.each(place(place_keys, length, count)), histories.each(count)
     # Within the stretch an item sorts at start + u * stretch, so it stays between its neighbours outside.
-    shuffled = start + nth_uniform(order_keys[row], old).double() * moved
+    shuffled = start + nth_uniform(histories.each(order_keys), old).double() * moved
     goal = torch.where((old >= start) & (old < start + moved), shuffled, old.double())
-    return histories._replace(items=items[(_first(row, len(length))[row] + goal).argsort()])
+    return histories._replace(items=items[(histories.each(_first(row, len(length))) + goal).argsort()])
 
 
 def random_order(histories: Ragged, keys: Tensor) -> Tensor:
     """Rank ``(N,)`` of each item in a random order of its history, from 0; that of an absent item is not below n."""
     row = histories.row
-    drawn = torch.where(histories.present, nth_uniform(keys[row], histories.place), 1.0)
+    drawn = torch.where(histories.present, nth_uniform(histories.each(keys), histories.place), 1.0)
     order = (2.0 * row + drawn.double()).argsort(stable=True)
     rank = torch.empty_like(order)
-    rank[order] = torch.arange(len(order), device=order.device) - _first(row, len(keys))[row]
+    rank[order] = torch.arange(len(order), device=order.device) - histories.each(_first(row, len(keys)))
     return rank
 
 
@@ -142,7 +142,7 @@ def chosen(choice: Tensor, *changed: Ragged) -> Ragged:
     number = torch.repeat_interleave(
         torch.arange(len(changed), device=row.device), torch.tensor([len(part.row) for part in changed]).to(row.device)
     )
-    place = torch.where(number == choice[row], place, ABSENT)
+    place = torch.where(number == choice.index_select(0, row), place, ABSENT)
     return Ragged(items, row, place, torch.stack([part.length for part in changed]).gather(0, choice[None])[0])
 
 

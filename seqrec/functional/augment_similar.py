@@ -20,7 +20,7 @@ OPERATORS = ("crop", "mask", "reorder", "insert", "substitute")
 
 def substitute(histories: Ragged, rank: Tensor, ratio: float, similar: Tensor) -> Ragged:
     """Put the most similar item in place of the first ``max(1, floor(ratio * n))`` items of a random order."""
-    exchanged = rank < _share(ratio, histories.length)[histories.row]
+    exchanged = rank < histories.each(_share(ratio, histories.length))
     return histories._replace(items=torch.where(exchanged, similar[histories.items], histories.items))
 
 
@@ -28,9 +28,9 @@ def insert(histories: Ragged, rank: Tensor, ratio: float, similar: Tensor) -> Ra
     """Put the most similar item before each of the first ``max(1, floor(ratio * n))`` items of a random order."""
     items, row, place, length = histories
     count = _share(ratio, length)
-    before = rank < count[row]
+    before = rank < histories.each(count)
     earlier = count.cumsum(0) - count  # put in before the history
-    moved = place + before.cumsum(0) - earlier[row]
+    moved = place + before.cumsum(0) - histories.each(earlier)
     put_in = torch.where(before, moved - 1, ABSENT)
     return Ragged(torch.cat([items, similar[items]]), row.repeat(2), torch.cat([moved, put_in]), length + count)
 

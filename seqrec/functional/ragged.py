@@ -29,10 +29,14 @@ class Ragged(NamedTuple):
     place: Tensor
     length: Tensor
 
+    def each(self, x: Tensor) -> Tensor:
+        """What belongs to each item's history, ``(B,)`` -> ``(N,)``."""
+        return x.index_select(0, self.row)
+
     @property
     def present(self) -> Tensor:
         """Which items count, ``(N,)``."""
-        return self.place < self.length[self.row]
+        return self.place < self.each(self.length)
 
     def padded(self, width: int) -> Tensor:
         """Right-padded histories ``(B, L)`` of at most ``width`` = L items."""
@@ -40,7 +44,7 @@ class Ragged(NamedTuple):
 
     def windows(self, width: int) -> Tensor:
         """The newest ``width`` items, padded on the left: ``(B, W)``; :data:`HIDDEN` ones are 0."""
-        return self._scattered(self.place - self.length[self.row] + width, width).clamp(min=0)
+        return self._scattered(self.place - self.each(self.length) + width, width).clamp(min=0)
 
     def _scattered(self, column: Tensor, width: int) -> Tensor:
         """Items in these columns of ``(B, width)``; one column more takes what has no place."""

@@ -34,6 +34,7 @@ from seqrec.tasks.train import build, prepare
 
 ROOT = Path(__file__).parents[2]
 WARM_UP = 2
+AFTER_WARM_UP = {"coserec": ["model.warmup_epochs=-1"]}  # where a plain form is of later epochs
 
 
 def main() -> None:
@@ -62,12 +63,8 @@ def one_round(name: str, arguments: argparse.Namespace, number: int) -> dict[str
     """CPU seconds of both sides."""
     with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
         published = compose("config", [f"model={name}", f"data={arguments.data}", "settings=none"])
-        options = [
-            f"model={name}",
-            f"data={arguments.data}",
-            "task=bench",
-            f"data.batch_size={published.data.batch_size}",
-        ]
+        size = f"data.batch_size={published.data.batch_size}"
+        options = [f"model={name}", f"data={arguments.data}", "task=bench", size, *AFTER_WARM_UP.get(name, ())]
         config = compose("config", options)
     module, protocol = prepare(config)
     windows, width = module.training_windows(0), config.data.max_length

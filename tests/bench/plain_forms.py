@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Sequence
+from copy import deepcopy
 from itertools import combinations
 from typing import Any
 
@@ -100,8 +101,9 @@ class Crop:
 
     def __call__(self, history: list[int]) -> list[int]:
         count = int(self.ratio * len(history))
-        start = random.randint(0, max(0, len(history) - count - 1))
-        return history[start : start + count] if count else [history[start]]
+        copied = deepcopy(history)
+        start = random.randint(0, max(0, len(copied) - count - 1))
+        return copied[start : start + count] if count else [copied[start]]
 
 
 class Mask:
@@ -109,7 +111,7 @@ class Mask:
         self.ratio = ratio
 
     def __call__(self, history: list[int]) -> list[int]:
-        copied = list(history)
+        copied = deepcopy(history)
         for place in random.sample(range(len(history)), int(self.ratio * len(history))):
             copied[place] = 0
         return copied
@@ -121,34 +123,53 @@ class Reorder:
 
     def __call__(self, history: list[int]) -> list[int]:
         count = int(self.ratio * len(history))
-        start = random.randint(0, max(0, len(history) - count - 1))
-        part = history[start : start + count]
+        copied = deepcopy(history)
+        start = random.randint(0, max(0, len(copied) - count - 1))
+        part = copied[start : start + count]
         random.shuffle(part)
-        return history[:start] + part + history[start + count :]
+        return copied[:start] + part + copied[start + count :]
+
+
+class Similar:
+    """The most similar item of one item: the better of a neighbour by users and the nearest vector."""
+
+    def __init__(self, table: Tensor, by_users: list[tuple[int, float]]) -> None:
+        self.table, self.by_users = table.detach(), by_users
+        products = torch.mm(self.table, self.table[:2000].T)
+        self.low, self.high = float(products.min()), float(products.max())
+
+    def __call__(self, item: int) -> int:
+        neighbour, score = self.by_users[item]
+        products = torch.mv(self.table, self.table[item])
+        values, found = products.topk(2)
+        which = int(found[0] == item)
+        nearest = (float(values[which]) - self.low) / (self.high - self.low)
+        return neighbour if score > nearest else int(found[which])
 
 
 class Insert:
-    def __init__(self, ratio: float, similar: list[int]) -> None:
+    def __init__(self, ratio: float, similar: Similar) -> None:
         self.ratio, self.similar = ratio, similar
 
     def __call__(self, history: list[int]) -> list[int]:
+        history = deepcopy(history)
         places = set(random.sample(range(len(history)), max(1, int(self.ratio * len(history)))))
         made: list[int] = []
         for place, item in enumerate(history):
             if place in places:
-                made.append(self.similar[item])
+                made.append(self.similar(item))
             made.append(item)
         return made
 
 
 class Substitute:
-    def __init__(self, ratio: float, similar: list[int]) -> None:
+    def __init__(self, ratio: float, similar: Similar) -> None:
         self.ratio, self.similar = ratio, similar
 
     def __call__(self, history: list[int]) -> list[int]:
-        copied = list(history)
+        copied = deepcopy(history)
         for place in random.sample(range(len(history)), max(1, int(self.ratio * len(history)))):
-            copied[place] = self.similar[copied[place]]
+            copied[place] = self.similar(copied[place])
         return copied
 
 
@@ -184,8 +205,8 @@ class ViewContrast(nn.Module):
         return -(terms * learnt).sum() / learnt.sum()
 
     def views(self, histories: list[list[int]]) -> tuple[Tensor, Tensor]:
-        first, second = ([padded(self.view(history), self.width) for history in histories] for _ in range(2))
-        return torch.tensor(first), torch.tensor(second)
+        made = [[torch.tensor(padded(self.view(h), self.width)) for h in histories] for _ in range(2)]
+        return torch.stack(made[0]), torch.stack(made[1])
 
     def view(self, history: list[int]) -> list[int]:
         raise NotImplementedError
@@ -216,12 +237,13 @@ class ICLRec(ViewContrast):
 
 
 class CoSeRec(ViewContrast):
-    """One contrast of views, which know the most similar item of each item."""
+    """One contrast of views, which look up the most similar item of each item; as after the warm-up."""
 
     def __init__(self, config: Any, num_items: int, owned: list[set[int]]) -> None:
         super().__init__(config, num_items, owned)
         view = config.model.view
-        similar = [0, *random.sample(range(1, num_items + 1), num_items)]  # which ones makes no difference in time
+        neighbours = [0, *random.sample(range(1, num_items + 1), num_items)]  # which ones makes no difference in time
+        similar = Similar(self.encoder.items.weight, [(item, random.random()) for item in neighbours])
         by_name = {
             "crop": Crop(view.crop_ratio), "mask": Mask(view.mask_ratio), "reorder": Reorder(view.reorder_ratio),
             "insert": Insert(view.insert_ratio, similar), "substitute": Substitute(view.substitute_ratio, similar),
