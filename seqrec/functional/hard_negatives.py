@@ -17,6 +17,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from seqrec.functional.weighed_log_sum import Block, weighed_log_sum
+
 PairLoss = Callable[[Tensor, Tensor, Tensor | None], Tensor]
 """Loss of two views ``(B, D)``, ``(B, D)`` and labels ``(B,)`` or None."""
 
@@ -117,20 +119,19 @@ def enduring_info_nce(
         Scalar, the mean over 2B rows, in float32 at least.
     """
 
-    def weighed(x: Tensor, offset: float) -> Tensor:
-        return x / temperature * (torch.tanh(x / scale) + offset)
-
     with torch.autocast(first.device.type, enabled=False):
         both = _at_least_float(torch.cat([first, second]))
         products = both @ both.T
-        own = weighed(_positive(products), 0.0)
+        own = _positive(products)
         removed = ~negatives(labels, len(first), both.device)
-        # Removed after the weighing: infinity times tanh + m would not stay what it is.
-        plain = weighed(products, margin).masked_fill(removed, -torch.inf)
-        hard = weighed(hard_products(both, mix_ratio), margin).masked_fill(removed, -torch.inf)
-        random = weighed(both @ _at_least_float(noise).T, margin)
-        scores = torch.cat([own, plain, random, hard + math.log(hard_weight)], 1)
-        return (torch.logsumexp(scores, 1) - own[:, 0]).mean()
+        blocks = [
+            Block(own, 0.0),
+            Block(products, margin, 0.0, removed),
+            Block(both @ _at_least_float(noise).T, margin),
+            Block(hard_products(both, mix_ratio), margin, math.log(hard_weight), removed),
+        ]
+        positive = own[:, 0] / temperature * torch.tanh(own[:, 0] / scale)
+        return (weighed_log_sum(blocks, temperature, scale) - positive).mean()
 
 
 def hard_products(both: Tensor, mix_ratio: float) -> Tensor:
