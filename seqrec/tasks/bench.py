@@ -13,6 +13,7 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.utils import instantiate
 from omegaconf import DictConfig
 
+from seqrec.data.batch import Batch
 from seqrec.data.datamodule import SequenceDataModule
 from seqrec.methods.base import Recommender
 from seqrec.tasks.console import console, silence_libraries
@@ -116,6 +117,8 @@ def bench(config: DictConfig, epochs: int) -> float:
         "useful_tokens_per_second": clock.tokens / wall,
         "evaluation_seconds": evaluation[0],
         "evaluation_cpu_seconds": evaluation[1],
+        "top10_of_one_user_seconds": seconds_of_top10(model, data, users=1, repeats=100),
+        "top10_of_1024_users_seconds": seconds_of_top10(model, data, users=1024, repeats=5),
         "preparation_seconds": preparation,
         "first_batch_seconds": clock.first_batch,
         "peak_memory_mb": peak_memory_mb(),
@@ -130,6 +133,24 @@ def bench(config: DictConfig, epochs: int) -> float:
         console.print(f"{name:28} {_shown(value)}")
     console.print(f"stored in {folder / 'bench.json'}", soft_wrap=True)
     return wall
+
+
+@torch.inference_mode()
+def seconds_of_top10(model: Recommender, data: SequenceDataModule, users: int, repeats: int) -> float:
+    """Median wall seconds of the ten best of all items for some users, in batches of the evaluation."""
+    windows = data.splits["test"]
+    model.eval()
+    model.on_test_start()
+    seconds = []
+    for first in range(0, (1 + repeats) * users, users):
+        rows = torch.arange(first, first + users) % len(windows)
+        start = time.perf_counter()
+        for part in rows.split(data.eval_batch_size):
+            batch = Batch(*(x.to(model.device) for x in windows.batch(part, data.max_length)))
+            model.score(batch).topk(10).indices.cpu()
+        seconds.append(time.perf_counter() - start)
+    model.on_test_end()
+    return sorted(seconds[1:])[repeats // 2]
 
 
 def phases(model: Recommender, data: SequenceDataModule) -> dict[str, float]:

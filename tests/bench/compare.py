@@ -1,6 +1,8 @@
 """seqrec's SASRec beside RecBole's on the same data and the same machine, in turns, as one table of ratios.
 
     python tests/bench/compare.py beauty --peer-python recbole-env/bin/python
+    python tests/bench/compare.py ml1m --dim 256 --peer-python recbole-env/bin/python
+    python tests/bench/compare.py beauty --prefixes --peer-python recbole-env/bin/python
 
 ``--peer-python`` is the interpreter of an environment with ``recbole==1.2.1``; README.md in this folder says how to
 make it. The peer's epoch follows from its median step; its validation is timed whole. Nothing else should run
@@ -25,12 +27,15 @@ from seqrec.tasks.train import prepare
 
 HERE = Path(__file__).parent
 ROOT = HERE.parent.parent
+SIZES = {"beauty": (50, 256, 0.5), "ml1m": (200, 128, 0.2)}  # longest history, batch, dropout; others as beauty
 ROWS = (
     "preparation_seconds",
     "seconds_per_epoch",
     "cpu_seconds_per_epoch",
     "evaluation_seconds",
     "evaluation_cpu_seconds",
+    "top10_of_one_user_seconds",
+    "top10_of_1024_users_seconds",
     "peak_memory_mb",
 )
 
@@ -40,7 +45,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("data", help="beauty, sports, toys, ml1m, ...")
     parser.add_argument("--peer-python", type=Path, required=True)
+    parser.add_argument("--dim", type=int, default=64)
+    parser.add_argument("--prefixes", action="store_true", help="seqrec learns one prefix a row, as the peer does")
     parser.add_argument("--rounds", type=int, default=2)
+    parser.add_argument("--epochs", type=int, default=3, help="whole epochs of seqrec that are timed a round")
     parser.add_argument("--steps", type=int, default=30, help="training steps of the peer that are timed a round")
     parser.add_argument("--out", type=Path, default=Path("multirun/bench"))
     arguments = parser.parse_args()
@@ -52,9 +60,11 @@ def main() -> None:
         variants["seqrec"].append(ours(arguments, number))
         for name, options in (("RecBole", []), ("RecBole, no anomaly mode", ["--no-anomaly"])):
             out = arguments.out / f"peer{number}{''.join(options)}.json"
-            steps = ["--steps", str(arguments.steps)]
+            length, batch, dropout = SIZES.get(arguments.data, SIZES["beauty"])
+            sizes = {"steps": arguments.steps, "dim": arguments.dim, "max-length": length, "batch-size": batch}
+            given = [f"--{name}={value}" for name, value in (sizes | {"dropout": dropout}).items()]
             script = str(HERE / "recbole_sasrec.py")
-            run([str(arguments.peer_python), script, str(inter), str(out), *steps, *options])
+            run([str(arguments.peer_python), script, str(inter), str(out), *given, *options])
             variants[name].append(json.loads(out.read_text()))
     (arguments.out / f"{arguments.data}.json").write_text(json.dumps(variants, indent=1))
     print_table(variants)
@@ -74,7 +84,15 @@ def write_interactions(data: str, path: Path) -> None:
 def ours(arguments: argparse.Namespace, number: int) -> dict[str, float]:
     """Figures of ``main.py task=bench``."""
     folder = (arguments.out / f"seqrec{number}").resolve()
-    run([sys.executable, "main.py", "task=bench", "model=sasrec", f"data={arguments.data}", f"hydra.run.dir={folder}"])
+    length, batch, dropout = SIZES.get(arguments.data, SIZES["beauty"])
+    network = {
+        "dim": arguments.dim, "ffn_dim": 4 * arguments.dim, "dropout": dropout, "attention_dropout": dropout
+    }  # fmt: skip
+    options = [f"model.backbone.{name}={value}" for name, value in network.items()]
+    options += [f"data.max_length={length}", f"data.batch_size={batch}"]
+    options += ["windows=prefixes"] if arguments.prefixes else []
+    command = [sys.executable, "main.py", "task=bench", "model=sasrec", f"data={arguments.data}", *options]
+    run([*command, f"task.epochs={arguments.epochs}", f"hydra.run.dir={folder}"])
     result: dict[str, float] = json.loads((folder / "bench.json").read_text())
     return result
 

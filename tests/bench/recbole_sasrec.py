@@ -21,6 +21,7 @@ import torch
 from recbole.config import Config
 from recbole.data import create_dataset, data_preparation
 from recbole.utils import get_model, get_trainer, init_seed
+from recbole.utils.case_study import full_sort_topk
 
 WARM_UP = 3
 
@@ -33,6 +34,7 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=30)
     parser.add_argument("--batch-size", type=int, default=256)
     parser.add_argument("--max-length", type=int, default=50)
+    parser.add_argument("--dim", type=int, default=64)
     parser.add_argument("--dropout", type=float, default=0.5)
     parser.add_argument("--no-anomaly", action="store_true")
     arguments = parser.parse_args()
@@ -52,7 +54,8 @@ def measure(arguments: argparse.Namespace, folder: str) -> dict[str, float]:
         "load_col": {"inter": ["user_id", "item_id", "timestamp"]},
         "loss_type": "CE",
         "train_neg_sample_args": None,
-        "inner_size": 256,
+        "hidden_size": arguments.dim,
+        "inner_size": 4 * arguments.dim,
         "hidden_dropout_prob": arguments.dropout,
         "attn_dropout_prob": arguments.dropout,
         "MAX_ITEM_LIST_LENGTH": arguments.max_length,
@@ -85,6 +88,9 @@ def measure(arguments: argparse.Namespace, folder: str) -> dict[str, float]:
     before = time.perf_counter(), time.process_time()
     trainer._valid_epoch(valid)
     evaluation = time.perf_counter() - before[0], time.process_time() - before[1]
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3
+    users = [int(user) for user in dataset.inter_feat["user_id"].unique()]
+    _, _, test = data_preparation(config, dataset)
     return {
         "preparation_seconds": preparation,
         "seconds_per_epoch": walls[len(walls) // 2] * len(train),
@@ -93,10 +99,23 @@ def measure(arguments: argparse.Namespace, folder: str) -> dict[str, float]:
         "pairs_per_epoch": len(train.dataset),
         "evaluation_seconds": evaluation[0],
         "evaluation_cpu_seconds": evaluation[1],
-        "peak_memory_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3,
+        "top10_of_one_user_seconds": seconds_of_top10(users, 1, 100, model, test),
+        "top10_of_1024_users_seconds": seconds_of_top10(users, 1024, 5, model, test),
+        "peak_memory_mb": peak,
         "threads": torch.get_num_threads(),
         "steps_timed": len(steps),
     }
+
+
+def seconds_of_top10(users: list[int], count: int, repeats: int, model, test) -> float:
+    """Median wall seconds of the ten best items for some users."""
+    seconds = []
+    for first in range(0, (1 + repeats) * count, count):
+        some = [users[i % len(users)] for i in range(first, first + count)]
+        start = time.perf_counter()
+        full_sort_topk(some, model, test, k=10, device=torch.device("cpu"))
+        seconds.append(time.perf_counter() - start)
+    return sorted(seconds[1:])[repeats // 2]
 
 
 def timed_steps(trainer, model, train, count: int) -> list[tuple[float, float]]:
