@@ -11,7 +11,6 @@ from typing import Any
 
 import pytest
 import torch
-from torch import Tensor
 
 from seqrec.data.markov_world import World, sample
 
@@ -32,28 +31,29 @@ def test_model_beats_the_references(model: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("model", ["mssr", "s3rec"])
-def test_attributes_help(model: str, tmp_path: Path) -> None:
-    """In this world they say when an item is liked; the same attributes on other items say nothing."""
-    world = World(num_items=150, num_types=1, branching=4, period=12, noise=0.1, seed=0)
+@pytest.mark.parametrize(
+    ("model", "branching", "budget"),
+    [
+        ("mssr", 4, ["trainer.max_epochs=20"]),
+        ("s3rec", 40, ["trainer.max_epochs=4", "warm_start.trainer.max_epochs=10"]),
+    ],
+)
+def test_attributes_help(model: str, branching: int, budget: list[str], tmp_path: Path) -> None:
+    """They say when an item is liked, the more the more successors it has; on other items they say nothing."""
+    world = World(num_items=150, num_types=1, branching=branching, period=12, noise=0.1, seed=0)
     sequences = sample(world, num_users=400, shortest=15, longest=40, seed=0)
     histories = [items.tolist() for items in sequences.items.split(sequences.lengths.tolist())]
     lines = [" ".join(map(str, [user, *items])) for user, items in enumerate(histories, start=1)]
     (tmp_path / "log.txt").write_text("\n".join(lines))
-    known = world.attributes
-    shuffled = known[torch.randperm(len(known), generator=torch.Generator().manual_seed(0))]
-    reached = [ndcg(model, attributes, tmp_path) for attributes in (known, shuffled)]
-    assert reached[0] > reached[1], f"NDCG@10 {reached[0]:.4f}, but {reached[1]:.4f} with shuffled attributes"
-
-
-def ndcg(model: str, attributes: Tensor, folder: Path) -> float:
-    """What a model reaches on the log with given attributes ``(I, 2)`` of items 1 to I."""
-    by_item = {str(item): [str(value) for value in row] for item, row in enumerate(attributes.tolist(), start=1)}
-    (folder / "known.json").write_text(json.dumps(by_item))
-    options = [f"data.path={folder / 'log.txt'}", f"data.attributes={folder / 'known.json'}", "data.min_item=1"]
-    settings = [f"settings=train/{model}/synthetic"]
-    found: float = train(folder / "run", f"model={model}", "data=custom", *options, *settings)["test"]["ndcg@10"]
-    return found
+    order = torch.randperm(150, generator=torch.Generator().manual_seed(0))
+    reached = {}
+    for name, attributes in (("right", world.attributes), ("shuffled", world.attributes[order])):
+        by_item = {str(item): [str(value) for value in row] for item, row in enumerate(attributes.tolist(), start=1)}
+        (tmp_path / f"{name}.json").write_text(json.dumps(by_item))
+        data = ["data=custom", f"data.path={tmp_path / 'log.txt'}", f"data.attributes={tmp_path / name}.json"]
+        settings = ["data.min_item=1", f"settings=train/{model}/synthetic", *budget]
+        reached[name] = train(tmp_path / name, f"model={model}", *data, *settings)["test"]["ndcg@10"]
+    assert reached["right"] > reached["shuffled"], reached
 
 
 def train(folder: Path, *options: str) -> dict[str, Any]:
