@@ -44,7 +44,7 @@ def arguments(file: str) -> list[str]:
     if top == "model" and "/" in rest:
         users = [model for model in MODELS if group in choices(model)]
         assert users, f"no model chooses an option of {group}"
-        return [f"model={users[0]}", f"{group}={option}"]
+        return [f"model={users[0]}", f"{group}={option}", "settings=none"]  # they are for the model's own part
     return [f"{group}={option}", *NEEDED.get(file, [])]
 
 
