@@ -76,7 +76,7 @@ def measure(arguments: argparse.Namespace, folder: str) -> dict[str, float]:
     init_seed(0, True)
     start = time.perf_counter()
     dataset = create_dataset(config)
-    train, valid, _ = data_preparation(config, dataset)
+    train, valid, test = data_preparation(config, dataset)
     preparation = time.perf_counter() - start
     model = get_model("SASRec")(config, train.dataset)
     trainer = get_trainer(config["MODEL_TYPE"], "SASRec")(config, model)
@@ -89,8 +89,7 @@ def measure(arguments: argparse.Namespace, folder: str) -> dict[str, float]:
     trainer._valid_epoch(valid)
     evaluation = time.perf_counter() - before[0], time.process_time() - before[1]
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3
-    users = [int(user) for user in dataset.inter_feat["user_id"].unique()]
-    _, _, test = data_preparation(config, dataset)
+    users = list(range(1, dataset.user_num))
     return {
         "preparation_seconds": preparation,
         "seconds_per_epoch": walls[len(walls) // 2] * len(train),
