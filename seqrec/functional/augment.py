@@ -138,12 +138,10 @@ def different_views(
 
 def chosen(choice: Tensor, *changed: Ragged) -> Ragged:
     """History b of the result is that of ``changed[choice[b]]``."""
-    items, row, place, _ = (torch.cat(parts) for parts in zip(*changed, strict=True))
-    number = torch.repeat_interleave(
-        torch.arange(len(changed), device=row.device), torch.tensor([len(part.row) for part in changed]).to(row.device)
-    )
-    place = torch.where(number == choice.index_select(0, row), place, ABSENT)
-    return Ragged(items, row, place, torch.stack([part.length for part in changed]).gather(0, choice[None])[0])
+    place = [torch.where(part.each(choice) == k, part.place, ABSENT) for k, part in enumerate(changed)]
+    length = torch.stack([part.length for part in changed]).gather(0, choice[None])[0]
+    items, row = (torch.cat(parts) for parts in ([part.items for part in changed], [part.row for part in changed]))
+    return Ragged(items, row, torch.cat(place), length)
 
 
 def choose(choice: Tensor, *copies: Tensor) -> Tensor:

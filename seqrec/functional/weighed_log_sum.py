@@ -1,7 +1,7 @@
 """The logarithm of FENRec's sum of weighed exponentials, with its gradient formed in the forward pass.
 
-A dot product x counts as ``w(x) = x / t * (tanh(x / s) + m)``. Written with automatic differentiation, its matrices
-pass through memory about twice as often.
+A dot product x counts as ``w(x) = x / t * (tanh(x / s) + m)``. Under automatic differentiation each of its operators
+would keep a matrix and read it again on the way back.
 """
 
 from __future__ import annotations

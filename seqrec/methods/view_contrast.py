@@ -58,8 +58,9 @@ class ViewContrastive(Recommender, ABC):
 
         Views are made of the whole history, of which the window may be the newest part only, and cut afterwards.
         """
-        row, items = (part.to(batch.row.device) for part in self.windows.seen(batch.row.cpu()))
-        twice = one_after_the_other(torch.cat([row, row + len(batch.row)]), items.repeat(2), 2 * len(batch.row))
+        row, items = self.windows.seen(batch.row.cpu())
+        parts = one_after_the_other(torch.cat([row, row + len(batch.row)]), items.repeat(2), 2 * len(batch.row))
+        twice = Ragged(*(part.to(batch.row.device) for part in parts))
         keys = torch.cat([self.keys(batch.row, view) for view in (1, 2)])
         return self.changed(twice, keys).windows(self.backbone.max_length)
 

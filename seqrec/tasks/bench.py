@@ -147,7 +147,7 @@ def seconds_of_top10(model: Recommender, data: SequenceDataModule, users: int, r
         start = time.perf_counter()
         for part in rows.split(data.eval_batch_size):
             batch = Batch(*(x.to(model.device) for x in windows.batch(part, data.max_length)))
-            model.score(batch).topk(10).indices.cpu()
+            model.score(batch).topk(min(10, model.backbone.num_items)).indices.cpu()
         seconds.append(time.perf_counter() - start)
     model.on_test_end()
     return sorted(seconds[1:])[repeats // 2]

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytorch_lightning as pl
+from pytorch_lightning.callbacks import ModelCheckpoint
 from rich import box
 from rich.console import Console
 from rich.progress import (
@@ -54,7 +55,6 @@ class EpochProgress(pl.Callback):
 
     def __init__(self, monitor: str) -> None:
         self.monitor = monitor
-        self.best = 0.0
         self.bar: Progress | None = None
         self.task = TaskID(0)
         self.started = 0.0
@@ -91,8 +91,10 @@ class EpochProgress(pl.Callback):
         metrics = {name: float(value) for name, value in trainer.callback_metrics.items()}
         if f"val/{self.monitor}" in metrics:
             value = metrics[f"val/{self.monitor}"]
-            self.best = max(self.best, value)
-            text = f"val {self.monitor} {value:.4f}, best {self.best:.4f}"
+            assert isinstance(trainer.checkpoint_callback, ModelCheckpoint)
+            before = trainer.checkpoint_callback.best_model_score  # of earlier epochs, also those before a resume
+            best = value if before is None else max(value, float(before))
+            text = f"val {self.monitor} {value:.4f}, best {best:.4f}"
         else:
             text = f"train loss {metrics['train/loss']:.4f}"
         if self.bar is not None:

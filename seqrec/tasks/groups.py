@@ -10,6 +10,7 @@ from hydra.core.override_parser.types import Override
 
 from seqrec.tasks.signatures import suggestion
 
+FILED = "settings"  # has an option of its own beside those in its folders, which are no parts to choose
 PART = "base"  # a file that holds what the others of its folder share
 Groups = Mapping[str, list[str]]
 """Options of each group, by the group's path; of a folder that holds folders only, ``folder/option``."""
@@ -25,7 +26,7 @@ def list_groups(loader: ConfigLoader, parent: str = "") -> dict[str, list[str]]:
         below = list_groups(loader, group)
         own = [o for o in loader.get_group_options(group, results_filter=ObjectType.CONFIG) if o != PART]
         nested = [f"{sub[len(group) + 1 :]}/{option}" for sub, options in below.items() for option in options]
-        found[group] = own or nested
+        found[group] = own + nested if group == FILED else own or nested
         found |= below
     return found
 
@@ -39,8 +40,7 @@ def check_option(override: Override, groups: Groups) -> None:
     group, value = override.key_or_group, override.value()
     options = groups[group]
     for option in value if isinstance(value, list) else [value]:
-        folder, _, name = f"{group}/{option}".rpartition("/")
-        if name not in groups.get(folder, ()):
+        if str(option) not in options:
             near = suggestion(str(option), options) or ";"
             raise ValueError(
                 f"{override.input_line}: {group} has no option {str(option)!r}{near} choose one of {', '.join(options)}"

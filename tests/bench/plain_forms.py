@@ -10,13 +10,15 @@ Shapes: B histories, W positions of a window, D width, V rows of the item table.
 from __future__ import annotations
 
 import random
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from copy import deepcopy
+from functools import partial
 from itertools import combinations
 from typing import Any
 
 import torch
 import torch.nn.functional as F
+from plain_views import Similar, crop, insert, mask, reorder, substitute
 from torch import Tensor, nn
 
 HIDDEN_KEY = -10000.0
@@ -91,89 +93,11 @@ def info_nce(first: Tensor, second: Tensor) -> Tensor:
     itself = torch.eye(b, dtype=torch.bool)
     cross, own, other = first @ second.T, first @ first.T, second @ second.T
     own, other = own.masked_fill(itself, -torch.inf), other.masked_fill(itself, -torch.inf)
-    logits = torch.cat([torch.cat([cross, own], 1), torch.cat([other, cross.T], 1)[:, torch.arange(2 * b).roll(b)]])
+    logits = torch.cat([torch.cat([cross, own], 1), torch.cat([cross.T, other], 1)])
     return F.cross_entropy(logits, torch.arange(b).repeat(2))
 
 
-class Crop:
-    def __init__(self, ratio: float) -> None:
-        self.ratio = ratio
-
-    def __call__(self, history: list[int]) -> list[int]:
-        count = int(self.ratio * len(history))
-        copied = deepcopy(history)
-        start = random.randint(0, max(0, len(copied) - count - 1))
-        return copied[start : start + count] if count else [copied[start]]
-
-
-class Mask:
-    def __init__(self, ratio: float) -> None:
-        self.ratio = ratio
-
-    def __call__(self, history: list[int]) -> list[int]:
-        copied = deepcopy(history)
-        for place in random.sample(range(len(history)), int(self.ratio * len(history))):
-            copied[place] = 0
-        return copied
-
-
-class Reorder:
-    def __init__(self, ratio: float) -> None:
-        self.ratio = ratio
-
-    def __call__(self, history: list[int]) -> list[int]:
-        count = int(self.ratio * len(history))
-        copied = deepcopy(history)
-        start = random.randint(0, max(0, len(copied) - count - 1))
-        part = copied[start : start + count]
-        random.shuffle(part)
-        return copied[:start] + part + copied[start + count :]
-
-
-class Similar:
-    """The most similar item of one item: the better of a neighbour by users and the nearest vector."""
-
-    def __init__(self, table: Tensor, by_users: list[tuple[int, float]]) -> None:
-        self.table, self.by_users = table.detach(), by_users
-        products = torch.mm(self.table, self.table[:2000].T)
-        self.low, self.high = float(products.min()), float(products.max())
-
-    def __call__(self, item: int) -> int:
-        neighbour, score = self.by_users[item]
-        products = torch.mv(self.table, self.table[item])
-        values, found = products.topk(2)
-        which = int(found[0] == item)
-        nearest = (float(values[which]) - self.low) / (self.high - self.low)
-        return neighbour if score > nearest else int(found[which])
-
-
-class Insert:
-    def __init__(self, ratio: float, similar: Similar) -> None:
-        self.ratio, self.similar = ratio, similar
-
-    def __call__(self, history: list[int]) -> list[int]:
-        history = deepcopy(history)
-        places = set(random.sample(range(len(history)), max(1, int(self.ratio * len(history)))))
-        made: list[int] = []
-        for place, item in enumerate(history):
-            if place in places:
-                made.append(self.similar(item))
-            made.append(item)
-        return made
-
-
-class Substitute:
-    def __init__(self, ratio: float, similar: Similar) -> None:
-        self.ratio, self.similar = ratio, similar
-
-    def __call__(self, history: list[int]) -> list[int]:
-        copied = deepcopy(history)
-        for place in random.sample(range(len(history)), max(1, int(self.ratio * len(history)))):
-            copied[place] = self.similar(copied[place])
-        return copied
-
-
-class ViewContrast(nn.Module):
+class ViewContrast(nn.Module, ABC):
     """What ICLRec and CoSeRec share: next items against one negative each, and two views of each history."""
 
     def __init__(self, config: Any, num_items: int, owned: list[set[int]]) -> None:
@@ -208,8 +132,9 @@ class ViewContrast(nn.Module):
         made = [[torch.tensor(padded(self.view(h), self.width)) for h in histories] for _ in range(2)]
         return torch.stack(made[0]), torch.stack(made[1])
 
+    @abstractmethod
     def view(self, history: list[int]) -> list[int]:
-        raise NotImplementedError
+        """A changed copy."""
 
 
 class ICLRec(ViewContrast):
@@ -218,7 +143,8 @@ class ICLRec(ViewContrast):
     def __init__(self, config: Any, num_items: int, owned: list[set[int]]) -> None:
         super().__init__(config, num_items, owned)
         view = config.model.view
-        self.operators = [Crop(view.crop_ratio), Mask(view.mask_ratio), Reorder(view.reorder_ratio)]
+        ratios = {crop: view.crop_ratio, mask: view.mask_ratio, reorder: view.reorder_ratio}
+        self.operators = [partial(operator, ratio=ratio) for operator, ratio in ratios.items()]
         self.weights = config.model.instance_weight, config.model.intent_weight
         self.centroids = torch.randn(config.model.num_clusters, config.model.backbone.dim)
 
@@ -245,9 +171,12 @@ class CoSeRec(ViewContrast):
         neighbours = [0, *random.sample(range(1, num_items + 1), num_items)]  # which ones makes no difference in time
         similar = Similar(self.encoder.items.weight, [(item, random.random()) for item in neighbours])
         by_name = {
-            "crop": Crop(view.crop_ratio), "mask": Mask(view.mask_ratio), "reorder": Reorder(view.reorder_ratio),
-            "insert": Insert(view.insert_ratio, similar), "substitute": Substitute(view.substitute_ratio, similar),
-        }  # fmt: skip
+            "crop": partial(crop, ratio=view.crop_ratio),
+            "mask": partial(mask, ratio=view.mask_ratio),
+            "reorder": partial(reorder, ratio=view.reorder_ratio),
+            "insert": partial(insert, ratio=view.insert_ratio, similar=similar),
+            "substitute": partial(substitute, ratio=view.substitute_ratio, similar=similar),
+        }
         self.long, self.short = list(by_name.values()), [by_name[name] for name in view.short]
         self.threshold, self.weight = view.threshold, config.model.contrast_weight
 
@@ -368,7 +297,7 @@ class MAERec(nn.Module):
         )
 
     def connect(self, rows: Tensor, cols: Tensor) -> None:
-        """Take the graph's edges; the first ones count as masked."""
+        """Take the graph's edges; any of them may count as masked."""
         nodes = self.num_items + 1
         degree = torch.bincount(rows, minlength=nodes).float().clamp(min=1)
         value = (degree[rows] * degree[cols]).rsqrt()
