@@ -1,12 +1,11 @@
-"""seqrec's SASRec beside RecBole's on the same data and the same machine, in turns, as one table of ratios.
+"""seqrec's SASRec beside those of RecBole and RecTools on the same data and the same machine, in turns, as one table.
 
-    python tests/bench/compare.py beauty --peer-python recbole-env/bin/python
-    python tests/bench/compare.py ml1m --dim 256 --peer-python recbole-env/bin/python
-    python tests/bench/compare.py beauty --prefixes --peer-python recbole-env/bin/python
+    python tests/bench/compare.py beauty
+    python tests/bench/compare.py ml1m --dim 256 --peers rectools
+    python tests/bench/compare.py beauty --prefixes
 
-``--peer-python`` is the interpreter of an environment with ``recbole==1.2.1``; README.md in this folder says how to
-make it. The peer's epoch follows from its median step; its validation is timed whole. Nothing else should run
-meanwhile. All figures are stored as JSON.
+The first use of a peer installs it into an environment of its own. A peer's epoch follows from its median step; its
+validation is timed whole. Nothing else should run meanwhile. All figures are stored as JSON.
 """
 
 from __future__ import annotations
@@ -17,6 +16,7 @@ import os
 import statistics
 import subprocess
 import sys
+import venv
 from pathlib import Path
 
 import polars
@@ -28,6 +28,11 @@ from seqrec.tasks.train import prepare
 HERE = Path(__file__).parent
 ROOT = HERE.parent.parent
 SIZES = {"beauty": (50, 256, 0.5), "ml1m": (200, 128, 0.2)}  # longest history, batch, dropout; others as beauty
+REQUIREMENTS = {
+    "recbole": ["torch", "numpy<2", "setuptools<81", "recbole==1.2.1"],
+    "rectools": ["torch", "rectools[torch]==0.19.0"],
+}
+VARIANTS = {"recbole": [[], ["--no-anomaly"]], "rectools": [[]]}
 ROWS = (
     "preparation_seconds",
     "seconds_per_epoch",
@@ -44,34 +49,55 @@ def main() -> None:
     """Run both sides in turns and print the medians."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("data", help="beauty, sports, toys, ml1m, ...")
-    parser.add_argument("--peer-python", type=Path, required=True)
+    parser.add_argument("--peers", nargs="+", choices=REQUIREMENTS, default=list(REQUIREMENTS))
     parser.add_argument("--dim", type=int, default=64)
-    parser.add_argument("--prefixes", action="store_true", help="seqrec learns one prefix a row, as the peer does")
+    parser.add_argument("--prefixes", action="store_true", help="seqrec learns one prefix a row, as RecBole does")
     parser.add_argument("--rounds", type=int, default=2)
     parser.add_argument("--epochs", type=int, default=3, help="whole epochs of seqrec that are timed a round")
-    parser.add_argument("--steps", type=int, default=30, help="training steps of the peer that are timed a round")
+    parser.add_argument("--steps", type=int, default=30, help="training steps of a peer that are timed a round")
     parser.add_argument("--out", type=Path, default=Path("multirun/bench"))
     arguments = parser.parse_args()
     arguments.out.mkdir(parents=True, exist_ok=True)
-    inter = arguments.out / f"{arguments.data}.inter"
-    write_interactions(arguments.data, inter)
-    variants: dict[str, list[dict[str, float]]] = {"seqrec": [], "RecBole": [], "RecBole, no anomaly mode": []}
+    interactions = arguments.out / f"{arguments.data}.inter"
+    write_interactions(arguments.data, interactions)
+    pythons = {name: environment(name, arguments.out / "environments") for name in arguments.peers}
+    figures: dict[str, list[dict[str, float]]] = {}
     for number in range(arguments.rounds):
-        variants["seqrec"].append(ours(arguments, number))
-        for name, options in (("RecBole", []), ("RecBole, no anomaly mode", ["--no-anomaly"])):
-            out = arguments.out / f"peer{number}{''.join(options)}.json"
-            length, batch, dropout = SIZES.get(arguments.data, SIZES["beauty"])
-            sizes = {"steps": arguments.steps, "dim": arguments.dim, "max-length": length, "batch-size": batch}
-            given = [f"--{name}={value}" for name, value in (sizes | {"dropout": dropout}).items()]
-            script = str(HERE / "recbole_sasrec.py")
-            run([str(arguments.peer_python), script, str(inter), str(out), *given, *options])
-            variants[name].append(json.loads(out.read_text()))
-    (arguments.out / f"{arguments.data}.json").write_text(json.dumps(variants, indent=1))
-    print_table(variants)
+        figures.setdefault("seqrec", []).append(ours(arguments, number))
+        for name, python in pythons.items():
+            for options in VARIANTS[name]:
+                script, out = HERE / f"{name}_sasrec.py", arguments.out / f"{name}{number}{''.join(options)}.json"
+                run([*map(str, (python, script, interactions, out)), *sizes(arguments), *options])
+                figures.setdefault(" ".join([name, *options]), []).append(json.loads(out.read_text()))
+    (arguments.out / f"{arguments.data}.json").write_text(json.dumps(figures, indent=1))
+    print_table(figures)
+
+
+def environment(name: str, folder: Path) -> Path:
+    """The interpreter of a peer's own environment, which is made at its first use."""
+    python = folder / name / "bin" / "python"
+    if not python.exists():
+        print(f"installing {name} into {folder / name}")
+        venv.create(folder / name, with_pip=True)
+        run([str(python), "-m", "pip", "install", *REQUIREMENTS[name]])
+    return python
+
+
+def sizes(arguments: argparse.Namespace) -> list[str]:
+    """Sizes of the model and of what is timed, for a peer."""
+    length, batch, dropout = SIZES.get(arguments.data, SIZES["beauty"])
+    given = {
+        "steps": arguments.steps,
+        "dim": arguments.dim,
+        "max-length": length,
+        "batch-size": batch,
+        "dropout": dropout,
+    }
+    return [f"--{name}={value}" for name, value in given.items()]
 
 
 def write_interactions(data: str, path: Path) -> None:
-    """The sequences in RecBole's format; the place in the history is the time stamp."""
+    """The sequences in the format of RecBole; the place in the history is the time stamp."""
     with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
         module, _ = prepare(compose("config", [f"data={data}"]))
     sequences = module.sequences
@@ -105,11 +131,11 @@ def run(command: list[str]) -> None:
         sys.exit(f"{' '.join(command)}\n{done.stdout[-2000:]}{done.stderr[-4000:]}")
 
 
-def print_table(variants: dict[str, list[dict[str, float]]]) -> None:
+def print_table(figures: dict[str, list[dict[str, float]]]) -> None:
     """Medians by side, and how many times less seqrec needs."""
-    print(f"{'':26}" + "".join(f"{name:>28}" for name in variants))
+    print(f"{'':26}" + "".join(f"{name:>28}" for name in figures))
     for row in ROWS:
-        medians = {name: statistics.median(run[row] for run in runs) for name, runs in variants.items()}
+        medians = {name: statistics.median(run[row] for run in runs) for name, runs in figures.items()}
         cells = [
             f"{value:,.2f}" + ("" if name == "seqrec" else f" ({value / medians['seqrec']:.1f}x)")
             for name, value in medians.items()
