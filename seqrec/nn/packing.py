@@ -17,29 +17,39 @@ class Packing:
         valid: ``(B, L)`` bool, True at items, padding on the right.
 
     Attributes:
+        full: nothing is padding, so that packing is a change of shape; not looked for on CUDA.
         order: ``(B,)`` rows of the batch, longest first.
+        index: ``(N,)`` places of the packed positions in the flattened batch.
         newest: ``(B,)`` places among the packed ones of each history's newest item, longest history first.
     """
 
     def __init__(self, valid: Tensor) -> None:
         self.valid = valid
+        rows, width = valid.shape
+        self.full = not valid.is_cuda and bool(valid.all())
+        if self.full or valid.is_cuda:  # one launch beats less work there
+            self.order, self.groups = torch.arange(rows, device=valid.device), [(rows, width)]
+        if self.full:
+            index = torch.arange(valid.numel(), device=valid.device)
+            self.index, self.newest = index, self.order * width + width - 1
+            return
         length = valid.sum(1)
-        if valid.is_cuda:  # one launch beats less work there
-            self.order, self.groups = torch.arange(len(valid), device=valid.device), [(len(valid), valid.shape[1])]
-        else:
+        if not valid.is_cuda:
             self.order = torch.argsort(length, descending=True, stable=True)
             self.groups = _groups(length[self.order].tolist())
-        column = torch.arange(valid.shape[1], device=valid.device)
-        place = self.order[:, None] * valid.shape[1] + column
+        place = self.order[:, None] * width + torch.arange(width, device=valid.device)
         self.index = place[valid[self.order]]
         self.newest = length[self.order].cumsum(0) - 1
 
     def pack(self, x: Tensor) -> Tensor:
         """``(B, L, ...)`` -> ``(N, ...)``."""
-        return x.flatten(0, 1).index_select(0, self.index)
+        x = x.flatten(0, 1)
+        return x if self.full else x.index_select(0, self.index)
 
     def unpack(self, x: Tensor) -> Tensor:
         """``(N, ...)`` -> ``(B, L, ...)``, zero at padding."""
+        if self.full:
+            return x.unflatten(0, self.valid.shape)
         empty = x.new_zeros(self.valid.numel(), *x.shape[1:])
         return empty.index_copy(0, self.index, x).unflatten(0, self.valid.shape)
 
@@ -57,6 +67,8 @@ class Packing:
         Returns:
             Packed results ``(N, ...)``; the same as on the whole padded batch, with less padding.
         """
+        if self.full:
+            return function(x.unflatten(0, self.valid.shape), self.valid).flatten(0, 1)
         results = [
             function(padded, valid).flatten(0, 1).index_select(0, place) for padded, valid, place, _ in self._parts(x)
         ]
@@ -75,6 +87,8 @@ class Packing:
         Returns:
             ``(B, ...)``, longest history first.
         """
+        if self.full:
+            return function(query, x.unflatten(0, self.valid.shape), self.valid)
         return torch.cat([function(query[rows], padded, valid) for padded, valid, _, rows in self._parts(x)])
 
     def _parts(self, x: Tensor) -> Iterator[tuple[Tensor, Tensor, Tensor, slice]]:
