@@ -22,6 +22,9 @@ FILES = sorted(
 MODELS = sorted(path.stem for path in (CONF / "model").glob("*.yaml") if path.stem != "base")
 
 
+OVERLAID = {"fenrec": ["model=duorec"], "sparse_items": ["model=sasrec", "model/loss=gbce"]}
+
+
 @cache
 def choices(model: str) -> dict[str, str]:
     """The option of each group that a model chooses."""
@@ -36,8 +39,8 @@ def arguments(file: str) -> list[str]:
         return [f"+{top}={rest}"]
     if top == "ablation":
         return [f"model={rest.partition('/')[0]}", f"+ablation={rest}"]
-    if top == "overlay":  # FENRec's, on a model that it can change
-        return ["model=duorec", f"+overlay={rest}"]
+    if top == "overlay":  # on a model that it can change
+        return [*OVERLAID[rest], f"+overlay={rest}"]
     if top == "settings" and "/" in rest:
         task, model, data = rest.split("/")
         return [f"task={task}", f"model={model}", f"data={data}", *NEEDED.get(f"data/{data}", [])]

@@ -158,6 +158,7 @@ def sampled(
     keys: Tensor,
     loss: Callable[[Tensor, Tensor], Tensor],
     num_negatives: int,
+    sparse: bool = False,
 ) -> Tensor:
     """A loss on the target's score and on those of negatives drawn uniformly from all other items.
 
@@ -168,29 +169,42 @@ def sampled(
         keys: ``(M,)`` random keys, see :mod:`seqrec.functional.random`.
         loss: function of scores ``(M,)`` and ``(M, K)``.
         num_negatives: K.
+        sparse: the table's gradient is a sparse tensor of the rows that were used, for
+            :class:`~seqrec.nn.lazy_adam.LazyAdam`.
     """
     drawn = 1 + integers(keys, num_negatives, len(table) - 3)
-    return against(states, target, drawn + (drawn >= target[:, None]), table, loss)
+    return against(states, target, drawn + (drawn >= target[:, None]), table, loss, sparse)
 
 
 def against(
-    states: Tensor, target: Tensor, negatives: Tensor, table: Tensor, loss: Callable[[Tensor, Tensor], Tensor]
+    states: Tensor,
+    target: Tensor,
+    negatives: Tensor,
+    table: Tensor,
+    loss: Callable[[Tensor, Tensor], Tensor],
+    sparse: bool = False,
 ) -> Tensor:
     """A loss on the scores of targets ``(M,)`` and of given negatives ``(M, K)``; the rest is as in :func:`sampled`."""
-    positive = (states * F.embedding(target, table)).sum(-1)
-    negative = torch.einsum("md,mkd->mk", states, F.embedding(negatives, table))
+    positive = (states * F.embedding(target, table, sparse=sparse)).sum(-1)
+    negative = torch.einsum("md,mkd->mk", states, F.embedding(negatives, table, sparse=sparse))
     return loss(positive, negative)
 
 
 def sampled_gbce(
-    states: Tensor, target: Tensor, table: Tensor, keys: Tensor, num_negatives: int, calibration: float
+    states: Tensor,
+    target: Tensor,
+    table: Tensor,
+    keys: Tensor,
+    num_negatives: int,
+    calibration: float,
+    sparse: bool = False,
 ) -> Tensor:
     """:func:`gbce` with ``num_negatives`` uniform negatives; arguments as in :func:`sampled`."""
 
     def loss(positive: Tensor, negative: Tensor) -> Tensor:
         return gbce(positive, negative, len(table) - 2, calibration)
 
-    return sampled(states, target, table, keys, loss, num_negatives)
+    return sampled(states, target, table, keys, loss, num_negatives, sparse)
 
 
 def whole_table(states: Tensor, target: Tensor, table: Tensor, keys: Tensor) -> Tensor:

@@ -39,6 +39,8 @@ class Recommender(LightningModule, ABC):
         scheduler: builds a learning-rate scheduler, stepped once an epoch.
         monitor: validation metric that selects the weights and stops the training.
         seed: of the keyed random draws.
+        sparse_items: gradients of looked-up items hold their rows only, for catalogues of a million items
+            (``+overlay=sparse_items``).
 
     Attributes:
         needs_causal: the method always learns at older positions, whose states may not depend on newer items.
@@ -55,6 +57,7 @@ class Recommender(LightningModule, ABC):
         scheduler: BuildScheduler | None = None,
         monitor: str = "ndcg@10",
         seed: int = 0,
+        sparse_items: bool = False,
     ) -> None:
         super().__init__()
         if backbone.only_under not in ("", *(kind.__name__ for kind in type(self).__mro__)):
@@ -68,6 +71,7 @@ class Recommender(LightningModule, ABC):
                 "newer items, which they are to predict; choose a causal model/backbone"
             )
         self.backbone = backbone
+        self.backbone.item_embedding.sparse = sparse_items
         self.build_optimizer, self.build_scheduler = optimizer, scheduler
         self.monitor, self.seed = monitor, seed
         self.protocol = Protocol("easnrec", remove_seen=False)

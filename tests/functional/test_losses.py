@@ -107,3 +107,16 @@ def test_sampled_negatives_are_uniform_over_all_other_items():
     expected = 40000 / 9
     others = counts[[1, 2, 3, 5, 6, 7, 8, 9, 10]].float()
     assert ((others - expected) ** 2 / expected).sum() < 30  # chi-square, 8 degrees of freedom, p ~ 2e-4
+
+
+def test_sparse_gradient_of_sampled_losses_equals_the_dense_one():
+    table = torch.randn(40, 3, dtype=torch.float64, requires_grad=True)
+    states = torch.randn(7, 3, dtype=torch.float64, requires_grad=True)
+    target, keys = torch.randint(1, 39, (7,)), random.keys(0, 0, torch.arange(7), 0)
+    dense, sparse = (
+        torch.autograd.grad(losses.sampled_gbce(states, target, table, keys, 2, 0.75, sparse), [states, table])
+        for sparse in (False, True)
+    )
+    assert sparse[1].is_sparse and len(sparse[1].coalesce().values()) < 7 * 3 + 1
+    torch.testing.assert_close(sparse[0], dense[0])
+    torch.testing.assert_close(sparse[1].to_dense(), dense[1])

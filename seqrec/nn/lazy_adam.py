@@ -1,0 +1,56 @@
+"""LazyAdam: Adam that moves only those rows of a table that a batch has used."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.optim import Adam
+
+
+class LazyAdam(Adam):
+    """Adam; of a parameter whose gradient is sparse, the rows without a gradient stay as they are.
+
+    Adam itself would still move them by their decaying moments, and pass over the whole table and both moments in
+    every step. Moments of a row decay here when it is used; both biases are corrected by the number of steps of the
+    parameter. With gradients that are all dense, or with sparse ones that hold every row, this is Adam.
+
+    Weight decay, ``amsgrad`` and ``maximize`` are not known for sparse gradients.
+    """
+
+    def step(self, closure: Callable[[], float] | None = None) -> Any:
+        """One step; ``closure`` computes the loss and the gradients, as for every optimizer."""
+        loss = None
+        if closure is not None:
+            with torch.enable_grad():
+                loss = closure()
+        for group in self.param_groups:
+            for table in group["params"]:
+                if table.grad is not None and table.grad.is_sparse:
+                    self._move_rows(table, group)
+                    table.grad = None
+        super().step()
+        return loss
+
+    @torch.no_grad()
+    def _move_rows(self, table: Tensor, group: dict[str, Any]) -> None:
+        """Adam on the rows ``(N, D)`` of ``table`` ``(V, D)`` that have a gradient."""
+        if group["weight_decay"] or group["amsgrad"] or group["maximize"]:
+            raise ValueError("LazyAdam has no weight_decay, amsgrad or maximize for sparse gradients; leave them out")
+        gradient = table.grad.coalesce()  # type: ignore[union-attr]
+        rows, values = gradient.indices()[0], gradient.values()
+        state = self.state[table]
+        if not state:
+            state["step"] = torch.zeros((), dtype=torch.float32)
+            state["exp_avg"], state["exp_avg_sq"] = torch.zeros_like(table), torch.zeros_like(table)
+        state["step"] += 1
+        first, second = group["betas"]
+        mean = state["exp_avg"][rows].lerp_(values, 1 - first)
+        square = state["exp_avg_sq"][rows].mul_(second).addcmul_(values, values, value=1 - second)
+        state["exp_avg"].index_copy_(0, rows, mean)
+        state["exp_avg_sq"].index_copy_(0, rows, square)
+        steps = state["step"].item()
+        scale = square.div_(1 - second**steps).sqrt_().add_(group["eps"])
+        table.index_add_(0, rows, mean.div_(scale), alpha=-group["lr"] / (1 - first**steps))
