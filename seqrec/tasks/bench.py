@@ -84,8 +84,14 @@ class _Clock(pl.Callback):
         self.loops.append(self.loop)
 
 
-def bench(config: DictConfig, epochs: int) -> float:
-    """Train a few whole epochs through the ordinary path and report medians; returns seconds per epoch."""
+def bench(config: DictConfig, epochs: int, validation_batches: int | None = None) -> float:
+    """Train a few whole epochs through the ordinary path and report medians; returns seconds per epoch.
+
+    Args:
+        config: the whole configuration.
+        epochs: how many.
+        validation_batches: how many of a validation; None: all.
+    """
     silence_libraries()
     folder = Path(HydraConfig.get().runtime.output_dir)
     pl.seed_everything(config.seed, verbose=False)
@@ -97,6 +103,7 @@ def bench(config: DictConfig, epochs: int) -> float:
     trainer: pl.Trainer = instantiate(
         config.trainer,
         max_epochs=epochs,
+        limit_val_batches=validation_batches,
         logger=False,
         enable_checkpointing=False,
         enable_progress_bar=False,
@@ -166,6 +173,7 @@ def phases(model: Recommender, data: SequenceDataModule) -> dict[str, float]:
         rows = torch.randperm(len(windows), generator=generator)[: data.batch_size]
         t = [time.perf_counter()]
         batch = windows.batch(rows, data.max_length)
+        model.zero_grad()
         t.append(time.perf_counter())
         loss = model.training_step(batch, 0)
         t.append(time.perf_counter())
