@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.optim import Adam
 
 
@@ -17,8 +17,22 @@ class LazyAdam(Adam):
     every step. Moments of a row decay here when it is used; both biases are corrected by the number of steps of the
     parameter. With gradients that are all dense, or with sparse ones that hold every row, this is Adam.
 
-    Weight decay, ``amsgrad`` and ``maximize`` are not known for sparse gradients.
+    torch's ``SparseAdam`` has the same idea, but takes no dense gradients, and a model has both.
+
+    Args:
+        parameters: all that learn.
+        lr, betas, eps, fused: as for Adam.
     """
+
+    def __init__(
+        self,
+        parameters: Iterable[nn.Parameter],
+        lr: float = 0.001,
+        betas: tuple[float, float] = (0.9, 0.999),
+        eps: float = 1e-8,
+        fused: bool = False,
+    ) -> None:
+        super().__init__(parameters, lr=lr, betas=betas, eps=eps, fused=fused)
 
     def step(self, closure: Callable[[], float] | None = None) -> Any:
         """One step; ``closure`` computes the loss and the gradients, as for every optimizer."""
@@ -29,17 +43,14 @@ class LazyAdam(Adam):
         for group in self.param_groups:
             for table in group["params"]:
                 if table.grad is not None and table.grad.is_sparse:
-                    self._move_rows(table, group)
+                    self._move_rows(table, table.grad.coalesce(), group)
                     table.grad = None
         super().step()
         return loss
 
     @torch.no_grad()
-    def _move_rows(self, table: Tensor, group: dict[str, Any]) -> None:
-        """Adam on the rows ``(N, D)`` of ``table`` ``(V, D)`` that have a gradient."""
-        if group["weight_decay"] or group["amsgrad"] or group["maximize"]:
-            raise ValueError("LazyAdam has no weight_decay, amsgrad or maximize for sparse gradients; leave them out")
-        gradient = table.grad.coalesce()  # type: ignore[union-attr]
+    def _move_rows(self, table: Tensor, gradient: Tensor, group: dict[str, Any]) -> None:
+        """Adam on the rows ``(N, D)`` of ``table`` ``(V, D)`` that have a gradient, a sparse one."""
         rows, values = gradient.indices()[0], gradient.values()
         state = self.state[table]
         if not state:

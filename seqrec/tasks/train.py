@@ -97,7 +97,6 @@ def prepare(config: DictConfig) -> tuple[SequenceDataModule, Protocol]:
 
 def build(config: DictConfig, protocol: Protocol) -> Recommender:
     """The model under its protocol; the same seed gives the same initial weights."""
-    torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]  # writes each buffer once more
     torch.manual_seed(config.seed)
     model: Recommender = instantiate(config.model, _convert_="all")
     model.protocol = protocol

@@ -12,9 +12,7 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import statistics
-import subprocess
 import sys
 import venv
 from pathlib import Path
@@ -22,11 +20,11 @@ from pathlib import Path
 import polars
 import torch
 from hydra import compose, initialize_config_dir
+from processes import ROOT, run
 
 from seqrec.tasks.train import prepare
 
 HERE = Path(__file__).parent
-ROOT = HERE.parent.parent
 SIZES = {"beauty": (50, 256, 0.5), "ml1m": (200, 128, 0.2)}  # longest history, batch, dropout; others as beauty
 REQUIREMENTS = {
     "recbole": ["torch", "numpy<2", "setuptools<81", "recbole==1.2.1"],
@@ -57,6 +55,7 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=30, help="training steps of a peer that are timed a round")
     parser.add_argument("--out", type=Path, default=Path("multirun/bench"))
     arguments = parser.parse_args()
+    arguments.out = arguments.out.resolve()
     arguments.out.mkdir(parents=True, exist_ok=True)
     interactions = arguments.out / f"{arguments.data}.inter"
     write_interactions(arguments.data, interactions)
@@ -75,11 +74,12 @@ def main() -> None:
 
 def environment(name: str, folder: Path) -> Path:
     """The interpreter of a peer's own environment, which is made at its first use."""
-    python = folder / name / "bin" / "python"
-    if not python.exists():
+    python, complete = folder / name / "bin" / "python", folder / name / "complete"
+    if not complete.exists():
         print(f"installing {name} into {folder / name}")
-        venv.create(folder / name, with_pip=True)
+        venv.create(folder / name, clear=True, with_pip=True)
         run([str(python), "-m", "pip", "install", *REQUIREMENTS[name]])
+        complete.touch()
     return python
 
 
@@ -109,7 +109,7 @@ def write_interactions(data: str, path: Path) -> None:
 
 def ours(arguments: argparse.Namespace, number: int) -> dict[str, float]:
     """Figures of ``main.py task=bench``."""
-    folder = (arguments.out / f"seqrec{number}").resolve()
+    folder = arguments.out / f"seqrec{number}"
     length, batch, dropout = SIZES.get(arguments.data, SIZES["beauty"])
     network = {
         "dim": arguments.dim, "ffn_dim": 4 * arguments.dim, "dropout": dropout, "attention_dropout": dropout
@@ -121,14 +121,6 @@ def ours(arguments: argparse.Namespace, number: int) -> dict[str, float]:
     run([*command, f"task.epochs={arguments.epochs}", f"hydra.run.dir={folder}"])
     result: dict[str, float] = json.loads((folder / "bench.json").read_text())
     return result
-
-
-def run(command: list[str]) -> None:
-    """Run with two threads; its output is kept from the table."""
-    environment = {"OMP_NUM_THREADS": "2", **os.environ}
-    done = subprocess.run(command, env=environment, capture_output=True, text=True)
-    if done.returncode:
-        sys.exit(f"{' '.join(command)}\n{done.stdout[-2000:]}{done.stderr[-4000:]}")
 
 
 def print_table(figures: dict[str, list[dict[str, float]]]) -> None:

@@ -11,10 +11,8 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import random
 import statistics
-import subprocess
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -24,6 +22,7 @@ from pathlib import Path
 import torch
 from hydra import compose, initialize_config_dir
 from plain_forms import FORMS, MAERec
+from processes import ROOT, run
 from torch import Tensor
 
 from seqrec.data.item_graph import transitions
@@ -32,7 +31,6 @@ from seqrec.methods.coserec import CoSeRec
 from seqrec.methods.view_contrast import ViewContrastive
 from seqrec.tasks.train import build, prepare
 
-ROOT = Path(__file__).parents[2]
 WARM_UP = 2
 AFTER_WARM_UP = {"coserec": ["model.warmup_epochs=-1"]}  # where a plain form is of later epochs
 
@@ -125,10 +123,7 @@ def ours(options: list[str], arguments: argparse.Namespace, number: int) -> floa
     """CPU seconds of an epoch of ``main.py task=bench``."""
     folder = (arguments.out / f"seqrec-{options[0][6:]}{number}").resolve()
     command = [sys.executable, "main.py", *options, f"hydra.run.dir={folder}"]
-    environment = {**os.environ, "OMP_NUM_THREADS": str(arguments.threads)}
-    done = subprocess.run(command, env=environment, cwd=ROOT, capture_output=True, text=True)
-    if done.returncode:
-        sys.exit(f"{' '.join(command)}\n{done.stdout[-2000:]}{done.stderr[-4000:]}")
+    run(command, arguments.threads)
     found: float = json.loads((folder / "bench.json").read_text())["cpu_seconds_per_epoch"]
     return found
 

@@ -11,9 +11,8 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import resource
-import subprocess
+import shutil
 import sys
 import time
 from pathlib import Path
@@ -21,10 +20,10 @@ from pathlib import Path
 import numpy
 import polars
 from hydra import compose, initialize_config_dir
+from processes import ROOT, run
 
 from seqrec.tasks.train import prepare
 
-ROOT = Path(__file__).parents[2]
 TRAINING = [
     "model=sasrec", "model/loss=gbce", "+overlay=sparse_items", "model.loss.num_negatives=16",
     "model.backbone.dim=64", "model.backbone.ffn_dim=256",
@@ -54,12 +53,21 @@ def measured(interactions: int, steps: int, out: Path) -> dict[str, float]:
     folder.mkdir(parents=True, exist_ok=True)
     log = folder / "log.csv"
     write_log(interactions, log)
-    for old in folder.glob("cache/**/*"):
-        if old.is_file():
-            old.unlink()
-    cold, warm = (json.loads(run([__file__, "--measure", str(log)]).splitlines()[-1]) for _ in range(2))
+    shutil.rmtree(folder / "cache", ignore_errors=True)
+    measuring = [sys.executable, str(Path(__file__).resolve()), "--measure", str(log)]
+    cold, warm = (json.loads(run(measuring).splitlines()[-1]) for _ in range(2))
     budget = [f"trainer.limit_train_batches={steps}", "task.validation_batches=2", "task.epochs=1"]
-    run(["main.py", "task=bench", *options(log), *TRAINING, *budget, f"hydra.run.dir={folder / 'bench'}"])
+    run(
+        [
+            sys.executable,
+            "main.py",
+            "task=bench",
+            *options(log),
+            *TRAINING,
+            *budget,
+            f"hydra.run.dir={folder / 'bench'}",
+        ]
+    )
     bench = json.loads((folder / "bench" / "bench.json").read_text())
     return {
         **{name: cold[name] for name in ("interactions", "users", "items")},
@@ -124,15 +132,6 @@ def preparation(log: Path) -> dict[str, float]:
 def resident_bytes() -> int:
     """Memory of this process."""
     return int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize()
-
-
-def run(command: list[str]) -> str:
-    """Output of a Python process with two threads."""
-    environment = {"OMP_NUM_THREADS": "2", **os.environ}
-    done = subprocess.run([sys.executable, *command], env=environment, capture_output=True, text=True)
-    if done.returncode:
-        sys.exit(f"{' '.join(command)}\n{done.stdout[-2000:]}{done.stderr[-4000:]}")
-    return done.stdout
 
 
 if __name__ == "__main__":

@@ -17,7 +17,8 @@ import tempfile
 import time
 from pathlib import Path
 
-ROOT = Path(__file__).parents[2]
+from processes import ROOT
+
 SIZES = [
     "settings=none", "data.max_length=50", "data.batch_size=43", "model.backbone.dim=64", "model.backbone.ffn_dim=256",
     "model.backbone.dropout=0.5", "trainer.max_epochs=30",

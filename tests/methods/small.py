@@ -38,6 +38,7 @@ def made(cache: Path, *choices: str) -> tuple[Any, Synthetic]:
 
 
 def trainer(**changes) -> pl.Trainer:
+    """One quiet epoch of training alone."""
     quiet = {
         "accelerator": "cpu",
         "logger": False,

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 
-import pytorch_lightning as pl
 import torch
 from torch import Tensor
 from torch.utils.data import DataLoader
@@ -113,18 +112,6 @@ def random_batch(rows: list[int], longest: int = LENGTH, seed: int = 0) -> Batch
 
 
 BATCHES = [random_batch(list(range(start, start + 6))) for start in (0, 6, 12)]
-
-
-def trainer(**changes) -> pl.Trainer:
-    quiet = {
-        "accelerator": "cpu",
-        "logger": False,
-        "enable_checkpointing": False,
-        "enable_progress_bar": False,
-        "enable_model_summary": False,
-        "max_epochs": 1,
-    }
-    return pl.Trainer(**(quiet | changes))
 
 
 def loader() -> DataLoader:

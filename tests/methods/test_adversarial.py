@@ -14,7 +14,8 @@ from torch import Tensor
 from seqrec.functional import augment
 from seqrec.methods.easnrec import EASNRec
 from seqrec.nn.attention import DotProductAttention
-from tests.methods.small_easnrec import ADAM, BATCHES, build, loader, moved, offline, trainer, weights
+from tests.methods.small import trainer
+from tests.methods.small_easnrec import ADAM, BATCHES, build, loader, moved, offline, weights
 
 
 @pytest.mark.parametrize("own_discriminator", [False, True])

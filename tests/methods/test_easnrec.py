@@ -13,6 +13,7 @@ from seqrec.nn.attention import DotProductAttention
 from seqrec.nn.memory import memories_of
 from seqrec.nn.packing import Packing
 from seqrec.nn.uncertainty import UncertaintyAttention
+from tests.methods.small import trainer
 from tests.methods.small_easnrec import (
     BATCHES,
     DIM,
@@ -24,7 +25,6 @@ from tests.methods.small_easnrec import (
     of_states,
     offline,
     random_batch,
-    trainer,
     weights,
 )
 

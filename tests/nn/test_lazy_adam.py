@@ -66,10 +66,3 @@ def test_it_goes_on_from_a_state_dict() -> None:
         step(model, its, torch.tensor([3, 4]), sparse=True)
     for name, parameter in whole.items():
         assert torch.equal(other[name], parameter)
-
-
-def test_weight_decay_of_rows_is_refused() -> None:
-    model = network()
-    optimizer = LazyAdam(model.parameters(), lr=0.1, weight_decay=0.1)
-    with pytest.raises(ValueError, match="weight_decay"):
-        step(model, optimizer, torch.tensor([1]), sparse=True)
