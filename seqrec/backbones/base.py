@@ -53,6 +53,10 @@ class Backbone(nn.Module, ABC):
         states = self(items)
         return states[torch.arange(len(states), device=states.device), (items != 0).sum(1) - 1]
 
+    def at(self, items: Tensor, chosen: Tensor) -> Tensor:
+        """States ``(M, D)`` where ``chosen`` ``(B, L)`` is True; a backbone may have a shorter way."""
+        return self(items)[chosen]
+
     @property
     def item_matrix(self) -> Tensor:
         """Vectors of the items alone, ``(I, D)``; row ``i`` is item ``i + 1``."""

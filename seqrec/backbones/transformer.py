@@ -49,3 +49,9 @@ class Transformer(Backbone):
         """See :meth:`Backbone.newest`; padding is not embedded, and the last layer works on the newest items alone."""
         packing = Packing(items != 0)
         return self.trunk.newest(self.item_embedding(packing.pack(items)), packing)
+
+    def at(self, items: Tensor, chosen: Tensor) -> Tensor:
+        """See :meth:`Backbone.at`; nothing is made for padding."""
+        packing = Packing(items != 0)
+        states = self.trunk.states(self.item_embedding(packing.pack(items)), packing)
+        return states.index_select(0, packing.places(chosen))

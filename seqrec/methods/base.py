@@ -145,7 +145,7 @@ class Recommender(LightningModule, ABC):
                     "states of this backbone depend on newer items, so the newest position alone may learn the next "
                     "item; choose windows=prefixes"
                 )
-            states = self.backbone.newest(batch.items) if newest_only else self.backbone(batch.items)[learnt]
+            states = self.backbone.newest(batch.items) if newest_only else self.backbone.at(batch.items, learnt)
         table = self.backbone.item_embedding.weight
         return loss(states, batch.next_items[learnt], table, self.position_keys(batch)[learnt])
 

@@ -48,7 +48,7 @@ class LRURec(Recommender):
         valid, learnt = batch.items != 0, batch.next_items != 0
         has_room = valid.sum(1) < self.max_length
         first = batch.items[has_room, 0]
-        states = torch.cat([self.states_of_nothing(len(first)), self.backbone(batch.items)[learnt]])
+        states = torch.cat([self.states_of_nothing(len(first)), self.backbone.at(batch.items, learnt)])
         target = torch.cat([first, batch.next_items[learnt]])
         keys = torch.cat([self.keys(batch.row, view=1)[has_room], self.position_keys(batch)[learnt]])
         # The bias is one more column of the table, whose factor is 1 in every state.

@@ -115,7 +115,7 @@ class MVS(Recommender):
     def terms(self, batch: Batch, complement: Complement, first: Tensor, second: Tensor) -> Smoothness:
         """All terms of a batch, given standard normal draws ``(N, V)`` for both views."""
         learnt, table = batch.next_items != 0, self.backbone.item_embedding.weight
-        clean = self.backbone(batch.items)[learnt].to(table.dtype)
+        clean = self.backbone.at(batch.items, learnt).to(table.dtype)
         with torch.autocast(table.device.type, enabled=False):
             one, other = self.soft_embeddings(batch, complement, clean.detach(), first, second)
             views = self.view_states(batch.items, complement.soft, one, other)

@@ -53,6 +53,12 @@ class Packing:
         empty = x.new_zeros(self.valid.numel(), *x.shape[1:])
         return empty.index_copy(0, self.index, x).unflatten(0, self.valid.shape)
 
+    def places(self, chosen: Tensor) -> Tensor:
+        """Places among the packed positions of those where ``chosen`` ``(B, L)`` is True, in the order of the batch."""
+        place = torch.empty_like(self.valid, dtype=torch.int64).flatten()
+        place[self.index] = torch.arange(len(self.index), device=place.device)
+        return place[chosen.flatten()]
+
     def in_batch_order(self, x: Tensor) -> Tensor:
         """``(B, ...)``, longest history first -> ``(B, ...)`` in the order of the batch."""
         return torch.empty_like(x).index_copy(0, self.order, x)

@@ -31,7 +31,7 @@ def main() -> None:
     parser.add_argument("data")
     parser.add_argument("--ndcg", type=float, default=0.040, help="validation NDCG@10")
     parser.add_argument("options", nargs="*")
-    arguments = parser.parse_args()
+    arguments = parser.parse_intermixed_args()
     with tempfile.TemporaryDirectory() as folder:
         log = Path(folder, "log.csv")
         command = [sys.executable, "main.py", "model=sasrec", f"data={arguments.data}", f"hydra.run.dir={folder}"]

@@ -1,4 +1,4 @@
-"""The trunk: the state at the newest item is the same whether all states are made or that one alone."""
+"""The trunk: a state is the same whether all states of the batch are made or those asked for alone."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ def transformer(attention: AttentionKernel, causal: bool, **options: object) -> 
     ).double()  # type: ignore[arg-type]  # fmt: skip
 
 
-def histories() -> torch.Tensor:
+def histories(lengths: list[int] = LENGTHS) -> torch.Tensor:
     generator = torch.Generator().manual_seed(1)
-    items = torch.randint(1, 31, (len(LENGTHS), 12), generator=generator)
-    return items.masked_fill(torch.arange(12) >= torch.tensor(LENGTHS)[:, None], 0)
+    items = torch.randint(1, 31, (len(lengths), 12), generator=generator)
+    return items.masked_fill(torch.arange(12) >= torch.tensor(lengths)[:, None], 0)
 
 
 @pytest.mark.parametrize("kernel", KERNELS)
@@ -40,6 +40,20 @@ def test_newest_state_alone(kernel: str, causal: bool, training: bool) -> None:
     expected = model(items)[torch.arange(len(items)), torch.tensor(LENGTHS) - 1]
     actual = model.newest(items)
     torch.testing.assert_close(actual, expected)
+    same_gradients(model, actual, expected)
+
+
+@pytest.mark.parametrize("lengths", [LENGTHS, [12, 12, 12]], ids=["padded", "full"])
+def test_states_at_chosen_positions(lengths: list[int]) -> None:
+    model, items = transformer(DotProductAttention, True), histories(lengths)
+    chosen = (items != 0) & (torch.rand(items.shape, generator=torch.Generator().manual_seed(2)) < 0.6)
+    expected, actual = model(items)[chosen], model.at(items, chosen)
+    torch.testing.assert_close(actual, expected)
+    same_gradients(model, actual, expected)
+
+
+def same_gradients(model: Transformer, actual: torch.Tensor, expected: torch.Tensor) -> None:
+    """Gradients of a random weighting of both with regard to all parameters."""
     weight = torch.randn_like(actual)
     names, parameters = zip(*model.named_parameters(), strict=True)
     wanted, got = (torch.autograd.grad((x * weight).sum(), parameters) for x in (expected, actual))
