@@ -120,7 +120,7 @@ class _Tree:
     """The configuration folder: composes as Hydra does, but checks each group and key first."""
 
     def __init__(self, loader: ConfigLoader, conf: Path, name: str) -> None:
-        self.name, self.groups = name, list_groups(loader)
+        self.name, self.groups = name, list_groups(conf)
         self.parser = OverridesParser.create(config_loader=loader)
         self.primary = OmegaConf.load(conf / f"{name}.yaml")
         self.chosen = chosen_groups(self.primary)

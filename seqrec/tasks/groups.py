@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 
-from hydra.core.config_loader import ConfigLoader
-from hydra.core.object_type import ObjectType
 from hydra.core.override_parser.types import Override
 
 from seqrec.tasks.signatures import suggestion
@@ -16,15 +15,13 @@ Groups = Mapping[str, list[str]]
 """Options of each group, by the group's path; of a folder that holds folders only, ``folder/option``."""
 
 
-def list_groups(loader: ConfigLoader, parent: str = "") -> dict[str, list[str]]:
-    """All groups below ``parent`` but Hydra's own."""
+def list_groups(folder: Path, parent: str = "") -> dict[str, list[str]]:
+    """All groups in a folder of the configuration, whose path is ``parent``."""
     found: dict[str, list[str]] = {}
-    for name in loader.list_groups(parent):
-        group = f"{parent}/{name}" if parent else name
-        if group == "hydra":
-            continue
-        below = list_groups(loader, group)
-        own = [o for o in loader.get_group_options(group, results_filter=ObjectType.CONFIG) if o != PART]
+    for path in sorted(path for path in folder.iterdir() if path.is_dir()):
+        group = f"{parent}/{path.name}" if parent else path.name
+        below = list_groups(path, group)
+        own = [option for option in sorted(file.stem for file in path.glob("*.yaml")) if option != PART]
         nested = [f"{sub[len(group) + 1 :]}/{option}" for sub, options in below.items() for option in options]
         found[group] = own + nested if group == FILED else own or nested
         found |= below
