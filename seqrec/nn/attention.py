@@ -33,14 +33,26 @@ class SelfAttention(nn.Module, ABC):
 AttentionKernel = Callable[[int, int, float, bool], SelfAttention]
 
 
-def visible(valid: Tensor, causal: bool) -> Tensor:
-    """Additive mask, 0 where a query may look and -inf elsewhere: ``(L, L)`` if causal, else ``(B, 1, 1, L)``."""
+PAIRS = 1 << 19  # of positions that are attended to at a time on the CPU: their memory is used again by the next ones
+
+
+def visible(valid: Tensor, causal: bool, like: Tensor) -> Tensor:
+    """Additive mask, 0 where a query may look and -inf elsewhere, of the type of ``like`` ``(B, H, L, D / H)``.
+
+    ``(L, L)`` if causal, else ``(B * H, 1, L)``.
+    """
     if causal:
         length = valid.shape[1]
         blocked = torch.ones(length, length, dtype=torch.bool, device=valid.device).triu(1)
     else:
-        blocked = ~valid[:, None, None, :]
-    return torch.zeros(blocked.shape, device=valid.device).masked_fill_(blocked, -torch.inf)
+        blocked = ~valid[:, None, None, :].expand(-1, like.shape[1], 1, -1).flatten(0, 1)
+    return torch.zeros(blocked.shape, dtype=like.dtype, device=valid.device).masked_fill_(blocked, -torch.inf)
+
+
+def biased_scores(bias: Tensor, query: Tensor, key: Tensor, sign: float) -> Tensor:
+    """``bias + sign * Q K^T / sqrt(D / H)``, ``(B * H, Q, L)``, of ``(B, H, Q, D / H)`` and ``(B, H, L, D / H)``."""
+    scale = sign * query.shape[-1] ** -0.5
+    return torch.baddbmm(bias, query.flatten(0, 1), key.flatten(0, 1).transpose(1, 2), alpha=scale)
 
 
 class DotProductAttention(SelfAttention):
@@ -62,7 +74,7 @@ class DotProductAttention(SelfAttention):
 
     def forward(self, tokens: Tensor, packing: Packing) -> Tensor:
         """Contexts ``(N, D)`` of tokens ``(N, D)``."""
-        return packing.by_length(self.attend, self.projection(tokens))
+        return packing.by_length(self.attend, self.projection(tokens), PAIRS if self.training else None)
 
     def newest(self, tokens: Tensor, packing: Packing) -> Tensor:
         """Contexts ``(B, D)`` of the newest items, longest history first, of tokens ``(N, D)``."""
@@ -83,9 +95,9 @@ class DotProductAttention(SelfAttention):
     def _context(self, query: Tensor, key: Tensor, value: Tensor, valid: Tensor, causal: bool) -> Tensor:
         """Weighted values ``(B, H, Q, D / H)``; keys and values are ``(B, H, L, D / H)``."""
         if self.training and self.dropout > 0 and not query.is_cuda:
-            scores = query @ key.transpose(-1, -2) * query.shape[-1] ** -0.5
-            weights = torch.softmax(scores + visible(valid, causal).to(scores.dtype), dim=-1)
-            return dropout(weights, self.dropout, True) @ value
+            scores = biased_scores(visible(valid, causal, query), query, key, 1.0)
+            weights = dropout(torch.softmax(scores, dim=-1), self.dropout, True)
+            return (weights @ value.flatten(0, 1)).unflatten(0, query.shape[:2])
         mask = None if causal else valid[:, None, None, :]
         p = self.dropout if self.training else 0.0
         return F.scaled_dot_product_attention(query, key, value, mask, p, is_causal=causal)

@@ -63,20 +63,26 @@ class Packing:
         """``(B, ...)``, longest history first -> ``(B, ...)`` in the order of the batch."""
         return torch.empty_like(x).index_copy(0, self.order, x)
 
-    def by_length(self, function: Callable[[Tensor, Tensor], Tensor], x: Tensor) -> Tensor:
+    def by_length(
+        self, function: Callable[[Tensor, Tensor], Tensor], x: Tensor, most_pairs: int | None = None
+    ) -> Tensor:
         """Apply a function of padded rows to rows of similar length at a time.
 
         Args:
             function: ``(b, l, ...)`` and their validity ``(b, l)`` to ``(b, l, ...)``.
             x: ``(N, ...)``.
+            most_pairs: b * l * l is at most this, but b at least 1, for a function that works on pairs of positions;
+                not on CUDA.
 
         Returns:
             Packed results ``(N, ...)``; the same as on the whole padded batch, with less padding.
         """
-        if self.full:
+        groups = self.groups if most_pairs is None or self.valid.is_cuda else _divided(self.groups, most_pairs)
+        if self.full and len(groups) == 1:
             return function(x.unflatten(0, self.valid.shape), self.valid).flatten(0, 1)
         results = [
-            function(padded, valid).flatten(0, 1).index_select(0, place) for padded, valid, place, _ in self._parts(x)
+            function(padded, valid).flatten(0, 1).index_select(0, place)
+            for padded, valid, place, _ in self._parts(x, groups)
         ]
         return torch.cat(results)
 
@@ -95,14 +101,14 @@ class Packing:
         """
         if self.full:
             return function(query, x.unflatten(0, self.valid.shape), self.valid)
-        return torch.cat([function(query[rows], padded, valid) for padded, valid, _, rows in self._parts(x)])
+        return torch.cat(
+            [function(query[rows], padded, valid) for padded, valid, _, rows in self._parts(x, self.groups)]
+        )
 
-    def _parts(self, x: Tensor) -> Iterator[tuple[Tensor, Tensor, Tensor, slice]]:
+    def _parts(self, x: Tensor, groups: list[tuple[int, int]]) -> Iterator[tuple[Tensor, Tensor, Tensor, slice]]:
         """For each group: its padded part of ``x``, the validity, places of valid positions, and its rows."""
-        rows = [size for size, _ in self.groups]
-        validity = [
-            self.valid[order, :width] for order, (_, width) in zip(self.order.split(rows), self.groups, strict=True)
-        ]
+        rows = [size for size, _ in groups]
+        validity = [self.valid[order, :width] for order, (_, width) in zip(self.order.split(rows), groups, strict=True)]
         places = [torch.nonzero(valid.flatten()).flatten() for valid in validity]
         parts = x.split([len(place) for place in places])  # one gradient for all parts, as slices would not have
         first = 0
@@ -122,3 +128,12 @@ def _groups(lengths: list[int]) -> list[tuple[int, int]]:
             groups.append((row - first, lengths[first]))
             first = row
     return [*groups, (len(lengths) - first, lengths[first])]
+
+
+def _divided(groups: list[tuple[int, int]], most_pairs: int) -> list[tuple[int, int]]:
+    """The same rows in groups of at most so many pairs of positions, but of one row at least."""
+    divided: list[tuple[int, int]] = []
+    for size, width in groups:
+        step = max(1, most_pairs // width**2)
+        divided += [(min(step, size - first), width) for first in range(0, size, step)]
+    return divided

@@ -161,6 +161,8 @@ class _WholeWindows(Packing):
         """``(B * W, ...)`` -> ``(B, W, ...)``."""
         return x.unflatten(0, self.valid.shape)
 
-    def by_length(self, function: Callable[[Tensor, Tensor], Tensor], x: Tensor) -> Tensor:
-        """See :meth:`Packing.by_length`."""
+    def by_length(
+        self, function: Callable[[Tensor, Tensor], Tensor], x: Tensor, most_pairs: int | None = None
+    ) -> Tensor:
+        """See :meth:`Packing.by_length`; all rows at a time."""
         return function(self.unpack(x), self.valid).flatten(0, 1)

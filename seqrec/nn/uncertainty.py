@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from seqrec.nn.attention import SelfAttention, visible
+from seqrec.nn.attention import PAIRS, SelfAttention, biased_scores, visible
 from seqrec.nn.dropout import dropout
 from seqrec.nn.packing import Packing
 
@@ -46,7 +46,7 @@ class UncertaintyAttention(SelfAttention):
         if self.training:
             noisy, others = projected.split([2 * self.dim, 3 * self.dim], dim=1)
             together = torch.cat([noisy, others, noisy + self.noise(noisy)], dim=1)
-            return packing.by_length(self.attend_twice, together)
+            return packing.by_length(self.attend_twice, together, PAIRS)
         return packing.by_length(self.attend_clean, projected)
 
     def newest(self, tokens: Tensor, packing: Packing) -> Tensor:
@@ -63,12 +63,9 @@ class UncertaintyAttention(SelfAttention):
         """Contexts ``(B, L, D)`` of (20); ``(B, L, 7 * D)``: the projections, then noisy queries and keys."""
         query, key, value, penalty_query, penalty_key, noisy_query, noisy_key = self.split_heads(projected)
         # The penalty (18) and the mask are the same in both branches.
-        hidden = visible(valid, self.causal).to(query.dtype)
-        if not self.causal:  # (B, 1, 1, L) -> (B * H, 1, L)
-            hidden = hidden.expand(-1, self.num_heads, 1, -1).flatten(0, 1)
-        bias = penalised(hidden, penalty_query, penalty_key, -1.0)
-        weights = self._weights(penalised(bias, query, key, 1.0))
-        weights = weights + self._weights(penalised(bias, noisy_query, noisy_key, 1.0))
+        bias = biased_scores(visible(valid, self.causal, query), penalty_query, penalty_key, -1.0)
+        weights = self._weights(biased_scores(bias, query, key, 1.0))
+        weights = weights + self._weights(biased_scores(bias, noisy_query, noisy_key, 1.0))
         context = (weights.to(value.dtype) @ value.flatten(0, 1)).view_as(value)
         return context.transpose(1, 2).flatten(2)
 
@@ -101,9 +98,3 @@ class UncertaintyAttention(SelfAttention):
 
     def _weights(self, scores: Tensor) -> Tensor:
         return dropout(torch.softmax(scores, dim=-1), self.dropout, True)
-
-
-def penalised(bias: Tensor, query: Tensor, key: Tensor, sign: float) -> Tensor:
-    """``bias + sign * Q K^T / sqrt(D / H)``, ``(B * H, L, L)``, of ``(B, H, L, D / H)``."""
-    scale = sign * query.shape[-1] ** -0.5
-    return torch.baddbmm(bias, query.flatten(0, 1), key.flatten(0, 1).transpose(1, 2), alpha=scale)

@@ -37,6 +37,7 @@ def test_packed_equals_padded(lengths: list[int]) -> None:
     assert torch.equal(packing.unpack(packed), x * valid[..., None])
 
     along = packing.unpack(packing.by_length(mean_so_far, packed))
+    torch.testing.assert_close(packing.unpack(packing.by_length(mean_so_far, packed, most_pairs=100)), along)
     at_newest = packing.in_batch_order(
         packing.newest_by_length(product_with_mean, query[packing.order], packed) + packed[packing.newest]
     )
@@ -50,3 +51,17 @@ def test_packed_equals_padded(lengths: list[int]) -> None:
     found = torch.autograd.grad((along * weight[0]).sum() + (at_newest * weight[1]).sum(), [x, query])
     right = torch.autograd.grad((wanted * weight[0]).sum() + (wanted_at_newest * weight[1]).sum(), [x, query])
     torch.testing.assert_close(found, right)
+
+
+def test_at_most_so_many_pairs_at_a_time() -> None:
+    sizes = []
+
+    def noted(x: Tensor, valid: Tensor) -> Tensor:
+        sizes.append(tuple(valid.shape))
+        return x
+
+    lengths = torch.tensor([8] * 5 + [30, 30])
+    packing = Packing(torch.arange(30) < lengths[:, None])
+    x = torch.randn(int(lengths.sum()), 2)
+    assert torch.equal(packing.by_length(noted, x, most_pairs=2 * 8 * 8), x)
+    assert sizes == [(1, 30), (1, 30), (2, 8), (2, 8), (1, 8)]

@@ -15,11 +15,12 @@ from seqrec.functional.augment_states import drop_out, hide, perturb
 from seqrec.functional.contrast import contrast_states, info_nce, info_nce_rows
 from seqrec.functional.generation import generate
 from seqrec.functional.pooling import newest_mean
+from seqrec.nn.attention import biased_scores
 from seqrec.nn.memory import ExternalMemory
 from seqrec.nn.memory_rules import gated_update, slot_mean, slot_sum, token_softmax
 from seqrec.nn.packing import Packing
 from seqrec.nn.siamese import FullyConnected
-from seqrec.nn.uncertainty import UncertaintyAttention, penalised
+from seqrec.nn.uncertainty import UncertaintyAttention
 from tests.parity.easnrec_golden import (
     PROJECTIONS,
     draws,
@@ -67,8 +68,8 @@ def test_uncertainty_scores(reference) -> None:
         "original": (query, key),
         "perturbed": (query + noise[0], key + noise[1]),
     }.items():
-        penalty = penalised(x.new_zeros(1, 1, 1), penalty_query, penalty_key, -1.0)
-        scores = penalised(penalty, q, k, 1.0)
+        penalty = biased_scores(x.new_zeros(1, 1, 1), penalty_query, penalty_key, -1.0)
+        scores = biased_scores(penalty, q, k, 1.0)
         reference.check(f"out/uaa_scores_{name}", scores.view_as(reference[f"out/uaa_scores_{name}"]))
 
 
