@@ -10,6 +10,7 @@ else should run meanwhile. All figures are stored as JSON.
 from __future__ import annotations
 
 import argparse
+import ctypes
 import json
 import resource
 import shutil
@@ -77,6 +78,7 @@ def measured(interactions: int, steps: int, out: Path) -> dict[str, float]:
         "preparation, peak MB": cold["peak_mb"],
         "from the cache, s": warm["seconds"],
         "resident, bytes an interaction": warm["resident_bytes"] / interactions,
+        "of these in use": warm["used_bytes"] / interactions,
         "training step, s": bench["seconds_per_step"],
         "training step, CPU s": bench["cpu_seconds_per_step"],
         "first batch, s": bench["first_batch_seconds"],
@@ -118,13 +120,18 @@ def preparation(log: Path) -> dict[str, float]:
     windows = data.training_windows(0)
     seconds = time.perf_counter() - start
     sequences = data.sequences
+    resident = resident_bytes() - before
+    if sys.platform == "linux":
+        ctypes.CDLL(None).malloc_trim(0)  # hand back what the allocator keeps for later
+    used = resident_bytes() - before
     assert len(windows) > 0
     return {
         "interactions": sequences.num_interactions,
         "users": sequences.num_users,
         "items": sequences.num_items,
         "seconds": seconds,
-        "resident_bytes": resident_bytes() - before,
+        "resident_bytes": resident,
+        "used_bytes": used,
         "peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3,
     }
 
