@@ -52,6 +52,18 @@ def test_states_at_chosen_positions(lengths: list[int]) -> None:
     same_gradients(model, actual, expected)
 
 
+@pytest.mark.parametrize("causal", [True, False])
+def test_attention_that_may_drop_weights(causal: bool) -> None:
+    """One in a thousand rounds to none of 256, so that nothing is dropped on the way on which weights can be."""
+    model, items = transformer(DotProductAttention, causal), histories()
+    expected = model(items)
+    for layer in model.trunk.layers:
+        layer.attention.dropout = 0.001
+    actual = model(items)
+    torch.testing.assert_close(actual, expected)
+    same_gradients(model, actual, expected)
+
+
 def same_gradients(model: Transformer, actual: torch.Tensor, expected: torch.Tensor) -> None:
     """Gradients of a random weighting of both with regard to all parameters."""
     weight = torch.randn_like(actual)
