@@ -17,6 +17,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from seqrec.functional.log_sum import log_sum_exp
 from seqrec.functional.weighed_log_sum import Block, weighed_log_sum
 
 PairLoss = Callable[[Tensor, Tensor, Tensor | None], Tensor]
@@ -86,7 +87,7 @@ def grouped_info_nce(first: Tensor, second: Tensor, labels: Tensor | None, tempe
         scores = both @ both.T / temperature
         own = _positive(scores)
         kept = scores.masked_fill(~negatives(labels, len(first), both.device), -torch.inf)
-        return (torch.logsumexp(torch.cat([own, kept], 1), 1) - own[:, 0]).mean()
+        return (log_sum_exp(torch.cat([own, kept], 1)) - own[:, 0]).mean()
 
 
 def enduring_info_nce(

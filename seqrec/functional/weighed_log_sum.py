@@ -12,6 +12,8 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
+from seqrec.functional.log_sum import exponentials_
+
 
 class Block(NamedTuple):
     """Some columns of the sum.
@@ -61,7 +63,7 @@ class _WeighedLogSum(torch.autograd.Function):
             if removed is not None:
                 w.masked_fill_(removed, -torch.inf)
         largest = weighed.amax(1, keepdim=True)
-        total = weighed.sub_(largest).exp_().sum(1, keepdim=True)
+        total = exponentials_(weighed.sub_(largest)).sum(1, keepdim=True)
         ctx.save_for_backward(*slope.mul_(weighed).mul_(1 / (temperature * total)).split(widths, 1))
         return (largest + total.log())[:, 0]
 
