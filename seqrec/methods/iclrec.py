@@ -82,18 +82,18 @@ class ICLRec(ViewContrastive):
         """The total of a batch."""
         states = self.backbone.padded(window(batch.items, self.backbone.max_length))
         learnt = newest_columns(batch.next_items, (batch.items != 0).sum(1), self.backbone.max_length) != 0
-        views = self.views(batch)
         terms = {"recommendation": self.recommendation(batch, states[learnt])}
         total = terms["recommendation"]
-        encoded = None
+        contrasts = int(self.instance_weight != 0) + int(self.with_intents)
+        encoded = []
+        if contrasts:
+            views = self.views(batch)
+            encoded = [self.backbone.padded(views) for _ in range(1 if self.share_views else contrasts)]
         if self.instance_weight:
-            encoded = self.backbone.padded(views)
-            terms["instance"] = self.instance_loss(encoded)
+            terms["instance"] = self.instance_loss(encoded[0])
             total = total + self.instance_weight * terms["instance"]
         if self.with_intents:
-            if encoded is None or not self.share_views:
-                encoded = self.backbone.padded(views)
-            terms["intent"] = self.intent_loss(states, encoded)
+            terms["intent"] = self.intent_loss(states, encoded[-1])
             total = total + self.intent_weight * terms["intent"]
         self.log_terms(batch, {"loss": total, **terms})
         return total
