@@ -23,7 +23,10 @@ def exponentials_(x: Tensor) -> Tensor:
 
 
 def log_sum_exp(scores: Tensor) -> Tensor:
-    """``torch.logsumexp(scores, 1)``, ``(R,)`` of ``(R, C)``; a row needs at least one finite score."""
+    """``torch.logsumexp(scores, 1)``, ``(R,)`` of ``(R, C)``, but for terms below e^-60 of a row's largest.
+
+    They, and their gradients, are 0. A row needs at least one finite score.
+    """
     log_sum: Tensor = _LogSumExp.apply(scores)
     return log_sum
 

@@ -58,17 +58,8 @@ def measured(interactions: int, steps: int, out: Path) -> dict[str, float]:
     measuring = [sys.executable, str(Path(__file__).resolve()), "--measure", str(log)]
     cold, warm = (json.loads(run(measuring).splitlines()[-1]) for _ in range(2))
     budget = [f"trainer.limit_train_batches={steps}", "task.validation_batches=2", "task.epochs=1"]
-    run(
-        [
-            sys.executable,
-            "main.py",
-            "task=bench",
-            *options(log),
-            *TRAINING,
-            *budget,
-            f"hydra.run.dir={folder / 'bench'}",
-        ]
-    )
+    command = [sys.executable, "main.py", "task=bench", *options(log), *TRAINING, *budget]
+    run([*command, f"hydra.run.dir={folder / 'bench'}"])
     bench = json.loads((folder / "bench" / "bench.json").read_text())
     return {
         **{name: cold[name] for name in ("interactions", "users", "items")},
