@@ -12,7 +12,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from seqrec.functional.ragged import ABSENT, Ragged
+from seqrec.functional.ragged import ABSENT, Ragged, together
 from seqrec.functional.random import integers, nth_uniform, split, uniform
 
 Place = Callable[[Tensor, Tensor, Tensor], Tensor]
@@ -65,7 +65,7 @@ def masked_left_to_right(items: Tensor, keys: Tensor, ratio: float, max_length: 
 def crop(histories: Ragged, keys: Tensor, ratio: float, place: Place = anywhere) -> Ragged:
     """Keep a random stretch of ``floor(ratio * n)`` items, at least one (CL4SRec, eq. 4)."""
     count = share(ratio, histories.length)
-    start, kept = place(keys, histories.length, count), count.clamp(min=1)
+    start, kept = place(keys, histories.length, count), count.clamp(min=1).minimum(histories.length)
     moved = histories.place - histories.each(start)
     return histories._replace(place=torch.where(moved >= 0, moved, ABSENT), length=kept)
 
@@ -109,12 +109,14 @@ def dsa(
 ) -> Ragged:
     """One of crop, mask and reorder for each row, with equal chances (CL4SRec's view; ICLRec's; EASNRec Fig. 6)."""
     choice_keys, keys = split(keys, 2).unbind(1)
+    choice = integers(choice_keys, 1, 3)[:, 0]
+    cropped, hidden, shuffled = (histories.of(choice == k) for k in range(3))
     changed = (
-        crop(histories, keys, crop_ratio, place),
-        mask(histories, random_order(histories, keys), mask_ratio, token),
-        reorder(histories, keys, reorder_ratio, place),
+        crop(cropped, keys, crop_ratio, place),
+        mask(hidden, random_order(hidden, keys), mask_ratio, token),
+        reorder(shuffled, keys, reorder_ratio, place),
     )
-    return chosen(integers(choice_keys, 1, 3)[:, 0], *changed)
+    return together(changed)
 
 
 def different_views(

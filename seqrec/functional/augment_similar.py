@@ -11,8 +11,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from seqrec.functional.augment import Place, before_newest, chosen, crop, mask, random_order, reorder, share
-from seqrec.functional.ragged import ABSENT, Ragged
+from seqrec.functional.augment import Place, before_newest, crop, mask, random_order, reorder, share
+from seqrec.functional.ragged import ABSENT, Ragged, together
 from seqrec.functional.random import integers, split
 
 OPERATORS = ("crop", "mask", "reorder", "insert", "substitute")
@@ -67,19 +67,19 @@ def informative(
     if not short or not set(short) <= set(OPERATORS):
         raise ValueError(f"operators of short histories are {list(short)}; choose one or more of {list(OPERATORS)}")
     choice_keys, keys = split(keys, 2).unbind(1)
-    rank = random_order(histories, keys)
-    changed = (
-        crop(histories, keys, crop_ratio, place),
-        mask(histories, rank, mask_ratio, token),
-        reorder(histories, keys, reorder_ratio, place),
-        insert(histories, rank, insert_ratio, similar),
-        substitute(histories, rank, substitute_ratio, similar),
-    )
     numbers = torch.tensor([OPERATORS.index(name) for name in short], device=keys.device)
     is_short = histories.length <= threshold
     drawn = integers(choice_keys, 1, torch.where(is_short, len(numbers), len(OPERATORS))[:, None])[:, 0]
     choice = torch.where(is_short, numbers[drawn.clamp(max=len(numbers) - 1)], drawn)
-    return chosen(choice, *changed)
+    cropped, hidden, shuffled, longer, exchanged = (histories.of(choice == k) for k in range(len(OPERATORS)))
+    changed = (
+        crop(cropped, keys, crop_ratio, place),
+        mask(hidden, random_order(hidden, keys), mask_ratio, token),
+        reorder(shuffled, keys, reorder_ratio, place),
+        insert(longer, random_order(longer, keys), insert_ratio, similar),
+        substitute(exchanged, random_order(exchanged, keys), substitute_ratio, similar),
+    )
+    return together(changed)
 
 
 def _share(ratio: float, length: Tensor) -> Tensor:

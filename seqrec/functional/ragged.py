@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
@@ -33,6 +34,12 @@ class Ragged(NamedTuple):
         """What belongs to each item's history, ``(B,)`` -> ``(N,)``."""
         return x.index_select(0, self.row)
 
+    def of(self, chosen: Tensor) -> Ragged:
+        """Without the items of histories that are not ``chosen`` ``(B,)``, which become empty."""
+        kept = torch.nonzero(self.each(chosen)).flatten()
+        items, row, place = (part.index_select(0, kept) for part in self[:3])
+        return Ragged(items, row, place, self.length * chosen)
+
     @property
     def present(self) -> Tensor:
         """Which items count, ``(N,)``."""
@@ -58,6 +65,12 @@ def ragged(items: Tensor) -> Ragged:
     """Right-padded histories ``(B, L)``; their padding is absent items, so that no size depends on the content."""
     row, place = torch.meshgrid(*(torch.arange(n, device=items.device) for n in items.shape), indexing="ij")
     return Ragged(items.flatten(), row.flatten(), place.flatten(), (items != 0).sum(1))
+
+
+def together(parts: Sequence[Ragged]) -> Ragged:
+    """Histories each of which is empty in all ``parts`` but one."""
+    items, row, place = (torch.cat(column) for column in list(zip(*parts, strict=True))[:3])
+    return Ragged(items, row, place, torch.stack([part.length for part in parts]).sum(0))
 
 
 def one_after_the_other(row: Tensor, items: Tensor, count: int) -> Ragged:

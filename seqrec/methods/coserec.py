@@ -82,9 +82,10 @@ class CoSeRec(ViewContrastive):
         self.by_users = Similar(*(part.to(self.device) for part in found))
 
     def on_train_epoch_start(self) -> None:
-        """Make the epoch's table."""
+        """Make the epoch's table and views."""
         super().on_train_epoch_start()
         self.refresh()
+        self.make_views()
 
     @torch.no_grad()
     def refresh(self) -> None:

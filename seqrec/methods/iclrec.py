@@ -73,8 +73,10 @@ class ICLRec(ViewContrastive):
         return self.intent_weight != 0 and self.current_epoch >= self.warmup_epochs
 
     def on_train_epoch_start(self) -> None:
-        """Cluster the training histories by their present vectors."""
+        """Make the epoch's views and cluster the training histories by their present vectors."""
         super().on_train_epoch_start()
+        if self.instance_weight or self.with_intents:
+            self.make_views()
         if self.with_intents:
             self.intents.fit(self.vectors_of_all(self.windows, self.backbone.max_length, self.mean_state))
 

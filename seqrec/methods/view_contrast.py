@@ -18,6 +18,8 @@ from seqrec.functional.ragged import Ragged, one_after_the_other
 from seqrec.functional.random import integers
 from seqrec.methods.base import BuildOptimizer, Recommender
 
+BLOCK = 1 << 14  # histories whose views are made at a time
+
 
 class ViewContrastive(Recommender, ABC):
     """What the methods share whose losses use the states of padding too.
@@ -31,11 +33,13 @@ class ViewContrastive(Recommender, ABC):
     Attributes:
         windows: of the present epoch.
         unseen: what the negatives are drawn from.
+        made: ``(2, N, W)`` int32, both views of the epoch's N windows.
     """
 
     backbone: PaddedTransformer
     windows: Windows
     unseen: Unseen
+    made: Tensor
 
     def __init__(self, backbone: PaddedTransformer, optimizer: BuildOptimizer, temperature: float, **base: Any) -> None:
         super().__init__(backbone, optimizer, **base)
@@ -49,20 +53,29 @@ class ViewContrastive(Recommender, ABC):
         """Take the epoch's windows."""
         self.windows = self.data.training_windows(self.current_epoch)
 
+    def make_views(self) -> None:
+        """Make both views of all windows of this epoch; one call costs less than one for each batch.
+
+        Views are made of the whole history, of which the window may be the newest part only, and cut afterwards.
+        """
+        blocks = torch.arange(len(self.windows)).split(BLOCK)
+        self.made = torch.cat([self._views_of(rows) for rows in blocks], 1)
+
+    def _views_of(self, rows: Tensor) -> Tensor:
+        """Views of windows ``rows`` ``(b,)``, ``(2, b, W)``."""
+        row, items = self.windows.seen(rows)
+        parts = one_after_the_other(torch.cat([row, row + len(rows)]), items.repeat(2), 2 * len(rows))
+        twice = Ragged(*(part.to(self.device) for part in parts))
+        keys = torch.cat([self.keys(rows.to(self.device), view) for view in (1, 2)])
+        return self.changed(twice, keys).windows(self.backbone.max_length).int().unflatten(0, (2, -1))
+
     @abstractmethod
     def changed(self, histories: Ragged, keys: Tensor) -> Ragged:
         """A view of each of B histories with keys ``(B,)``; hidden items are ``HIDDEN``."""
 
     def views(self, batch: Batch) -> Tensor:
-        """Both views of each history, first views over second ones, ``(2B, W)`` padded on the left.
-
-        Views are made of the whole history, of which the window may be the newest part only, and cut afterwards.
-        """
-        row, items = self.windows.seen(batch.row.cpu())
-        parts = one_after_the_other(torch.cat([row, row + len(batch.row)]), items.repeat(2), 2 * len(batch.row))
-        twice = Ragged(*(part.to(batch.row.device) for part in parts))
-        keys = torch.cat([self.keys(batch.row, view) for view in (1, 2)])
-        return self.changed(twice, keys).windows(self.backbone.max_length)
+        """Both views of each history, first views over second ones, ``(2B, W)`` padded on the left."""
+        return self.made[:, batch.row].flatten(0, 1).long()
 
     def recommendation(self, batch: Batch, states: Tensor) -> Tensor:
         """L_rec: binary cross entropy of next items and one negative each, for states ``(M, D)`` that learn.

@@ -18,6 +18,7 @@ import time
 from collections.abc import Callable, Sequence
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import torch
 from hydra import compose, initialize_config_dir
@@ -86,7 +87,7 @@ def one_round(name: str, arguments: argparse.Namespace, number: int) -> dict[str
     few = batches[: WARM_UP + arguments.steps]
     found = {
         "seqrec": {"epoch": ours(options, arguments, number)},
-        "plain": {"epoch": len(batches) * per_batch(step, few)},
+        "plain": {"epoch": len(batches) * median_seconds(step, few)},
     }
     model = build(config, protocol)
     if isinstance(model, ViewContrastive):
@@ -94,12 +95,11 @@ def one_round(name: str, arguments: argparse.Namespace, number: int) -> dict[str
         if isinstance(model, CoSeRec):
             model.prepare(sequences)
             model.refresh()
-        views = {
-            "seqrec": lambda rows: model.views(windows.batch(rows, width)),
-            "plain": lambda rows: form.views(lists(windows, items, rows, width)[1]),
-        }
-        for side, function in views.items():
-            found[side]["views"] = len(batches) * per_batch(function, few)
+        made = median_seconds(lambda _: model.make_views(), few)
+        whole = [windows.batch(rows, width) for rows in few]
+        histories = [lists(windows, items, rows, width)[1] for rows in few]
+        found["seqrec"]["views"] = made + len(batches) * median_seconds(model.views, whole)
+        found["plain"]["views"] = len(batches) * median_seconds(form.views, histories)
     return found
 
 
@@ -109,12 +109,12 @@ def lists(windows: Windows, items: list[int], rows: Tensor, width: int) -> tuple
     return windows.user[rows].tolist(), [items[a:b] for a, b in zip(start, stop, strict=True)], [items[b] for b in stop]
 
 
-def per_batch(function: Callable[[Tensor], object], batches: Sequence[Tensor]) -> float:
+def median_seconds(function: Callable[[Any], object], batches: Sequence[Any]) -> float:
     """Median CPU seconds of a batch, the first ones left out."""
     seconds = []
-    for rows in batches:
+    for batch in batches:
         before = time.process_time()
-        function(rows)
+        function(batch)
         seconds.append(time.process_time() - before)
     return statistics.median(seconds[WARM_UP:])
 

@@ -56,6 +56,7 @@ def ready(model: ViewContrastive) -> ViewContrastive:
     model.windows, model.unseen = WINDOWS, Unseen.of(SEQUENCES)
     model.logged = {}
     model.log_dict = lambda terms, **options: model.logged.update(terms)  # type: ignore[method-assign]
+    model.make_views()
     return model
 
 
@@ -111,11 +112,12 @@ def test_hidden_items_are_no_keys_but_have_states() -> None:
 
 
 @pytest.mark.parametrize("build", [iclrec, coserec])
-def test_views_are_made_of_the_whole_history(build) -> None:
+def test_views_are_made_of_the_whole_history(build, monkeypatch: pytest.MonkeyPatch) -> None:
     model = build()
     whole: list[Ragged] = []
     changed = model.changed
     model.changed = lambda histories, keys: whole.append(histories) or changed(histories, keys)
+    model.make_views()
     views = model.views(BATCH)
     assert views.shape == (2 * USERS, W) and not torch.equal(views[:USERS], views[USERS:])
     assert torch.equal(whole[0].length, (SEQUENCES.lengths - 3).repeat(2))
@@ -123,6 +125,9 @@ def test_views_are_made_of_the_whole_history(build) -> None:
     assert torch.equal(views, build().views(BATCH))  # drawn from the seed
     part = torch.tensor([30, 4])
     assert torch.equal(model.views(WINDOWS.batch(part, W)), torch.cat([views[:USERS][part], views[USERS:][part]]))
+    monkeypatch.setattr(view_contrast, "BLOCK", 7)
+    model.make_views()
+    assert torch.equal(views, model.views(BATCH))
 
 
 def test_negatives_are_items_that_the_user_has_not(monkeypatch: pytest.MonkeyPatch) -> None:
