@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from pathlib import Path
 from typing import NoReturn
@@ -32,7 +33,10 @@ def check(arguments: list[str]) -> None:
         arguments: of the program, without its name.
     """
     flags, unknown = get_args_parser().parse_known_args(arguments)
-    if flags.help or flags.hydra_help or flags.shell_completion or flags.info:
+    shows_something = flags.help or flags.hydra_help or flags.shell_completion or flags.info
+    if (shows_something or flags.cfg) and hasattr(signal, "SIGPIPE"):
+        signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # `| head` ends it quietly
+    if shows_something:
         return
     overrides = list(flags.overrides)
     if unknown:

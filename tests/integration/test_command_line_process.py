@@ -55,6 +55,17 @@ def test_help_lists_groups_and_commands(tmp_path: Path) -> None:
     assert "_target_" not in done.stdout
 
 
+@pytest.mark.skipif(not hasattr(signal, "SIGPIPE"), reason="pipes close otherwise on this system")
+@pytest.mark.parametrize("question", [["--help"], ["--cfg", "job"], ["--info", "all"]], ids=lambda given: given[0])
+def test_answer_that_nobody_reads_to_the_end_is_no_error(question: list[str], tmp_path: Path) -> None:
+    process = subprocess.Popen(command(*question), cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    assert process.stdout and process.stderr
+    process.stdout.close()
+    error = process.stderr.read()
+    process.wait(60)
+    assert not error, error.decode()
+
+
 def test_interrupted_run_says_how_to_go_on_and_goes_on(tmp_path: Path) -> None:
     endless = command(*SMALL, "trainer.max_epochs=100000", "patience=100000")
     process = subprocess.Popen(
