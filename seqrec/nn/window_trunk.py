@@ -19,7 +19,9 @@ from seqrec.nn.dropout import dropout
 from seqrec.nn.frequency import MASKED, window_mask
 from seqrec.nn.trunk import TransformerLayer, TransformerTrunk
 
-CHUNK_ELEMENTS = 1 << 23  # attention weights made at a time: 32 MB
+POSITIONS = (
+    6400  # that pass through the layers at a time on the CPU: they stay in its cache from one operator to the next
+)
 
 Encode = Callable[[TransformerTrunk, Tensor, Tensor], Tensor]
 """States ``(B, W, D)`` of a trunk, of embedded items ``(B, W, D)`` and their validity ``(B, W)``."""
@@ -39,13 +41,18 @@ def window_states(trunk: TransformerTrunk, x: Tensor, valid: Tensor) -> Tensor:
         x: ``(B, W, D)`` embedded items and padding, W is the trunk's ``max_length``.
         valid: ``(B, W)`` bool, the keys that may be seen; False at padding, which may stand anywhere.
     """
+    rows = len(x) if x.is_cuda else max(1, POSITIONS // x.shape[1])
+    parts = zip(x.split(rows), valid.split(rows), strict=True)
+    return torch.cat([_states(trunk, part, seen) for part, seen in parts])
+
+
+def _states(trunk: TransformerTrunk, x: Tensor, valid: Tensor) -> Tensor:
+    """See :func:`window_states`."""
     tokens: Tensor = trunk.dropout(trunk.norm(x + trunk.position.weight))
     for layer in cast("list[TransformerLayer]", list(trunk.layers)):
         attention = cast(DotProductAttention, layer.attention)
-        rows = max(1, CHUNK_ELEMENTS // (attention.num_heads * x.shape[1] ** 2))
-        parts = zip(attention.projection(tokens).split(rows), valid.split(rows), strict=True)
-        contexts = [_context(attention, part, seen, trunk.causal) for part, seen in parts]
-        tokens = layer.refine(tokens, torch.cat(contexts))
+        context = _context(attention, attention.projection(tokens), valid, trunk.causal)
+        tokens = layer.refine(tokens, context)
     return tokens
 
 
