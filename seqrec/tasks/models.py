@@ -10,8 +10,7 @@ import re
 from pathlib import Path
 from typing import NamedTuple
 
-ROOT = Path(__file__).parents[2]
-BEGIN, END = "<!-- models: python -m seqrec.tasks.models -->\n", "<!-- end of models -->\n"
+from seqrec.tasks.readme import ROOT, in_step
 
 
 class Model(NamedTuple):
@@ -63,17 +62,6 @@ def markdown_table(root: Path = ROOT) -> str:
     return "\n".join(lines) + "\n"
 
 
-def in_step(readme: str, table: str) -> str:
-    """``readme`` with ``table`` between its marks.
-
-    Raises:
-        ValueError: the marks are missing.
-    """
-    if BEGIN not in readme or END not in readme:
-        raise ValueError(f"README.md: the table of models belongs between the lines {BEGIN.strip()} and {END.strip()}")
-    return readme[: readme.index(BEGIN) + len(BEGIN)] + table + readme[readme.index(END) :]
-
-
 if __name__ == "__main__":
     path = ROOT / "README.md"
-    path.write_text(in_step(path.read_text(), markdown_table()))
+    path.write_text(in_step(path.read_text(), "models", "seqrec.tasks.models", markdown_table()))

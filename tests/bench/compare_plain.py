@@ -122,7 +122,7 @@ def median_seconds(function: Callable[[Any], object], batches: Sequence[Any]) ->
 def ours(options: list[str], arguments: argparse.Namespace, number: int) -> float:
     """CPU seconds of an epoch of ``main.py task=bench``."""
     folder = (arguments.out / f"seqrec-{options[0][6:]}{number}").resolve()
-    command = [sys.executable, "main.py", *options, f"hydra.run.dir={folder}"]
+    command = [sys.executable, "main.py", *options, "task.validation_batches=1", f"hydra.run.dir={folder}"]
     run(command, arguments.threads)
     found: float = json.loads((folder / "bench.json").read_text())["cpu_seconds_per_epoch"]
     return found

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from seqrec.tasks.models import BEGIN, END, ROOT, in_step, markdown_table, models, text_list
+from seqrec.tasks.models import markdown_table, models, text_list
+from seqrec.tasks.readme import ROOT, in_step
 
 COUNTING = {"markov", "popularity"}
 
@@ -22,7 +23,9 @@ def test_every_learnt_model_has_a_paper_and_passed_its_parity_checks() -> None:
 
 def test_readme_is_in_step() -> None:
     readme = (ROOT / "README.md").read_text()
-    assert in_step(readme, markdown_table()) == readme, "run: python -m seqrec.tasks.models"
+    assert in_step(readme, "models", "seqrec.tasks.models", markdown_table()) == readme, (
+        "run: python -m seqrec.tasks.models"
+    )
 
 
 def test_a_model_that_was_not_checked_is_said_to_be(tmp_path: Path) -> None:
@@ -38,6 +41,7 @@ def test_a_model_that_was_not_checked_is_said_to_be(tmp_path: Path) -> None:
 
 
 def test_a_readme_without_the_marks_is_refused() -> None:
+    begin, end = "<!-- part: python -m some.module -->\n", "<!-- end of part -->\n"
     with pytest.raises(ValueError, match="between the lines"):
-        in_step(BEGIN, "table")
-    assert in_step(f"a\n{BEGIN}old\n{END}b", "new\n") == f"a\n{BEGIN}new\n{END}b"
+        in_step(begin, "part", "some.module", "table")
+    assert in_step(f"a\n{begin}old\n{end}b", "part", "some.module", "new\n") == f"a\n{begin}new\n{end}b"
