@@ -60,7 +60,8 @@ class EpochProgress(pl.Callback):
         self.started = 0.0
 
     def on_train_start(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
-        """Show the bar where someone can see it."""
+        """Start the clock, also for the rest of an epoch; show the bar where someone can see it."""
+        self.started = time.perf_counter()
         if not (console.is_terminal and trainer.is_global_zero):
             return
         columns = (

@@ -30,6 +30,10 @@ class History(Callback):
         """Training and validation time of all epochs so far, earlier sittings included."""
         return sum(row["train_seconds"] + row["val_seconds"] for row in self.rows)
 
+    def on_train_start(self, trainer: lightning.Trainer, module: lightning.LightningModule) -> None:
+        """Start the clock; a run that goes on in the middle of an epoch never starts that epoch."""
+        self.on_train_epoch_start(trainer, module)
+
     def on_train_epoch_start(self, trainer: lightning.Trainer, module: lightning.LightningModule) -> None:
         """Start the clock of the epoch."""
         self.started, self.validation = time.perf_counter(), 0.0

@@ -20,6 +20,7 @@ from seqrec.tasks.canaries import check_evaluator
 from seqrec.tasks.catalog import fill_catalog
 from seqrec.tasks.console import EpochProgress, show_result, show_start, silence_libraries
 from seqrec.tasks.history import History
+from seqrec.tasks.interrupts import HeedInterrupts
 from seqrec.tasks.plots import plot_comparison, plot_curves, plot_slices
 from seqrec.tasks.references import reference_results
 from seqrec.tasks.report import Result, per_user, protocol_card, slices, write_json
@@ -48,7 +49,7 @@ def train(config: DictConfig) -> float:
         config.trainer,
         default_root_dir=str(folder),
         logger=logger or False,
-        callbacks=[*selection(config, model, folder), history, EpochProgress(model.monitor)],
+        callbacks=[*selection(config, model, folder), history, EpochProgress(model.monitor), HeedInterrupts()],
         enable_progress_bar=False,
     )
     references: References = {}

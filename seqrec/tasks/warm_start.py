@@ -17,6 +17,7 @@ from seqrec.data.datamodule import SequenceDataModule
 from seqrec.methods.base import Recommender
 from seqrec.tasks.console import EpochProgress, show_start
 from seqrec.tasks.history import History
+from seqrec.tasks.interrupts import HeedInterrupts
 from seqrec.tasks.report import write_json
 from seqrec.tasks.run_folder import BEST, CONFIG, LAST, METRICS
 from seqrec.tasks.selection import selection
@@ -69,7 +70,7 @@ def train_first(
         config.trainer,
         default_root_dir=str(folder),
         logger=False,
-        callbacks=[*selection(config, model, folder), history, EpochProgress(model.monitor)],
+        callbacks=[*selection(config, model, folder), history, EpochProgress(model.monitor), HeedInterrupts()],
         enable_progress_bar=False,
         **validated,
     )

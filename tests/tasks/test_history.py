@@ -1,0 +1,36 @@
+"""The log of epochs when a run goes on from the middle of one, as a job does that Slurm puts back in its queue."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+import pytorch_lightning as lightning
+
+from seqrec.tasks.history import LOG, History
+from tests.tasks.line import BATCHES, fit
+
+
+class Stopped(Exception):
+    pass
+
+
+class StopInTheMiddle(lightning.Callback):
+    def on_train_batch_end(self, trainer: lightning.Trainer, *args: Any) -> None:
+        if trainer.global_step == BATCHES + BATCHES // 2:
+            trainer.save_checkpoint(Path(trainer.default_root_dir) / "middle.ckpt")
+            raise Stopped
+
+
+def test_the_rest_of_an_epoch_is_logged_with_its_own_seconds(tmp_path: Path) -> None:
+    with pytest.raises(Stopped):
+        fit(tmp_path, History(tmp_path), StopInTheMiddle())
+    assert pl.read_csv(tmp_path / LOG)["epoch"].to_list() == [1]
+    start = time.perf_counter()
+    fit(tmp_path, History(tmp_path), checkpoint=tmp_path / "middle.ckpt")
+    log = pl.read_csv(tmp_path / LOG)
+    assert log["epoch"].to_list() == [1, 2, 3]
+    assert log["train_seconds"][1:].sum() < time.perf_counter() - start
