@@ -19,9 +19,7 @@ from seqrec.nn.dropout import dropout
 from seqrec.nn.frequency import MASKED, window_mask
 from seqrec.nn.trunk import TransformerLayer, TransformerTrunk
 
-POSITIONS = (
-    6400  # that pass through the layers at a time on the CPU: they stay in its cache from one operator to the next
-)
+POSITIONS = 6400  # taken through the layers at a time on the CPU, so that they stay in its cache
 
 Encode = Callable[[TransformerTrunk, Tensor, Tensor], Tensor]
 """States ``(B, W, D)`` of a trunk, of embedded items ``(B, W, D)`` and their validity ``(B, W)``."""
