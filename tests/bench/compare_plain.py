@@ -122,7 +122,8 @@ def median_seconds(function: Callable[[Any], object], batches: Sequence[Any]) ->
 def ours(options: list[str], arguments: argparse.Namespace, number: int) -> float:
     """CPU seconds of an epoch of ``main.py task=bench``."""
     folder = (arguments.out / f"seqrec-{options[0][6:]}{number}").resolve()
-    command = [sys.executable, "main.py", *options, "task.validation_batches=1", f"hydra.run.dir={folder}"]
+    whole = ["task.epochs=1", "task.validation_batches=1"]
+    command = [sys.executable, "main.py", *options, *whole, f"hydra.run.dir={folder}"]
     run(command, arguments.threads)
     found: float = json.loads((folder / "bench.json").read_text())["cpu_seconds_per_epoch"]
     return found
