@@ -32,11 +32,11 @@ class History(Callback):
 
     def on_train_start(self, trainer: lightning.Trainer, module: lightning.LightningModule) -> None:
         """Start the clock; a run that goes on in the middle of an epoch never starts that epoch."""
-        self.on_train_epoch_start(trainer, module)
+        self._start_clock()
 
     def on_train_epoch_start(self, trainer: lightning.Trainer, module: lightning.LightningModule) -> None:
         """Start the clock of the epoch."""
-        self.started, self.validation = time.perf_counter(), 0.0
+        self._start_clock()
 
     def on_validation_start(self, trainer: lightning.Trainer, module: lightning.LightningModule) -> None:
         """Start the clock of the validation."""
@@ -56,6 +56,9 @@ class History(Callback):
             partial = self.folder / (LOG + ".partial")
             pl.DataFrame(self.rows).write_csv(partial)
             partial.replace(self.folder / LOG)
+
+    def _start_clock(self) -> None:
+        self.started, self.validation = time.perf_counter(), 0.0
 
     def state_dict(self) -> dict[str, Any]:
         """The rows so far."""
