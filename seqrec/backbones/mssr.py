@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import cast
 
 import torch
@@ -15,6 +16,13 @@ from seqrec.nn.pair_scores import NORM_EPS, PairScores, ScoredBlock, Sources
 from seqrec.nn.trunk import initialise
 
 _HIDDEN = -10000.0  # added to the scores of keys that a query may not see
+_RATIO, _SHORT = 1.5, 2  # of the groups of histories that are encoded together
+
+Vectors = Callable[[Tensor], tuple[Tensor, Tensor]]
+"""Vectors ``(M, D)`` of items and ``(M, E)`` of their attributes, at places ``(M,)`` of a flattened batch ``(B, L)``.
+
+Place B * L is padding.
+"""
 
 
 class MSSR(Backbone):
@@ -95,20 +103,27 @@ class MSSR(Backbone):
 
     def forward(self, items: Tensor) -> Tensor:
         """States ``(B, L, D + E)`` of histories ``(B, L)``; values at padding mean nothing."""
-        return self.encode(self._embedded(items), items != 0)
+        return self._by_length(items != 0, self._looked_up(items), newest=False)
 
     def newest(self, items: Tensor) -> Tensor:
         """See :meth:`Backbone.newest`; the last layer, and all of the attribute stream, work on those items alone."""
-        return self._by_length(self._embedded(items), items != 0, newest=True)
+        return self._by_length(items != 0, self._looked_up(items), newest=True)
 
     def encode(self, x: Tensor, valid: Tensor) -> Tensor:
         """As :meth:`Backbone.encode`; vectors of items and of their attributes stand side by side, in and out."""
-        return self._by_length(x, valid, newest=False)
+        padding = F.pad(self.item_embedding.weight[:1].detach().to(x.dtype), (0, self.attribute_dim))
+        rows = torch.cat([x.flatten(0, 1), padding])
+        return self._by_length(valid, lambda place: self._parts(rows[place]), newest=False)
 
-    def _embedded(self, items: Tensor) -> Tensor:
-        return torch.cat([self.item_embedding(items), F.embedding(items, self.attribute_matrix)], dim=-1)
+    def _parts(self, both: Tensor) -> tuple[Tensor, Tensor]:
+        item, attribute = both.split((self.dim, self.attribute_dim), dim=-1)
+        return item, attribute
 
-    def _by_length(self, x: Tensor, valid: Tensor, newest: bool) -> Tensor:
+    def _looked_up(self, items: Tensor) -> Vectors:
+        flat, attributes = F.pad(items.flatten(), (0, 1)), self.attribute_matrix
+        return lambda place: (self.item_embedding(flat[place]), F.embedding(flat[place], attributes))
+
+    def _by_length(self, valid: Tensor, vectors: Vectors, newest: bool) -> Tensor:
         """States of rows of similar length at a time: ``(B, D + E)`` of the newest items, or ``(B, L, D + E)``."""
         length = valid.shape[1]
         if length > self.max_length:
@@ -116,43 +131,46 @@ class MSSR(Backbone):
                 f"a history of {length} items does not fit max_length={self.max_length}; keep its newest items or "
                 "build the model with a larger max_length"
             )
-        padding = torch.cat([self.item_embedding.weight[0].detach(), x.new_zeros(self.attribute_dim)])
-        x = torch.cat([x, padding.to(x.dtype).expand(len(x), 1, -1)], dim=1)
-        packing, states, row = Packing(valid), [], 0
-        for rows, width in packing.groups:
-            some, columns = packing.order[row : row + rows], min(width + 1, self.max_length)
-            seen = F.pad(valid[some, :width], (0, columns - width))
-            part = self._states(x[some, :columns], seen, newest)
-            states.append(part if newest else F.pad(part[:, :width], (0, 0, 0, length - width)))
-            row += rows
+        packing, padding = Packing(valid, _RATIO, _SHORT), valid.numel()
+        place = torch.arange(padding, device=valid.device).view_as(valid).masked_fill(~valid, padding)
+        place = F.pad(place, (0, 1), value=padding)[packing.order]
+        groups = zip(place.split([rows for rows, _ in packing.groups]), packing.groups, strict=True)
+        places = [rows[:, : min(width + 1, self.max_length)] for rows, (_, width) in groups]
+        sizes = [some.numel() for some in places]
+        both = [x.split(sizes) for x in vectors(torch.cat([some.flatten() for some in places]))]
+        states = [
+            self._states(items.unflatten(0, some.shape), attributes.unflatten(0, some.shape), some != padding, newest)
+            for some, items, attributes in zip(places, *both, strict=True)
+        ]
+        if not newest:
+            states = [F.pad(some, (0, 0, 0, length - some.shape[1])) for some in states]
         return packing.in_batch_order(torch.cat(states))
 
-    def _states(self, x: Tensor, valid: Tensor, newest: bool) -> Tensor:
+    def _states(self, items: Tensor, attributes: Tensor, valid: Tensor, newest: bool) -> Tensor:
         """States ``(B, D + E)`` of the newest items, or ``(B, W, D + E)``, of windows whose last column is padding.
 
         In windows of ``max_length`` columns the last may hold an item.
         """
         last, column = valid.sum(1) - 1, torch.arange(valid.shape[1], device=valid.device)
         place = torch.where(valid, last[:, None] - column, 0)  # the newest item is 0, and so is padding
-        items, attributes = x.split((self.dim, self.attribute_dim), dim=-1)
-        source = Sources(self.dropout(self.norm(items)), attributes, self.position(place))
+        source = Sources(self.dropout(self.norm(items)), attributes, place)
         hidden = ~valid[:, None, None, :] | (column > column[:, None])  # (B, 1, W, W)
-        mask = torch.zeros(hidden.shape, dtype=x.dtype, device=x.device).masked_fill_(hidden, _HIDDEN)
-        own_mask = mask[torch.arange(len(last), device=x.device), :, last][:, :, None]  # of the newest items
+        mask = torch.zeros(hidden.shape, dtype=items.dtype, device=items.device).masked_fill_(hidden, _HIDDEN)
+        own_mask = mask[torch.arange(len(last), device=last.device), :, last][:, :, None]  # of the newest items
         attribute_states = attributes
         all_pairs = cast("list[PairScores]", list(self.scores))
         for layer, (pairs, block) in enumerate(zip(all_pairs, self.item_blocks, strict=True)):
             alone = newest and layer == len(self.scores) - 1
             queries = source.at(last) if alone else source
-            scores, mixed = pairs(queries, source)
+            scores = pairs(queries, source, self.position.weight)
             if layer == 0:
-                own = [x[:, :, 1:, 1:] for x in (scores, mixed)]  # of attributes and positions
+                own = scores[:, :, 1:, 1:]  # of attributes and positions
                 if newest and not alone:
-                    own = [x[torch.arange(len(x), device=x.device), ..., last, :].unsqueeze(-2) for x in own]
-                fused = pairs.fuse(own[0], own[1], _shares(self.attribute_pairs))
+                    own = own[torch.arange(len(own), device=own.device), ..., last, :].unsqueeze(-2)
+                fused = pairs.fuse(own, _shares(self.attribute_pairs))
                 query = source.at(last).attributes if newest else attributes
                 attribute_states = self.attribute_block(query, attributes, fused, own_mask if newest else mask)
-            fused = pairs.fuse(scores, mixed, _shares(self.item_pairs))
+            fused = pairs.fuse(scores, _shares(self.item_pairs))
             states = block(queries.items, source.items, fused, own_mask if alone else mask)
             source = source._replace(items=states)
         both = torch.cat([source.items, attribute_states], dim=-1)

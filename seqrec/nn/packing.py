@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 SHORT = 8  # histories of at most this many items are not told apart further
+RATIO = 2.0  # of the longest and shortest history of a group, at most
 
 
 class Packing:
@@ -15,15 +16,18 @@ class Packing:
 
     Args:
         valid: ``(B, L)`` bool, True at items, padding on the right.
+        ratio, short: a group of similar lengths ends where a length is at most the ratio-th part of its longest, unless
+            that is at most ``short``; finer groups suit functions whose work on padding costs more than more calls.
 
     Attributes:
         full: nothing is padding, so that packing is a change of shape; not looked for on CUDA.
         order: ``(B,)`` rows of the batch, longest first.
+        groups: number of rows and width of each group of similar lengths, in that order; one group on CUDA.
         index: ``(N,)`` places of the packed positions in the flattened batch.
         newest: ``(B,)`` places among the packed ones of each history's newest item, longest history first.
     """
 
-    def __init__(self, valid: Tensor) -> None:
+    def __init__(self, valid: Tensor, ratio: float = RATIO, short: int = SHORT) -> None:
         self.valid = valid
         rows, width = valid.shape
         self.full = not valid.is_cuda and bool(valid.all())
@@ -36,7 +40,7 @@ class Packing:
         length = valid.sum(1)
         if not valid.is_cuda:
             self.order = torch.argsort(length, descending=True, stable=True)
-            self.groups = _groups(length[self.order].tolist())
+            self.groups = _groups(length[self.order].tolist(), ratio, short)
         place = self.order[:, None] * width + torch.arange(width, device=valid.device)
         self.index = place[valid[self.order]]
         self.newest = length[self.order].cumsum(0) - 1
@@ -119,12 +123,12 @@ class Packing:
             first += len(valid)
 
 
-def _groups(lengths: list[int]) -> list[tuple[int, int]]:
-    """Rows and width of each group of descending ``lengths``; a group ends where a length is half of its first."""
+def _groups(lengths: list[int], ratio: float, short: int) -> list[tuple[int, int]]:
+    """Rows and width of each group of descending ``lengths``."""
     groups: list[tuple[int, int]] = []
     first = 0
     for row, length in enumerate(lengths):
-        if length * 2 <= lengths[first] and lengths[first] > SHORT:
+        if length * ratio <= lengths[first] and lengths[first] > short:
             groups.append((row - first, lengths[first]))
             first = row
     return [*groups, (len(lengths) - first, lengths[first])]

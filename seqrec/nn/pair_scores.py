@@ -20,7 +20,7 @@ NORM_EPS = 1e-12
 
 
 class Sources(NamedTuple):
-    """What scores are made from: items ``(B, Q, D)``, attributes ``(B, Q, E)``, positions ``(B, Q, D)``."""
+    """What scores are made from: items ``(B, Q, D)``, attributes ``(B, Q, E)``, positions ``(B, Q)`` 0..N-1."""
 
     items: Tensor
     attributes: Tensor
@@ -57,49 +57,49 @@ class PairScores(nn.Module):
         self.gate = nn.Linear(max_length, max_length)
         self.energy = nn.Linear(max_length, 1, bias=False)  # a bias would cancel in the softmax
 
-    def forward(self, queries: Sources, keys: Sources) -> tuple[Tensor, Tensor]:
-        """Scores ``(B, H, 3, 3, Q, W)`` by source of query and of key, and what the gate makes of them.
+    def forward(self, queries: Sources, keys: Sources, table: Tensor) -> Tensor:
+        """Scores ``(B, H, 3, 3, Q, W)`` by source of query and of key; the table ``(N, D)`` has the positions' vectors.
 
-        The second is ``(B, H, 3, 3, Q, N)``, W_1 applied to the scores. As scores are linear in the keys, W_1 mixes the
-        keys instead.
+        What is made of a position is the same wherever it stands, so it is made once of the table.
         """
         dim, attribute_dim = self.widths
         item, item_to_attribute = self.item_queries(queries.items).split((dim, attribute_dim), -1)
         to_item, attribute, to_position = self.attribute_queries(queries.attributes).split(
             (dim, attribute_dim, dim), -1
         )
-        position, position_to_attribute = self.position_queries(queries.positions).split((dim, attribute_dim), -1)
+        position, position_to_attribute = F.embedding(queries.positions, self.position_queries(table)).split(
+            (dim, attribute_dim), -1
+        )
         pairs = (
             ((item, to_item, position), self.item_key(keys.items)),
             ((item_to_attribute, attribute, position_to_attribute), self.attribute_key(keys.attributes)),
-            ((item, to_position, position), self.position_key(keys.positions)),
+            ((item, to_position, position), F.embedding(keys.positions, self.position_key(table))),
         )
-        columns = keys.items.shape[1]
-        mixing = self._mixing(columns)
         products = []
         for some, key in pairs:
-            query = torch.stack(some, 1).unflatten(-1, (self.num_heads, -1)).transpose(2, 3).transpose(1, 2)
-            key = key.unflatten(-1, (self.num_heads, -1)).transpose(1, 2)  # (B, H, W, D / H)
-            key = torch.cat([key, mixing @ key], dim=2)
-            products.append((query.flatten(2, 3) @ key.transpose(-1, -2)).unflatten(2, query.shape[2:4]))
-        scores, mixed = torch.stack(products, 3).split((columns, len(mixing)), -1)
-        return scores, mixed
+            query = torch.stack([self._by_head(x) for x in some], 2)  # (B, H, 3, Q, D / H)
+            product = query.flatten(2, 3) @ self._by_head(key).transpose(-1, -2)
+            products.append(product.unflatten(2, query.shape[2:4]))
+        return torch.stack(products, 3)
 
-    def fuse(self, scores: Tensor, mixed: Tensor, weight: Tensor) -> Tensor:
+    def fuse(self, scores: Tensor, weight: Tensor) -> Tensor:
         """Sum of the weighted scores, each by its share of a softmax over pairs.
 
         Args:
             scores: ``(B, H, S, T, Q, W)`` of pairs.
-            mixed: ``(B, H, S, T, Q, N)`` of the same.
             weight: ``(S, T)`` of each pair.
 
         Returns:
             ``(B, H, Q, W)``.
         """
-        scores, mixed, weight = scores.flatten(2, 3), mixed.flatten(2, 3), weight.flatten()
-        hidden = torch.relu(mixed * weight[:, None, None] + self.gate.bias)
-        share = torch.softmax(self.energy(hidden)[..., 0], dim=2) * weight[:, None]
+        scores = scores.flatten(2, 3) * weight.flatten()[:, None, None]
+        hidden = torch.relu(F.linear(scores, self._mixing(scores.shape[-1]), self.gate.bias))  # (B, H, S * T, Q, N)
+        share = torch.softmax(self.energy(hidden)[..., 0], dim=2)
         return torch.einsum("bhsq,bhsqw->bhqw", share, scores)
+
+    def _by_head(self, x: Tensor) -> Tensor:
+        """``(B, Q, D)`` -> ``(B, H, Q, D / H)``."""
+        return x.unflatten(-1, (self.num_heads, -1)).transpose(1, 2)
 
     def _mixing(self, columns: int) -> Tensor:
         """W_1 ``(N, W)`` on windows whose last column stands for the others."""
