@@ -163,7 +163,7 @@ class ECLSR(AdversarialRecommender):
     def simultaneous_step(self, task: Task) -> Terms:
         """One backward pass of the sum."""
         with self.turn(*self.players()) as step:
-            states, again = self.states_twice(task.items)
+            states, again = self.states_twice(task)
             made = self.generate(task)
             terms = Terms(
                 self.recommendation_loss(states, task),
@@ -180,20 +180,24 @@ class ECLSR(AdversarialRecommender):
             made = self.generate(task)
             step(made.loss)
         with self.turn("discriminator", "encoder") as step:
-            states = self.encode(self.encoder, self.backbone.item_embedding(task.items), task.items != 0)
+            valid = task.items != 0
+            states = self.encode(self.encoder, self.backbone.item_embedding(task.items), valid, valid)
             detection = self.detection_loss(states, task.items, made.items)
             step(detection)
         with self.turn("encoder", "embedding") as step:
-            states, again = self.states_twice(task.items)
+            states, again = self.states_twice(task)
             recommendation = self.recommendation_loss(states, task)
             contrast = self.contrast_loss(states, again, task.items)
             step(recommendation + self.contrast_weight * contrast)
         return Terms(recommendation, contrast, made.loss, detection)
 
-    def states_twice(self, items: Tensor) -> tuple[Tensor, Tensor]:
-        """The encoder's states ``(B, W, D)`` of ``(B, W)`` in two passes, which differ by dropout."""
-        both = torch.cat([items, items])
-        first, second = self.encode(self.encoder, self.backbone.item_embedding(both), both != 0).chunk(2)
+    def states_twice(self, task: Task) -> tuple[Tensor, Tensor]:
+        """The encoder's states ``(B, W, D)`` in two passes, which differ by dropout; where a term needs them."""
+        items = task.items.repeat(2, 1)
+        wanted = task.learnt | (task.items != 0)
+        wanted[:, -self.window :] = True  # of the contrast
+        states = self.encode(self.encoder, self.backbone.item_embedding(items), items != 0, wanted.repeat(2, 1))
+        first, second = states.chunk(2)
         return first, second
 
     def recommendation_loss(self, states: Tensor, task: Task) -> Tensor:
@@ -209,7 +213,7 @@ class ECLSR(AdversarialRecommender):
     def generate(self, task: Task) -> Generated:
         """Fill in items; the loss is their mean cross entropy over the batch."""
         seen = task.items.masked_fill(task.hidden, self.backbone.mask_token)
-        states = self.encode(self.generator, self.backbone.item_embedding(seen), seen != 0)[task.filled]
+        states = self.encode(self.generator, self.backbone.item_embedding(seen), seen != 0, task.filled)[task.filled]
         weight = states.new_full((len(states),), 1.0 / max(1, len(states)))
         target = task.items[task.filled] - self.first_class
         loss, choice, mean = generate(states, self.classes, target, weight)
@@ -218,13 +222,16 @@ class ECLSR(AdversarialRecommender):
     def detection_loss(self, states: Tensor, items: Tensor, generated: Tensor) -> Tensor:
         """Binary cross entropy of which items of ``(B, W)`` are replaced, the mean over all of them."""
         valid = items != 0
-        verdict = self.verdict(states, generated)[valid]
+        verdict = self.verdict(states, generated, valid)[valid]
         return F.binary_cross_entropy_with_logits(verdict, (generated != items)[valid].to(verdict.dtype))
 
-    def verdict(self, states: Tensor, generated: Tensor) -> Tensor:
-        """Logits ``(B, W)`` of being replaced, given the encoder's states ``(B, W, D)`` of the real items."""
+    def verdict(self, states: Tensor, generated: Tensor, wanted: Tensor) -> Tensor:
+        """Logits ``(B, W)`` of being replaced where they are wanted, given the encoder's states of the real items.
+
+        States are ``(B, W, D)``, items and ``wanted`` ``(B, W)``.
+        """
         conditioned = self.backbone.item_embedding(generated) + states
-        logits: Tensor = self.head(self.encode(self.encoder, conditioned, generated != 0)).squeeze(-1)
+        logits: Tensor = self.head(self.encode(self.encoder, conditioned, generated != 0, wanted)).squeeze(-1)
         return logits
 
     def _histories(self, batch: Batch, hidden: Tensor) -> Task:

@@ -179,7 +179,7 @@ class ELECRec(AdversarialRecommender):
 
     def generator_states(self, task: Task) -> Tensor:
         """``(B, W, D)``."""
-        return self.encode(self.generator, self.backbone.item_embedding(task.items), task.items != 0)
+        return self.encode(self.generator, self.backbone.item_embedding(task.items), task.items != 0, task.learnt)
 
     def generator_loss(self, states: Tensor, task: Task) -> Tensor:
         """Cross entropy of the next items, the mean over learnt positions of ``(B, W, D)``."""
@@ -196,12 +196,12 @@ class ELECRec(AdversarialRecommender):
     def detection_loss(self, made: Tensor, task: Task) -> Tensor:
         """Binary cross entropy of which items of ``(B, W)`` are the true next ones, the mean over those known."""
         known = task.next_items != 0
-        verdict = self.verdict(made)[known]
+        verdict = self.verdict(made, known)[known]
         return F.binary_cross_entropy_with_logits(verdict, (made == task.next_items)[known].to(verdict.dtype))
 
-    def verdict(self, items: Tensor) -> Tensor:
-        """Logits ``(B, W)`` of being true of ``(B, W)``."""
-        states = self.encode(self.discriminator, self.backbone.item_embedding(items), items != 0)
+    def verdict(self, items: Tensor, wanted: Tensor) -> Tensor:
+        """Logits ``(B, W)`` of being true of items ``(B, W)``, where they are wanted."""
+        states = self.encode(self.discriminator, self.backbone.item_embedding(items), items != 0, wanted)
         logits: Tensor = self.head(states).squeeze(-1)
         return logits
 

@@ -12,41 +12,70 @@ from collections.abc import Callable
 from typing import cast
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from seqrec.nn.attention import DotProductAttention
 from seqrec.nn.dropout import dropout
 from seqrec.nn.frequency import MASKED, window_mask
+from seqrec.nn.packing import Packing
 from seqrec.nn.trunk import TransformerLayer, TransformerTrunk
 
 POSITIONS = 6400  # taken through the layers at a time on the CPU, so that they stay in its cache
 
-Encode = Callable[[TransformerTrunk, Tensor, Tensor], Tensor]
-"""States ``(B, W, D)`` of a trunk, of embedded items ``(B, W, D)`` and their validity ``(B, W)``."""
+Encode = Callable[[TransformerTrunk, Tensor, Tensor, Tensor], Tensor]
+"""States ``(B, W, D)`` of a trunk where they are wanted, ``(B, W)`` bool, which is the last argument.
+
+The others are embedded items ``(B, W, D)`` and their validity ``(B, W)``.
+"""
 
 
-def history_states(trunk: TransformerTrunk, x: Tensor, valid: Tensor) -> Tensor:
+def history_states(trunk: TransformerTrunk, x: Tensor, valid: Tensor, wanted: Tensor) -> Tensor:
     """States ``(B, L, D)`` of right-padded histories, 0 at padding: the trunk itself."""
     states: Tensor = trunk(x, valid)
     return states
 
 
-def window_states(trunk: TransformerTrunk, x: Tensor, valid: Tensor) -> Tensor:
-    """States ``(B, W, D)`` of all positions of windows; the last column has the trunk's last position.
+def window_states(trunk: TransformerTrunk, x: Tensor, valid: Tensor, wanted: Tensor | None = None) -> Tensor:
+    """States ``(B, W, D)`` of the positions of windows; the last column has the trunk's last position.
+
+    Keys that are hidden weigh exactly nothing for a query that sees an item, so where all wanted positions of a window
+    stand at or after the first item that may be seen, the columns before it are left out.
 
     Args:
         trunk: one that :func:`check_plain` accepts.
         x: ``(B, W, D)`` embedded items and padding, W is the trunk's ``max_length``.
         valid: ``(B, W)`` bool, the keys that may be seen; False at padding, which may stand anywhere.
+        wanted: ``(B, W)`` bool, where the states are asked for; elsewhere they mean nothing. None: everywhere.
     """
-    rows = len(x) if x.is_cuda else max(1, POSITIONS // x.shape[1])
-    parts = zip(x.split(rows), valid.split(rows), strict=True)
-    return torch.cat([_states(trunk, part, seen) for part, seen in parts])
+    width = x.shape[1]
+    if wanted is None:
+        start = torch.zeros(len(x), dtype=torch.int64, device=x.device)
+    else:
+        seen, asked = _first(valid), _first(wanted)
+        start = torch.where(asked < seen, 0, seen.clamp(max=width - 1))
+    packing = Packing(torch.arange(width, device=x.device) < width - start[:, None])
+    in_order = (x, valid) if packing.full else (x.index_select(0, packing.order), valid[packing.order])
+    parts, row = [], 0
+    for rows, columns in packing.groups:
+        step = rows if x.is_cuda else max(1, POSITIONS // columns)
+        group = zip(*(some[row : row + rows].split(step) for some in in_order), strict=True)
+        for tokens, visible in group:
+            made = _states(trunk, tokens[:, -columns:], visible[:, -columns:])
+            parts.append(F.pad(made, (0, 0, width - columns, 0)))
+        row += rows
+    states = torch.cat(parts)
+    return states if packing.full else packing.in_batch_order(states)
+
+
+def _first(chosen: Tensor) -> Tensor:
+    """Column ``(B,)`` of the first True of each row of ``(B, W)``, W where there is none."""
+    return torch.where(chosen.any(1), chosen.int().argmax(1), chosen.shape[1])
 
 
 def _states(trunk: TransformerTrunk, x: Tensor, valid: Tensor) -> Tensor:
     """See :func:`window_states`."""
-    tokens: Tensor = trunk.dropout(trunk.norm(x + trunk.position.weight))
+    tokens: Tensor = trunk.dropout(trunk.norm(x + trunk.position.weight[-x.shape[1] :]))
     for layer in cast("list[TransformerLayer]", list(trunk.layers)):
         attention = cast(DotProductAttention, layer.attention)
         context = _context(attention, attention.projection(tokens), valid, trunk.causal)

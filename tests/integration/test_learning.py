@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 import torch
+from omegaconf import OmegaConf
 
 from seqrec.data.markov_world import World, sample
 
@@ -33,22 +34,24 @@ def test_model_beats_the_references(model: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_attributes_help_s3rec(tmp_path: Path) -> None:
-    """They say when an item is liked, which counts where many items may follow; on other items they say nothing."""
-    world = World(num_items=150, num_types=1, branching=40, period=12, noise=0.1, seed=0)
-    sequences = sample(world, num_users=400, shortest=15, longest=40, seed=0)
+@pytest.mark.parametrize(("model", "batch_size"), [("s3rec", 64), ("mssr", 128)])
+def test_attributes_help(model: str, batch_size: int, tmp_path: Path) -> None:
+    """The same run on the synthetic world with its attributes and with those of other items in their place."""
+    options: Any = OmegaConf.load(ROOT / "conf" / "data" / "synthetic.yaml")
+    tables = ("num_items", "num_types", "branching", "period", "noise", "world_seed")
+    world = World(*(options[name] for name in tables))
+    sequences = sample(world, options.num_users, options.shortest, options.longest, options.world_seed)
     histories = [items.tolist() for items in sequences.items.split(sequences.lengths.tolist())]
     lines = [" ".join(map(str, [user, *items])) for user, items in enumerate(histories, start=1)]
     (tmp_path / "log.txt").write_text("\n".join(lines))
-    order = torch.randperm(150, generator=torch.Generator().manual_seed(0))
+    order = torch.randperm(world.num_items, generator=torch.Generator().manual_seed(0))
     reached = {}
     for name, attributes in (("right", world.attributes), ("shuffled", world.attributes[order])):
         by_item = {str(item): [str(value) for value in row] for item, row in enumerate(attributes.tolist(), start=1)}
         (tmp_path / f"{name}.json").write_text(json.dumps(by_item))
         data = ["data=custom", f"data.path={tmp_path / 'log.txt'}", f"data.attributes={tmp_path / name}.json"]
-        budget = ["trainer.max_epochs=4", "warm_start.trainer.max_epochs=10"]
-        settings = ["data.min_item=1", "settings=train/s3rec/synthetic", *budget]
-        reached[name] = train(tmp_path / name, "model=s3rec", *data, *settings)["test"]["ndcg@10"]
+        settings = [f"settings=train/{model}/synthetic", f"data.batch_size={batch_size}"]
+        reached[name] = train(tmp_path / name, f"model={model}", *data, *settings)["test"]["ndcg@10"]
     assert reached["right"] > reached["shuffled"], reached
 
 

@@ -98,7 +98,7 @@ def test_it_is_easnrec_without_the_additions(length: int) -> None:
     states = ours.backbone(batch.items)
     made, expected = ours.generate(task), theirs.generate(batch.items, hidden)
     assert torch.equal(made.items, expected.items) and not torch.equal(made.items, batch.items)
-    verdict = ours.verdict(states, made.items)
+    verdict = ours.verdict(states, made.items, batch.items != 0)
     torch.testing.assert_close(verdict, -theirs.verdict(states, made.items))
     first = torch.nn.functional.softplus(verdict[:, 0])  # of original items
     detection = (ours.detection_loss(states, batch.items, made.items) * verdict.numel() - first.sum()) / hidden[
@@ -122,6 +122,24 @@ def test_where_a_query_sees_an_item_windows_are_histories(causal: bool) -> None:
     torch.testing.assert_close(window_states(trunk, windows, seen)[seen], trunk(x, valid)[valid], rtol=1e-6, atol=1e-6)
 
 
+@pytest.mark.parametrize("causal", [True, False])
+def test_wanted_states_of_windows(causal: bool) -> None:
+    """The same as of whole windows: longer and shorter histories, hidden first items, padding that is wanted."""
+    backbone, generator = parts(0.0)
+    trunk = (backbone.trunk if causal else generator).double().eval()
+    column = torch.arange(LENGTH)
+    first = torch.tensor([0, 1, LENGTH - 1, 2, LENGTH - 2, 3, LENGTH // 2, LENGTH, LENGTH, 1])
+    asked = torch.tensor([0, 1, LENGTH - 1, 0, LENGTH - 2, 5, LENGTH // 2 - 1, 2, LENGTH, LENGTH])
+    valid, wanted = column >= first[:, None], column >= asked[:, None]
+    valid[:, -2] &= first != 1  # a key that is hidden between others
+    x = torch.randn(len(first), LENGTH, DIM, dtype=torch.float64, requires_grad=True)
+    weight = torch.randn(len(first), LENGTH, DIM, dtype=torch.float64) * wanted[..., None]
+    whole, part = (window_states(trunk, x, valid, some) for some in (None, wanted))
+    torch.testing.assert_close(part[wanted], whole[wanted])
+    of_whole, of_part = (torch.autograd.grad((states * weight).sum(), x)[0] for states in (whole, part))
+    torch.testing.assert_close(of_part, of_whole)
+
+
 @pytest.mark.parametrize("padding_learns", [True, False])
 def test_terms_do_not_depend_on_how_far_a_batch_is_padded(padding_learns: bool) -> None:
     model = offline(build(padding_learns))
@@ -132,7 +150,7 @@ def test_terms_do_not_depend_on_how_far_a_batch_is_padded(padding_learns: bool) 
         items, next_items = batch.items[:, :columns], batch.next_items[:, :columns]
         hidden = masked_positions(items, model.keys(batch.row, view=0), 0.4)
         task = model.task(batch._replace(items=items, next_items=next_items), hidden)
-        states, again = model.states_twice(task.items)
+        states, again = model.states_twice(task)
         made = model.generate(task)
         found.append(
             (

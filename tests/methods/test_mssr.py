@@ -52,7 +52,6 @@ def ndcg(data: Synthetic) -> float:
     return model.ranks.compute()[0]["ndcg@20"]
 
 
-@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::UserWarning:pytorch_lightning", "ignore::FutureWarning")
 def test_attributes_help(tmp_path: Path) -> None:
     data = synthetic(tmp_path)

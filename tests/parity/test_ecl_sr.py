@@ -129,7 +129,7 @@ def test_losses(reference, step: SimpleNamespace) -> None:
         reference.check(f"out/loss_{name}", logged[f"train/{ours}"])
     newest = torch.zeros_like(task.learnt)
     newest[:, -1] = True
-    states = model.states_twice(task.items)[0]
+    states = model.states_twice(task)[0]
     reference.check("out/loss_rec_last", model.recommendation_loss(states, task._replace(learnt=newest)))
     first, second = reference["in/con_view0"], reference["in/con_view1"]
     reference.check("out/con_avgk", model.contrast_loss(first, second, task.items))
