@@ -16,6 +16,7 @@ from omegaconf import DictConfig, OmegaConf
 import seqrec.tasks.command_line  # noqa: F401  # registers the resolvers of config.yaml
 from seqrec.backbones.base import Backbone
 from seqrec.data.batch import Batch
+from seqrec.data.markov_world import World
 from seqrec.data.synthetic import Synthetic
 from seqrec.methods.base import Recommender
 from seqrec.metrics import Protocol
@@ -23,6 +24,7 @@ from seqrec.metrics import Protocol
 CONF = Path(__file__).parents[1] / "conf"
 MODELS = sorted(path.stem for path in (CONF / "model").glob("*.yaml"))
 NUM_USERS, NUM_ITEMS, MAX_LENGTH = 60, 50, 20
+ATTRIBUTES = World(NUM_ITEMS, num_types=3, branching=4, period=12, noise=0.1, seed=0).attributes  # of data=synthetic
 SMALL = {
     "dim": 16,
     "attribute_dim": 16,
@@ -44,7 +46,10 @@ def configuration(name: str) -> DictConfig:
     """The model's configuration on 50 items, with small dimensions wherever it has such."""
     with initialize_config_dir(str(CONF), version_base="1.3"):
         sizes = [f"catalog.num_items={NUM_ITEMS}", f"catalog.num_users={NUM_USERS}", f"data.max_length={MAX_LENGTH}"]
-        sizes += ["catalog.num_attributes=12", "catalog.attributes_per_item=2"]  # those of synthetic data
+        sizes += [
+            f"catalog.num_attributes={int(ATTRIBUTES.max())}",
+            f"catalog.attributes_per_item={ATTRIBUTES.shape[1]}",
+        ]
         config = compose("config", [f"model={name}", *sizes])
     shrink(config.model)
     return config

@@ -102,12 +102,25 @@ class World:
 
     @cached_property
     def attributes(self) -> Tensor:
-        """``(I, 2)`` int32, what may be known of each item: the eighth of the period that its season lies in, ids
-        1..8, and the quarter of the items that it belongs to by popularity, 9..12. Ids that no item has are skipped.
+        """``(I, 3)`` int32, what may be known of each item, as numbers without gaps.
+
+        The eighth of the period that its season lies in, the quarter of the items that it belongs to by popularity, and
+        the user type that has it most often.
         """
-        popularity = self.initial.argsort(descending=True).argsort() * POPULARITY_TIERS // self.num_items
-        known = torch.stack([(self.season * SEASONS).long(), SEASONS + popularity], dim=1)
-        return 1 + torch.unique(known, return_inverse=True)[1].to(torch.int32)
+        tier = self.initial.argsort(descending=True).argsort() * POPULARITY_TIERS // self.num_items
+        known = [(self.season * SEASONS).long(), SEASONS + tier, SEASONS + POPULARITY_TIERS + self.audience]
+        return 1 + torch.unique(torch.stack(known, dim=1), return_inverse=True)[1].to(torch.int32)
+
+    @cached_property
+    def audience(self) -> Tensor:
+        """``(I,)`` int64, the type ``0..K-1`` whose chains are at the item most often in their first two periods."""
+        chance = self.initial.repeat(self.num_types, 1)  # (K, I)
+        total = chance.clone()
+        for time in range(2 * self.period - 1):
+            moved = chance[..., None] * self.transitions[time % self.period]
+            chance = torch.zeros_like(chance).scatter_add(1, self.successors.flatten(1), moved.flatten(1))
+            total += chance
+        return total.argmax(0)
 
     @cached_property
     def transitions(self) -> Tensor:

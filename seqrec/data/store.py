@@ -21,7 +21,7 @@ from seqrec.data.sequences import Sequences
 
 logger = logging.getLogger(__name__)
 
-FORMAT = 2
+FORMAT = 3
 """Version of the files in the cache; raised when their meaning, or that of a reader's result, changes."""
 
 

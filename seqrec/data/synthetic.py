@@ -17,7 +17,8 @@ from seqrec.data.sequences import Sequences
 class Synthetic(SequenceDataModule):
     """Histories drawn from a :class:`~seqrec.data.markov_world.World`, and the best possible scores on them.
 
-    What is known of an item, its attributes, are the time of the period in which it is liked and its popularity.
+    What is known of an item, its attributes, are the time of the period in which it is liked, its popularity and
+    the user type that has it most often.
     The data depends on the options of this class only; ``seed`` is that of training, as for every data set.
 
     Args:

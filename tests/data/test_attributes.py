@@ -17,6 +17,7 @@ from seqrec.data.attributes import numbered, read_item_attributes
 from seqrec.data.custom import Custom
 from seqrec.data.datamodule import SequenceDataModule
 from seqrec.data.errors import DataError
+from seqrec.data.markov_world import World, sample
 from seqrec.data.metadata import read_amazon, read_genres, read_yelp
 from seqrec.data.movielens import MovieLens
 from seqrec.data.synthetic import Synthetic
@@ -158,13 +159,25 @@ def test_synthetic_attributes_say_something(loading: dict[str, Any]) -> None:
     world = {"num_items": 60, "num_types": 2, "branching": 4, "period": 12, "noise": 0.1, "world_seed": 0}
     data = Synthetic(num_users=200, shortest=20, longest=20, **world, **loading)
     data.setup()
-    assert sorted(set(data.attributes[1:-1].flatten().tolist())) == list(range(1, int(data.attributes.max()) + 1))
+    assert data.attributes[1:-1].unique().tolist() == list(range(1, int(data.attributes.max()) + 1))
     season = data.attributes[:, 0][data.sequences.items.view(200, 20).long()]
     popular = data.attributes[:, 1][data.sequences.items.long()]
     agree = (season[:, 1:] == season[:, :-1]).float().mean()
     other = (season[:, 1:] == season[:, :-1].roll(1, 0).roll(7, 1)).float().mean()
     assert agree > 1.3 * other
     assert (popular == popular.min()).float().mean() > 0.3
+
+
+def test_the_audience_of_an_item_is_the_type_that_has_it_most() -> None:
+    """As counted in the histories of worlds with one type each, which have the tables of the first types."""
+    world = World(num_items=30, num_types=3, branching=3, period=4, noise=0.0, seed=0)
+    counts = torch.zeros(3, 30)
+    for kind in range(3):
+        alone = World(num_items=30, num_types=kind + 1, branching=3, period=4, noise=0.0, seed=0)
+        alone.successors[:] = alone.successors[kind].clone()
+        counts[kind] = sample(alone, 4000, 8, 8, seed=1).items.bincount(minlength=31)[1:]
+    most = counts.max(0).values
+    assert (counts.gather(0, world.audience[None])[0] > 0.9 * most).all()
 
 
 def configuration(**data: Any) -> Any:

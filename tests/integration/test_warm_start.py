@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import torch
 from omegaconf import OmegaConf
 
-from seqrec.data.synthetic import Synthetic
 from seqrec.tasks.history import History
 from tests.integration.comparison import assert_same_state, curves, differences, load, metrics
 from tests.integration.running import Run, folders
@@ -22,16 +19,6 @@ STAGES = [
     "warm_start.trainer.max_epochs=2",
     "warm_start.model.optimizer.lr=0.01",
 ]
-
-
-@pytest.fixture(autouse=True, scope="module")
-def attributes() -> Iterator[None]:
-    """Three attributes of synthetic items, where they have none of their own."""
-    with pytest.MonkeyPatch.context() as patch:
-        if not hasattr(Synthetic, "attributes"):
-            numbers = property(lambda data: torch.arange(data.sequences.num_items + 2)[:, None] % 3 + 1)
-            patch.setattr(Synthetic, "attributes", numbers, raising=False)
-        yield
 
 
 @pytest.fixture(scope="module")
