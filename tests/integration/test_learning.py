@@ -47,9 +47,7 @@ def test_attributes_help(model: str, batch_size: int, tmp_path: Path) -> None:
     order = torch.randperm(world.num_items, generator=torch.Generator().manual_seed(0))
     reached = {}
     for name, attributes in (("right", world.attributes), ("shuffled", world.attributes[order])):
-        by_item = {
-            str(item): [str(value) for value in row if value] for item, row in enumerate(attributes.tolist(), start=1)
-        }
+        by_item = {str(item): [str(value) for value in row] for item, row in enumerate(attributes.tolist(), start=1)}
         (tmp_path / f"{name}.json").write_text(json.dumps(by_item))
         data = ["data=custom", f"data.path={tmp_path / 'log.txt'}", f"data.attributes={tmp_path / name}.json"]
         settings = [f"settings=train/{model}/synthetic", f"data.batch_size={batch_size}"]
