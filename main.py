@@ -7,7 +7,7 @@ import sys
 import hydra
 from omegaconf import DictConfig
 
-from seqrec.tasks.command_line import check, run
+from seqrec.cli.main import check, run
 
 
 @hydra.main(config_path="conf", config_name="config", version_base="1.3")

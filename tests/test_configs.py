@@ -9,9 +9,9 @@ import pytest
 from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 
-import seqrec.tasks.command_line  # noqa: F401  registers the resolvers
+import seqrec.cli.main  # noqa: F401  registers the resolvers
+from seqrec.cli.overrides import CONF, check_configuration
 from seqrec.methods.base import Recommender
-from seqrec.tasks.composition import CONF, check_configuration
 
 NEEDED = {"data/custom": ["data.path=log.csv"], "warm_start/complementary": ["model=mvs"]}
 FILES = sorted(

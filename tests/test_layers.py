@@ -135,7 +135,7 @@ def test_main_is_short_and_knows_tasks_only() -> None:
     text = (ROOT / "main.py").read_text()
     assert len(text.splitlines()) < 40
     found = {n.module for n in ast.walk(ast.parse(text)) if isinstance(n, ast.ImportFrom)}
-    assert {m for m in found if m and m.startswith("seqrec")} == {"seqrec.tasks.command_line"}
+    assert {m for m in found if m and m.startswith("seqrec")} == {"seqrec.cli.main"}
 
 
 @pytest.mark.parametrize("name", list(FILES))

@@ -13,12 +13,12 @@ import pytest
 import torch
 from torch import Tensor
 
-from seqrec.data.synthetic import Synthetic
+from seqrec.data.sets.synthetic import Synthetic
 from seqrec.data.windows import last_window
 from seqrec.functional.ranking import target_rank
 from seqrec.metrics import Protocol, RankingMetrics, summarise
-from seqrec.tasks import canaries
-from seqrec.tasks.report import slices
+from seqrec.runs.result import slices
+from seqrec.training import evaluator_check as canaries
 
 CUTOFFS = [5, 10, 20]
 

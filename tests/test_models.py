@@ -13,11 +13,11 @@ from hydra import compose, initialize_config_dir
 from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 
-import seqrec.tasks.command_line  # noqa: F401  # registers the resolvers of config.yaml
+import seqrec.cli.main  # noqa: F401  # registers the resolvers of config.yaml
 from seqrec.backbones.base import Backbone
 from seqrec.data.batch import Batch
-from seqrec.data.markov_world import World
-from seqrec.data.synthetic import Synthetic
+from seqrec.data.sets.markov_world import World
+from seqrec.data.sets.synthetic import Synthetic
 from seqrec.methods.base import Recommender
 from seqrec.metrics import Protocol
 

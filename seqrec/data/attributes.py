@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from seqrec.data.errors import DataError
-from seqrec.data.files import text
+from seqrec.data.readers.files import text
 
 logger = logging.getLogger(__name__)
 

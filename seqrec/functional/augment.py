@@ -1,7 +1,7 @@
 """Random changes of item histories, on whole batches.
 
 Shapes: histories as :class:`~seqrec.functional.ragged.Ragged`, or items ``(B, L)``, 0 pads on the right; keys ``(B,)``,
-see :mod:`seqrec.functional.random`. The n-th draw of a key belongs to the n-th oldest item, so neither batch mates
+see :mod:`.keyed_random`. The n-th draw of a key belongs to the n-th oldest item, so neither batch mates
 nor padding change what a row gets.
 """
 
@@ -12,8 +12,8 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
+from seqrec.functional.keyed_random import integers, nth_uniform, split, uniform
 from seqrec.functional.ragged import ABSENT, Ragged, together
-from seqrec.functional.random import integers, nth_uniform, split, uniform
 
 Place = Callable[[Tensor, Tensor, Tensor], Tensor]
 """First column ``(B,)`` of a stretch, of keys, lengths n and numbers of items ``(B,)`` in the stretch."""

@@ -12,8 +12,8 @@ import torch
 from torch import Tensor
 
 from seqrec.functional.augment import Place, before_newest, crop, mask, random_order, reorder, share
+from seqrec.functional.keyed_random import integers, split
 from seqrec.functional.ragged import ABSENT, Ragged, together
-from seqrec.functional.random import integers, split
 
 OPERATORS = ("crop", "mask", "reorder", "insert", "substitute")
 

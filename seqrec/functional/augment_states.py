@@ -1,7 +1,7 @@
 """Random changes of hidden states (EASNRec eqs. (3)-(7)): dropout, perturbation, mask, or one of the three.
 
 The arithmetic takes its draws as arguments. The augmentations draw from keys ``(B,)`` (see
-:mod:`seqrec.functional.random`) and change ``states`` ``(B, K, D)``, the newest K positions of each history,
+:mod:`seqrec.functional.keyed_random`) and change ``states`` ``(B, K, D)``, the newest K positions of each history,
 newest first (see :func:`seqrec.functional.pooling.newest`); ``valid`` ``(B, L)`` tells the lengths.
 """
 
@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from seqrec.functional.augment import choose, share, subset
-from seqrec.functional.random import integers, split, uniform
+from seqrec.functional.keyed_random import integers, split, uniform
 
 
 def drop_out(states: Tensor, keep: Tensor) -> Tensor:

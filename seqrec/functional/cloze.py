@@ -1,6 +1,6 @@
 """The cloze task of BERT4Rec: which items of a right-padded history are hidden, and which of those are learnt.
 
-Shapes: items ``(B, L)``, 0 pads on the right; keys ``(B,)``, see :mod:`seqrec.functional.random`.
+Shapes: items ``(B, L)``, 0 pads on the right; keys ``(B,)``, see :mod:`seqrec.functional.keyed_random`.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from seqrec.functional.augment import subset
-from seqrec.functional.random import integers, split, uniform
+from seqrec.functional.keyed_random import integers, split, uniform
 
 
 def independent(items: Tensor, keys: Tensor, ratio: float, most: int) -> tuple[Tensor, Tensor]:

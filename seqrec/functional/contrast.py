@@ -12,9 +12,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from seqrec.functional.keyed_random import split
 from seqrec.functional.pooling import newest, newest_mean
 from seqrec.functional.ragged import Ragged, ragged
-from seqrec.functional.random import split
 
 
 class Encode(Protocol):

@@ -13,7 +13,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from seqrec.functional.random import integers
+from seqrec.functional.keyed_random import integers
 
 BLOCK_ELEMENTS = 1 << 22  # similarities alive at a time: 16 MB, beside an input of that size
 TINY = 1e-12

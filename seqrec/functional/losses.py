@@ -13,7 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from seqrec.functional.random import integers
+from seqrec.functional.keyed_random import integers
 
 NextItemLoss = Callable[[Tensor, Tensor, Tensor, Tensor], Tensor]
 """Loss of ``(states (M, D), target (M,), table (I + 2, D), keys (M,))``."""
@@ -166,7 +166,7 @@ def sampled(
         states: ``(M, D)``.
         target: ``(M,)`` ids 1..I.
         table: ``(I + 2, D)``.
-        keys: ``(M,)`` random keys, see :mod:`seqrec.functional.random`.
+        keys: ``(M,)`` random keys, see :mod:`seqrec.functional.keyed_random`.
         loss: function of scores ``(M,)`` and ``(M, K)``.
         num_negatives: K.
         sparse: the table's gradient is a sparse tensor of the rows that were used, for

@@ -1,6 +1,6 @@
 """Views and losses of S3-Rec's pre-training (Zhou et al., CIKM 2020): what is hidden, and what it is told from.
 
-Shapes: items ``(B, L)``, 0 pads on the right; keys ``(B,)``, see :mod:`seqrec.functional.random`.
+Shapes: items ``(B, L)``, 0 pads on the right; keys ``(B,)``, see :mod:`seqrec.functional.keyed_random`.
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from seqrec.functional.keyed_random import integers, split
 from seqrec.functional.losses import CHUNK_ELEMENTS
-from seqrec.functional.random import integers, split
 
 
 class Segments(NamedTuple):

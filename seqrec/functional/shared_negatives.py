@@ -13,7 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from seqrec.functional.random import integers
+from seqrec.functional.keyed_random import integers
 
 TINY = 1e-24
 
@@ -65,7 +65,7 @@ def shared(
         states: ``(M, D)``.
         target: ``(M,)`` ids 1..I.
         table: ``(I + 2, D)``.
-        keys: ``(M,)`` random keys, see :mod:`seqrec.functional.random`; they make the groups and the samples.
+        keys: ``(M,)`` random keys, see :mod:`seqrec.functional.keyed_random`; they make the groups and the samples.
         loss: of scores ``(G, G + K)``.
         num_negatives: K.
         group_size: G; the last group may be smaller.

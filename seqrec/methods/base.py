@@ -13,13 +13,13 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
 from seqrec.backbones.base import Backbone
-from seqrec.checkpoint import random_states, restore_random_state
 from seqrec.data.batch import Batch
 from seqrec.data.datamodule import SequenceDataModule
 from seqrec.data.windows import Windows
-from seqrec.functional import random as keyed
+from seqrec.functional import keyed_random as keyed
 from seqrec.functional.losses import NextItemLoss
 from seqrec.functional.ranking import target_rank
+from seqrec.methods.checkpoint import random_states, restore_random_state
 from seqrec.metrics import Protocol, RankingMetrics
 
 SCORE_ELEMENTS = 1 << 23  # scores alive at a time: 32 MB

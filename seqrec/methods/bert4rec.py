@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from seqrec.backbones.base import Backbone
 from seqrec.data.batch import Batch
-from seqrec.functional import random as keyed
+from seqrec.functional import keyed_random as keyed
 from seqrec.functional.cloze import append
 from seqrec.functional.losses import cross_entropy
 from seqrec.methods.base import BuildOptimizer, Recommender

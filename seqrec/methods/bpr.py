@@ -13,9 +13,9 @@ from torch import Tensor
 
 from seqrec.backbones.factors import Factors
 from seqrec.data.batch import Batch
-from seqrec.data.unseen import Unseen
+from seqrec.data.indices.unseen import Unseen
+from seqrec.functional.keyed_random import integers
 from seqrec.functional.losses import bpr
-from seqrec.functional.random import integers
 from seqrec.methods.base import BuildOptimizer, Recommender
 
 

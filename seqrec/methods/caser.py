@@ -1,6 +1,6 @@
 """Caser: the next item after a user's newest items, and a penalty on the norms of the weights.
 
-Source: see :class:`seqrec.backbones.caser.Convolutions`; in RecBole's form: one target, cross entropy, norms.
+Source: see :class:`seqrec.backbones.caser.caser.Convolutions`; in RecBole's form: one target, cross entropy, norms.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from typing import Any
 
 from torch import Tensor
 
-from seqrec.backbones.caser import Convolutions
+from seqrec.backbones.caser.caser import Convolutions
 from seqrec.data.batch import Batch
 from seqrec.functional.losses import NextItemLoss
 from seqrec.methods.base import BuildOptimizer, Recommender

@@ -9,9 +9,9 @@ from __future__ import annotations
 from torch import Tensor
 
 from seqrec.data.batch import Batch
-from seqrec.data.same_target import SameTarget
+from seqrec.data.indices.same_target import SameTarget
 from seqrec.data.windows import Windows
-from seqrec.functional.random import uniform
+from seqrec.functional.keyed_random import uniform
 from seqrec.methods.pair_contrast import PairContrastive
 
 

@@ -15,7 +15,7 @@ from torch.optim import Optimizer
 
 from seqrec.backbones.transformer import Transformer
 from seqrec.data.batch import Batch
-from seqrec.functional import random as keyed
+from seqrec.functional import keyed_random as keyed
 from seqrec.functional.generation import draw
 from seqrec.functional.left_padding import from_newest, left_padded
 from seqrec.functional.losses import cross_entropy

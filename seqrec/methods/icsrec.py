@@ -15,8 +15,8 @@ from torch import Tensor
 
 from seqrec.backbones.base import Backbone
 from seqrec.data.batch import Batch
-from seqrec.data.same_target import SameTarget
-from seqrec.data.soft_labels import Labels
+from seqrec.data.indices.same_target import SameTarget
+from seqrec.data.indices.soft_labels import Labels
 from seqrec.data.windows import Windows
 from seqrec.functional.hard_negatives import PairContrast, PairLoss
 from seqrec.functional.losses import soft_label_cross_entropy

@@ -1,6 +1,6 @@
 """MSSR: the next item by item and by attributes, the target's attributes, and an alignment of both streams.
 
-Source: see :class:`seqrec.backbones.mssr.MSSR`.
+Source: see :class:`seqrec.backbones.mssr.mssr.MSSR`.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from seqrec.backbones.mssr import MSSR as Network
+from seqrec.backbones.mssr.mssr import MSSR as Network
 from seqrec.data.batch import Batch
 from seqrec.functional.hard_negatives import grouped_info_nce
 from seqrec.functional.losses import NextItemLoss

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from seqrec.backbones.base import Backbone
 from seqrec.data.batch import Batch
-from seqrec.data.soft_labels import Labels
+from seqrec.data.indices.soft_labels import Labels
 from seqrec.data.windows import Windows
 from seqrec.functional.hard_negatives import PairContrast
 from seqrec.functional.losses import NextItemLoss, soft_label_cross_entropy

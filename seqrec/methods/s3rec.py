@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from seqrec.backbones.base import Backbone
 from seqrec.data.batch import Batch
-from seqrec.functional.random import uniform
+from seqrec.functional.keyed_random import uniform
 from seqrec.functional.self_supervision import (
     Segments,
     attribute_loss,

@@ -10,12 +10,12 @@ from torch import Tensor
 
 from seqrec.backbones.padded_transformer import PaddedTransformer
 from seqrec.data.batch import Batch
-from seqrec.data.unseen import Unseen
+from seqrec.data.indices.unseen import Unseen
 from seqrec.data.windows import Windows
 from seqrec.functional.hard_negatives import grouped_info_nce
+from seqrec.functional.keyed_random import integers
 from seqrec.functional.losses import against, bce
 from seqrec.functional.ragged import Ragged, one_after_the_other
-from seqrec.functional.random import integers
 from seqrec.methods.base import BuildOptimizer, Recommender
 
 BLOCK = 1 << 14  # histories whose views are made at a time

@@ -17,9 +17,9 @@ from torch import Tensor, nn
 
 from seqrec.nn.attention import DotProductAttention
 from seqrec.nn.dropout import dropout
-from seqrec.nn.frequency import MASKED, window_mask
 from seqrec.nn.packing import Packing
 from seqrec.nn.trunk import TransformerLayer, TransformerTrunk
+from seqrec.nn.window_mask import MASKED, window_mask
 
 POSITIONS = 6400  # taken through the layers at a time on the CPU, so that they stay in its cache
 

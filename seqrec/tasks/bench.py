@@ -16,9 +16,10 @@ from omegaconf import DictConfig
 from seqrec.data.batch import Batch
 from seqrec.data.datamodule import SequenceDataModule
 from seqrec.methods.base import Recommender
-from seqrec.tasks.console import console, silence_libraries
-from seqrec.tasks.report import write_json
+from seqrec.reporting.terminal import console
+from seqrec.runs.result import write_json
 from seqrec.tasks.train import build, prepare
+from seqrec.training.quiet import silence_libraries
 
 WARM_UP = 3  # batches before the clock starts
 

@@ -16,17 +16,21 @@ from pytorch_lightning.callbacks import ModelCheckpoint
 from seqrec.data.datamodule import SequenceDataModule
 from seqrec.methods.base import Recommender
 from seqrec.metrics import Protocol
-from seqrec.tasks.canaries import check_evaluator
-from seqrec.tasks.catalog import fill_catalog
-from seqrec.tasks.console import EpochProgress, show_result, show_start, silence_libraries
-from seqrec.tasks.history import History
-from seqrec.tasks.interrupts import HeedInterrupts
-from seqrec.tasks.plots import plot_comparison, plot_curves, plot_slices
-from seqrec.tasks.references import reference_results
-from seqrec.tasks.report import Result, per_user, protocol_card, slices, write_json
-from seqrec.tasks.run_folder import CONFIG, FIRST_STAGE, METRICS, stored_config
-from seqrec.tasks.selection import last_checkpoint, selection
-from seqrec.tasks.warm_start import chosen, first_config, start_from, train_first
+from seqrec.reporting.figures import plot_comparison, plot_curves, plot_slices
+from seqrec.reporting.terminal import show_result, show_start
+from seqrec.runs.card import protocol_card
+from seqrec.runs.folder import CONFIG, FIRST_STAGE, METRICS
+from seqrec.runs.result import Result, per_user, slices, write_json
+from seqrec.training.callbacks.checkpoints import last_checkpoint, selection
+from seqrec.training.callbacks.epoch_log import History
+from seqrec.training.callbacks.interrupts import HeedInterrupts
+from seqrec.training.callbacks.progress import EpochProgress
+from seqrec.training.catalog import fill_catalog
+from seqrec.training.evaluator_check import check_evaluator
+from seqrec.training.quiet import silence_libraries
+from seqrec.training.references import reference_results
+from seqrec.training.resume import stored_config
+from seqrec.training.stages import chosen, first_config, start_from, train_first
 
 References = dict[str, dict[str, float]]
 
@@ -77,7 +81,7 @@ def train(config: DictConfig) -> float:
 
 
 def first_stage(config: DictConfig, protocol: Protocol, folder: Path) -> Path | None:
-    """Train what :mod:`seqrec.tasks.warm_start` describes, unless that is done; None if the run needs no weights."""
+    """Train what :mod:`seqrec.training.stages` describes, unless that is done; None if the run needs no weights."""
     if config.warm_start is None or last_checkpoint(config, folder) is not None:
         return None
     first, place = first_config(config), folder / FIRST_STAGE

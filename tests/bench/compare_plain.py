@@ -26,7 +26,7 @@ from plain_forms import FORMS, MAERec
 from processes import ROOT, run
 from torch import Tensor
 
-from seqrec.data.item_graph import transitions
+from seqrec.data.indices.item_graph import transitions
 from seqrec.data.windows import Windows, last_window
 from seqrec.methods.coserec import CoSeRec
 from seqrec.methods.view_contrast import ViewContrastive

@@ -12,17 +12,17 @@ import pytest
 import torch
 from omegaconf import OmegaConf
 
-from seqrec.data.amazon import Amazon
 from seqrec.data.attributes import numbered, read_item_attributes
-from seqrec.data.custom import Custom
 from seqrec.data.datamodule import SequenceDataModule
 from seqrec.data.errors import DataError
-from seqrec.data.markov_world import World, sample
-from seqrec.data.metadata import read_amazon, read_genres, read_yelp
-from seqrec.data.movielens import MovieLens
-from seqrec.data.synthetic import Synthetic
-from seqrec.data.yelp import Yelp
-from seqrec.tasks.catalog import fill_catalog
+from seqrec.data.readers.metadata import read_amazon, read_genres, read_yelp
+from seqrec.data.sets.amazon import Amazon
+from seqrec.data.sets.custom import Custom
+from seqrec.data.sets.markov_world import World, sample
+from seqrec.data.sets.movielens import MovieLens
+from seqrec.data.sets.synthetic import Synthetic
+from seqrec.data.sets.yelp import Yelp
+from seqrec.training.catalog import fill_catalog
 
 COLUMNS = {"user": "user", "item": "item", "time": None}
 

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from seqrec.data.custom import Custom
 from seqrec.data.errors import DataError
+from seqrec.data.sets.custom import Custom
 
 COLUMNS = {"user": "user_id", "item": "item_id", "time": "timestamp"}
 GOOD = {

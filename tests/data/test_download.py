@@ -13,8 +13,8 @@ from typing import Any
 
 import pytest
 
-from seqrec.data.download import download, extract
 from seqrec.data.errors import DataError
+from seqrec.data.sets.download import download, extract
 
 CONTENT = bytes(range(256)) * 40
 MD5 = hashlib.md5(CONTENT).hexdigest()

@@ -7,8 +7,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from seqrec.data.markov_world import World, predictive, sample
 from seqrec.data.sequences import Sequences
+from seqrec.data.sets.markov_world import World, predictive, sample
 from seqrec.data.windows import held_out
 
 TINY = World(num_items=4, num_types=2, branching=2, period=3, noise=0.2, seed=3)
@@ -81,7 +81,7 @@ def test_predictive_sums_to_one_and_ignores_padding_and_batch_mates(
     torch.testing.assert_close(together.sum(1), torch.ones(50, dtype=torch.float64), rtol=0, atol=1e-12)
     garbage = torch.where(histories == 0, 7, histories)
     torch.testing.assert_close(predictive(WORLD, garbage, lengths), together, rtol=0, atol=1e-12)
-    monkeypatch.setattr("seqrec.data.markov_world._CELLS", 3 * WORLD.successors.numel())
+    monkeypatch.setattr("seqrec.data.sets.markov_world._CELLS", 3 * WORLD.successors.numel())
     torch.testing.assert_close(predictive(WORLD, histories, lengths), together, rtol=0, atol=1e-12)
 
 
@@ -150,7 +150,7 @@ def test_tables_are_distributions_over_different_states() -> None:
 def test_tables_depend_neither_on_memory_nor_on_what_they_need_not(monkeypatch: pytest.MonkeyPatch) -> None:
     assert torch.equal(replace(WORLD, num_types=2).successors, WORLD.successors[:2])
     assert torch.equal(replace(WORLD, noise=0.5, period=3).successors, WORLD.successors)
-    monkeypatch.setattr("seqrec.data.markov_world._CELLS", 7 * 60)
+    monkeypatch.setattr("seqrec.data.sets.markov_world._CELLS", 7 * 60)
     assert torch.equal(replace(WORLD).successors, WORLD.successors)
 
 

@@ -11,14 +11,14 @@ from typing import Any
 import polars as pl
 import pytest
 
-from seqrec.data.amazon import Amazon
 from seqrec.data.errors import DataError
 from seqrec.data.interactions import k_core, to_sequences
-from seqrec.data.movielens import MovieLens
-from seqrec.data.sequence_file import read_sequence_file
+from seqrec.data.readers.sequence_file import read_sequence_file
+from seqrec.data.readers.tables import read_table
 from seqrec.data.sequences import Sequences
-from seqrec.data.tables import read_table
-from seqrec.data.yelp import Yelp
+from seqrec.data.sets.amazon import Amazon
+from seqrec.data.sets.movielens import MovieLens
+from seqrec.data.sets.yelp import Yelp
 
 
 def lines(sequences: Sequences) -> list[str]:

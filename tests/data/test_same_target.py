@@ -7,12 +7,12 @@ import polars as pl
 import pytest
 import torch
 
-from seqrec.data.same_target import SameTarget
-from seqrec.data.sequence_file import read_sequence_file
+from seqrec.data.indices.same_target import SameTarget
+from seqrec.data.indices.soft_labels import first_occurrence, soft_labels
+from seqrec.data.readers.sequence_file import read_sequence_file
 from seqrec.data.sequences import Sequences
-from seqrec.data.soft_labels import first_occurrence, soft_labels
 from seqrec.data.windows import Windows, last_window, prefixes
-from seqrec.functional import random as keyed
+from seqrec.functional import keyed_random as keyed
 
 
 def random_sequences(seed: int, num_items: int) -> Sequences:

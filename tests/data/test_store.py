@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from seqrec.data.errors import DataError
-from seqrec.data.sequence_file import read_sequence_file
+from seqrec.data.readers.sequence_file import read_sequence_file
 from seqrec.data.sequences import Sequences
 from seqrec.data.store import cached
 

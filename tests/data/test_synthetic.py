@@ -7,8 +7,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from seqrec.data.markov_world import predictive
-from seqrec.data.synthetic import Synthetic
+from seqrec.data.sets.markov_world import predictive
+from seqrec.data.sets.synthetic import Synthetic
 from seqrec.data.windows import last_window
 
 NUM_ITEMS = 40

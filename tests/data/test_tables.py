@@ -8,10 +8,10 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from seqrec.data.custom import Custom
 from seqrec.data.errors import DataError
 from seqrec.data.interactions import Numbering, to_sequences
-from seqrec.data.tables import read_table
+from seqrec.data.readers.tables import read_table
+from seqrec.data.sets.custom import Custom
 
 COLUMNS: dict[str, str | None] = {"user": "u", "item": "i", "time": "t"}
 ROWS = [("b", 7, 30), ("a", 9, 20), ("b", 9, 20), ("a", 7, 20), ("a", 5, 10)]

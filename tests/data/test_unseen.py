@@ -4,8 +4,8 @@ import polars as pl
 import pytest
 import torch
 
+from seqrec.data.indices.unseen import Unseen
 from seqrec.data.sequences import Sequences
-from seqrec.data.unseen import Unseen
 from seqrec.data.windows import interactions
 
 NUM_ITEMS = 9

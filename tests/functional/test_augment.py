@@ -10,9 +10,9 @@ import torch
 from torch import Tensor
 
 from seqrec.functional import augment, augment_states
+from seqrec.functional.keyed_random import keys
 from seqrec.functional.pooling import newest, newest_mean
 from seqrec.functional.ragged import one_after_the_other, ragged
-from seqrec.functional.random import keys
 
 TOKEN = 101
 

@@ -11,8 +11,8 @@ from torch import Tensor
 
 from seqrec.functional import augment, augment_similar
 from seqrec.functional import item_similarity as similarity
+from seqrec.functional.keyed_random import keys, split, uniform
 from seqrec.functional.ragged import ragged
-from seqrec.functional.random import keys, split, uniform
 
 ITEMS, TOKEN, ROWS = 90, -1, torch.arange(300)
 LENGTHS = 1 + 7 * ROWS % 23

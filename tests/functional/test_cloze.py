@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from seqrec.functional.cloze import append, exact_share, independent, learnt_slots
-from seqrec.functional.random import keys
+from seqrec.functional.keyed_random import keys
 
 ROWS = torch.arange(400)
 LENGTHS = 1 + 7 * ROWS % 20

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 import torch.nn.functional as F
 
-from seqrec.functional.random import keys
+from seqrec.functional.keyed_random import keys
 from seqrec.functional.self_supervision import attribute_loss, hide_segment, uniform_outside
 
 TOKEN = 21

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from omegaconf import OmegaConf
 
-from seqrec.tasks.history import History
+from seqrec.training.callbacks.epoch_log import History
 from tests.integration.comparison import assert_same_state, curves, differences, load, metrics
 from tests.integration.running import Run, folders
 

@@ -10,8 +10,8 @@ import torch
 from hydra import compose, initialize_config_dir
 from hydra.utils import instantiate
 
-import seqrec.tasks.command_line  # noqa: F401  registers the resolvers
-from seqrec.data.synthetic import Synthetic
+import seqrec.cli.main  # noqa: F401  registers the resolvers
+from seqrec.data.sets.synthetic import Synthetic
 
 CONF = Path(__file__).parents[2] / "conf"
 SMALL = [

@@ -13,11 +13,11 @@ from seqrec.backbones.transformer import Transformer
 from seqrec.data.batch import Batch
 from seqrec.functional import augment, augment_states
 from seqrec.functional.contrast import contrast_items, contrast_states
-from seqrec.methods.easnrec import EASNRec
-from seqrec.nn import siamese
-from seqrec.nn.memory import ExternalMemory
+from seqrec.methods.easnrec import siamese
+from seqrec.methods.easnrec.easnrec import EASNRec
+from seqrec.methods.easnrec.memory import ExternalMemory
+from seqrec.methods.easnrec.uncertainty import UncertaintyAttention
 from seqrec.nn.trunk import TransformerTrunk
-from seqrec.nn.uncertainty import UncertaintyAttention
 
 ITEMS, LENGTH, DIM = 30, 9, 16
 

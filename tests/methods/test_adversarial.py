@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from seqrec.functional import augment
-from seqrec.methods.easnrec import EASNRec
+from seqrec.methods.easnrec.easnrec import EASNRec
 from seqrec.nn.attention import DotProductAttention
 from tests.methods.small import trainer
 from tests.methods.small_easnrec import ADAM, BATCHES, build, loader, moved, offline, weights

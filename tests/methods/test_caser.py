@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from seqrec.backbones.caser import Convolutions
+from seqrec.backbones.caser.caser import Convolutions
 
 
 @pytest.fixture

@@ -11,14 +11,14 @@ from torch import Tensor
 
 from seqrec.backbones.transformer import Transformer
 from seqrec.data.batch import Batch
-from seqrec.data.same_target import SameTarget
+from seqrec.data.indices.same_target import SameTarget
 from seqrec.data.sequences import Sequences
 from seqrec.data.windows import Windows, last_window, prefixes
 from seqrec.functional.augment import different_views
 from seqrec.functional.hard_negatives import enduring, in_batch
+from seqrec.functional.keyed_random import keys
 from seqrec.functional.losses import next_item
 from seqrec.functional.ragged import ragged
-from seqrec.functional.random import keys
 from seqrec.methods.cl4srec import CL4SRec
 from seqrec.methods.duorec import DuoRec
 from seqrec.nn.attention import DotProductAttention

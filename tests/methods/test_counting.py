@@ -10,12 +10,12 @@ import pytest
 import pytorch_lightning as pl
 import torch
 
-from seqrec.data.amazon import Amazon
-from seqrec.data.custom import Custom
 from seqrec.data.datamodule import SequenceDataModule
-from seqrec.data.movielens import MovieLens
+from seqrec.data.sets.amazon import Amazon
+from seqrec.data.sets.custom import Custom
+from seqrec.data.sets.movielens import MovieLens
+from seqrec.data.sets.yelp import Yelp
 from seqrec.data.windows import last_window
-from seqrec.data.yelp import Yelp
 from seqrec.methods.counting import Counting, Markov, Popularity
 from seqrec.metrics import Protocol
 

@@ -9,10 +9,10 @@ import pytest
 import torch
 
 from seqrec.functional import augment_states
+from seqrec.methods.easnrec.memory import memories_of
+from seqrec.methods.easnrec.uncertainty import UncertaintyAttention
 from seqrec.nn.attention import DotProductAttention
-from seqrec.nn.memory import memories_of
 from seqrec.nn.packing import Packing
-from seqrec.nn.uncertainty import UncertaintyAttention
 from tests.methods.small import trainer
 from tests.methods.small_easnrec import (
     BATCHES,

@@ -12,11 +12,11 @@ from torch import Tensor
 from seqrec.backbones.transformer import Transformer
 from seqrec.data.batch import Batch
 from seqrec.functional.augment import masked_left_to_right, masked_positions
-from seqrec.methods.easnrec import EASNRec
+from seqrec.methods.easnrec.easnrec import EASNRec
+from seqrec.methods.easnrec.uncertainty import UncertaintyAttention
 from seqrec.methods.ecl_sr import ECLSR
 from seqrec.nn.attention import DotProductAttention
 from seqrec.nn.trunk import TransformerTrunk
-from seqrec.nn.uncertainty import UncertaintyAttention
 from seqrec.nn.window_trunk import window_states
 from tests.methods.small_easnrec import ADAM, BATCHES, DIM, ITEMS, LENGTH, moved, offline, random_batch, weights
 

@@ -11,13 +11,13 @@ import torch
 
 from seqrec.backbones.graph_transformer import GraphTransformer
 from seqrec.data.batch import Batch
-from seqrec.data.item_graph import transitions
+from seqrec.data.indices.item_graph import transitions
 from seqrec.data.sequences import Sequences
 from seqrec.data.windows import last_window
-from seqrec.methods.maerec import MAERec
+from seqrec.methods.maerec.loss_trend import LossTrend
+from seqrec.methods.maerec.maerec import MAERec
+from seqrec.methods.maerec.path_masking import mask_paths
 from seqrec.nn.graph import normalised
-from seqrec.nn.loss_trend import LossTrend
-from seqrec.nn.path_masking import mask_paths
 
 ITEMS, LENGTH = 30, 8
 

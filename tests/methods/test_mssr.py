@@ -12,10 +12,10 @@ import pytest
 import pytorch_lightning as lightning
 import torch
 
-from seqrec.backbones.mssr import MSSR as Network
-from seqrec.data import synthetic
+from seqrec.backbones.mssr.mssr import MSSR as Network
 from seqrec.data.sequences import Sequences
-from seqrec.data.synthetic import Synthetic
+from seqrec.data.sets import synthetic
+from seqrec.data.sets.synthetic import Synthetic
 from seqrec.data.windows import prefixes
 from seqrec.functional.losses import next_item
 from seqrec.methods.mssr import MSSR

@@ -10,8 +10,8 @@ import torch
 from hydra.errors import InstantiationException
 from hydra.utils import instantiate
 
-import seqrec.tasks.command_line  # noqa: F401  registers the resolvers
-from seqrec.tasks.composition import check_configuration
+import seqrec.cli.main  # noqa: F401  registers the resolvers
+from seqrec.cli.overrides import check_configuration
 
 SIZES = {"num_users": 20, "num_items": 50, "shortest": 8, "longest": 20, "batch_size": 10, "max_length": 20}
 

@@ -10,7 +10,7 @@ import pytorch_lightning as pl
 import torch
 
 from seqrec.backbones.transformer import Transformer
-from seqrec.data.synthetic import Synthetic
+from seqrec.data.sets.synthetic import Synthetic
 from seqrec.data.windows import prefixes
 from seqrec.methods.s3rec import S3RecPretraining, distinct
 from seqrec.nn.attention import DotProductAttention

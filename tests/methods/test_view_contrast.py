@@ -10,8 +10,8 @@ import torch
 from torch import Tensor
 
 from seqrec.backbones.padded_transformer import PaddedTransformer
+from seqrec.data.indices.unseen import Unseen
 from seqrec.data.sequences import Sequences
-from seqrec.data.unseen import Unseen
 from seqrec.data.windows import last_window
 from seqrec.functional.augment import before_newest, dsa
 from seqrec.functional.augment_similar import informative

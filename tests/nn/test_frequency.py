@@ -7,8 +7,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from seqrec.backbones.bsarec import BSARec
-from seqrec.nn.frequency import FrequencyBranch, low_pass
+from seqrec.backbones.bsarec.bsarec import BSARec
+from seqrec.backbones.bsarec.frequency import FrequencyBranch, low_pass
 
 
 def cut_spectrum(x: Tensor, cutoff: int) -> Tensor:

@@ -6,7 +6,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from seqrec.nn.image_filters import HorizontalFilters, VerticalFilters
+from seqrec.backbones.caser.image_filters import HorizontalFilters, VerticalFilters
 
 ROWS, DIM, FILTERS = 19, 3, 2
 

@@ -6,8 +6,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from seqrec.backbones.lru import LRU
-from seqrec.nn.lru import LinearRecurrentUnit, linear_recurrence
+from seqrec.backbones.lru.lru import LRU
+from seqrec.backbones.lru.unit import LinearRecurrentUnit, linear_recurrence
 
 
 def loop(x: Tensor, decay: Tensor) -> Tensor:

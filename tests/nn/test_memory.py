@@ -9,12 +9,12 @@ from pathlib import Path
 
 import torch
 
-from seqrec.nn.memory import ExternalMemory
-from seqrec.nn.memory_rules import WRITE_NORMS
+from seqrec.methods.easnrec.memory import ExternalMemory
+from seqrec.methods.easnrec.memory_rules import WRITE_NORMS
 
 SCRIPT = """
 import sys, torch, torch.distributed as dist
-from seqrec.nn.memory import ExternalMemory
+from seqrec.methods.easnrec.memory import ExternalMemory
 inputs, output, rank = sys.argv[1], sys.argv[2], int(sys.argv[3])
 dist.init_process_group("gloo", init_method=f"file://{output}.store", rank=rank, world_size=2)
 stored, results = torch.load(inputs), {}

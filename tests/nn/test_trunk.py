@@ -8,9 +8,9 @@ import pytest
 import torch
 
 from seqrec.backbones.transformer import Transformer
+from seqrec.methods.easnrec.memory import ExternalMemory
+from seqrec.methods.easnrec.uncertainty import UncertaintyAttention
 from seqrec.nn.attention import AttentionKernel, DotProductAttention
-from seqrec.nn.memory import ExternalMemory
-from seqrec.nn.uncertainty import UncertaintyAttention
 
 KERNELS = {"dot_product": DotProductAttention, "uncertainty": partial(UncertaintyAttention, noise_std=0.01)}
 LENGTHS = [3, 12, 1, 7, 12, 2, 9]

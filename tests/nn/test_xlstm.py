@@ -6,11 +6,11 @@ import pytest
 import torch
 from torch import Tensor
 
-from seqrec.backbones import xlstm as backbone
-from seqrec.backbones.xlstm import XLSTM
-from seqrec.nn import xlstm as blocks
-from seqrec.nn.mlstm import chunkwise, empty_memory, parallel, recurrent
-from seqrec.nn.slstm import scalar_memory
+from seqrec.backbones.xlstm import blocks
+from seqrec.backbones.xlstm import xlstm as backbone
+from seqrec.backbones.xlstm.mlstm import chunkwise, empty_memory, parallel, recurrent
+from seqrec.backbones.xlstm.slstm import scalar_memory
+from seqrec.backbones.xlstm.xlstm import XLSTM
 
 
 def cell_inputs(length: int) -> list[Tensor]:

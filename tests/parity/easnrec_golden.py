@@ -13,12 +13,12 @@ from seqrec.data.batch import Batch
 from seqrec.functional.augment import choose
 from seqrec.functional.augment_states import drop_out, hide, perturb
 from seqrec.functional.pooling import newest
-from seqrec.methods.easnrec import EASNRec
-from seqrec.nn.memory import ExternalMemory
+from seqrec.methods.easnrec.easnrec import EASNRec
+from seqrec.methods.easnrec.memory import ExternalMemory
+from seqrec.methods.easnrec.siamese import FullyConnected
+from seqrec.methods.easnrec.uncertainty import UncertaintyAttention
 from seqrec.nn.packing import Packing
-from seqrec.nn.siamese import FullyConnected
 from seqrec.nn.trunk import TransformerTrunk
-from seqrec.nn.uncertainty import UncertaintyAttention
 
 LAYER = {
     "output": "dense",

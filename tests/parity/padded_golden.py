@@ -10,8 +10,8 @@ from torch import Tensor
 
 from seqrec.backbones.padded_transformer import PaddedTransformer
 from seqrec.data.batch import Batch
+from seqrec.data.indices.unseen import Unseen
 from seqrec.data.sequences import Sequences
-from seqrec.data.unseen import Unseen
 from seqrec.methods.view_contrast import ViewContrastive
 from tests.parity.icsrec_golden import gradients, names
 

@@ -13,11 +13,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from seqrec.backbones.bsarec import BSARec
+from seqrec.backbones.bsarec.bsarec import BSARec
 from seqrec.data.batch import Batch
 from seqrec.functional.losses import next_item
 from seqrec.methods.next_item import NextItem
-from seqrec.nn.frequency import window_mask
+from seqrec.nn.window_mask import window_mask
 
 BLOCK = {
     "frequency.norm": "layer.filter_layer.LayerNorm",

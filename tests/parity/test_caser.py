@@ -14,7 +14,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from seqrec.backbones.caser import Convolutions
+from seqrec.backbones.caser.caser import Convolutions
 from seqrec.functional.losses import bpr, next_item
 from seqrec.methods.caser import Caser
 from tests.parity.recbole import prefix_batch

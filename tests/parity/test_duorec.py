@@ -14,7 +14,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from seqrec.data.same_target import SameTarget
+from seqrec.data.indices.same_target import SameTarget
 from seqrec.data.sequences import Sequences
 from seqrec.data.windows import prefixes
 from seqrec.functional.hard_negatives import in_batch

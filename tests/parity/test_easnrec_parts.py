@@ -15,12 +15,12 @@ from seqrec.functional.augment_states import drop_out, hide, perturb
 from seqrec.functional.contrast import contrast_states, info_nce, info_nce_rows
 from seqrec.functional.generation import generate
 from seqrec.functional.pooling import newest_mean
+from seqrec.methods.easnrec.memory import ExternalMemory
+from seqrec.methods.easnrec.memory_rules import gated_update, slot_mean, slot_sum, token_softmax
+from seqrec.methods.easnrec.siamese import FullyConnected
+from seqrec.methods.easnrec.uncertainty import UncertaintyAttention
 from seqrec.nn.attention import biased_scores
-from seqrec.nn.memory import ExternalMemory
-from seqrec.nn.memory_rules import gated_update, slot_mean, slot_sum, token_softmax
 from seqrec.nn.packing import Packing
-from seqrec.nn.siamese import FullyConnected
-from seqrec.nn.uncertainty import UncertaintyAttention
 from tests.parity.easnrec_golden import (
     PROJECTIONS,
     draws,

@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from seqrec.data.soft_labels import soft_labels
+from seqrec.data.indices.soft_labels import soft_labels
 from seqrec.functional import hard_negatives
 from seqrec.methods.icsrec import ICSRec
 from tests.parity import icsrec_golden as shared

@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from seqrec.data.soft_labels import soft_labels
+from seqrec.data.indices.soft_labels import soft_labels
 from seqrec.functional import hard_negatives
 from seqrec.functional.losses import cross_entropy
 from seqrec.methods.icsrec import ICSRec

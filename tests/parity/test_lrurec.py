@@ -12,7 +12,7 @@ from functools import partial
 import torch
 from torch import Tensor
 
-from seqrec.backbones.lru import LRU
+from seqrec.backbones.lru.lru import LRU
 from seqrec.data.batch import Batch
 from seqrec.functional.losses import next_item
 from seqrec.methods.lrurec import LRURec

@@ -19,12 +19,12 @@ from torch import Tensor
 
 from seqrec.backbones.graph_transformer import GraphTransformer
 from seqrec.data.batch import Batch
-from seqrec.data.item_graph import transitions
+from seqrec.data.indices.item_graph import transitions
 from seqrec.data.sequences import Sequences
 from seqrec.data.windows import Windows
-from seqrec.methods.maerec import MAERec
+from seqrec.methods.maerec.loss_trend import LossTrend
+from seqrec.methods.maerec.maerec import MAERec
 from seqrec.nn.graph import normalised
-from seqrec.nn.loss_trend import LossTrend
 
 BLOCK = {
     "output.weight": "attention.output_linear.weight",

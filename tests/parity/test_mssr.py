@@ -13,7 +13,7 @@ from functools import partial
 import torch
 from torch import Tensor
 
-from seqrec.backbones.mssr import MSSR as Network
+from seqrec.backbones.mssr.mssr import MSSR as Network
 from seqrec.data.batch import Batch
 from seqrec.functional.losses import next_item
 from seqrec.methods.mssr import MSSR

@@ -11,12 +11,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from seqrec.backbones.xlstm import XLSTM, windows
+from seqrec.backbones.xlstm.blocks import MLSTMBlock, SLSTMBlock
+from seqrec.backbones.xlstm.mlstm import chunkwise, empty_memory, parallel, recurrent
+from seqrec.backbones.xlstm.slstm import scalar_memory
+from seqrec.backbones.xlstm.xlstm import XLSTM, windows
 from seqrec.functional.losses import next_item
-from seqrec.nn.mlstm import chunkwise, empty_memory, parallel, recurrent
 from seqrec.nn.packing import Packing
-from seqrec.nn.slstm import scalar_memory
-from seqrec.nn.xlstm import MLSTMBlock, SLSTMBlock
 
 MLSTM = {
     "norm.weight": "xlstm_norm.weight",

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 from omegaconf import DictConfig, OmegaConf
 
-from seqrec.tasks import command_line
-from seqrec.tasks.composition import CONF, check_configuration
+from seqrec.cli import main as command_line
+from seqrec.cli.overrides import CONF, check_configuration
 
 REFUSED = [
     # misspelt: the nearest valid name is given
@@ -192,9 +192,7 @@ def test_interrupt_says_how_to_go_on(
 
 def test_check_imports_no_torch_before_a_typo_is_reported() -> None:
     """A misspelt key must not cost the seconds that importing torch takes."""
-    code = (
-        "import sys; from seqrec.tasks.command_line import check; check(['--cfg', 'job']);print('torch' in sys.modules)"
-    )
+    code = "import sys; from seqrec.cli.main import check; check(['--cfg', 'job']);print('torch' in sys.modules)"
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert out.stdout.strip() == "False"
 

@@ -9,7 +9,7 @@ import pytest
 import torch
 from pytorch_lightning.callbacks import ModelCheckpoint
 
-from seqrec.tasks.console import EpochProgress
+from seqrec.training.callbacks.progress import EpochProgress
 
 
 @pytest.mark.parametrize(

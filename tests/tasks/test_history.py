@@ -10,7 +10,7 @@ import polars as pl
 import pytest
 import pytorch_lightning as lightning
 
-from seqrec.tasks.history import LOG, History
+from seqrec.training.callbacks.epoch_log import LOG, History
 from tests.tasks.line import BATCHES, fit
 
 

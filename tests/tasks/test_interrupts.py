@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import pytorch_lightning as pl
 
-from seqrec.tasks.interrupts import HeedInterrupts
+from seqrec.training.callbacks.interrupts import HeedInterrupts
 from tests.tasks.line import BATCHES, fit
 
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from seqrec.tasks.models import markdown_table, models, text_list
-from seqrec.tasks.readme import ROOT, in_step
+from seqrec.reporting.models import markdown_table, models, text_list
+from seqrec.reporting.readme import ROOT, in_step
 
 COUNTING = {"markov", "popularity"}
 
@@ -23,8 +23,8 @@ def test_every_learnt_model_has_a_paper_and_passed_its_parity_checks() -> None:
 
 def test_readme_is_in_step() -> None:
     readme = (ROOT / "README.md").read_text()
-    assert in_step(readme, "models", "seqrec.tasks.models", markdown_table()) == readme, (
-        "run: python -m seqrec.tasks.models"
+    assert in_step(readme, "models", "seqrec.reporting.models", markdown_table()) == readme, (
+        "run: python -m seqrec.reporting.models"
     )
 
 

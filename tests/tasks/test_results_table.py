@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from seqrec.tasks.readme import ROOT, in_step
-from seqrec.tasks.results import markdown_table, plot, runs
+from seqrec.reporting.readme import ROOT, in_step
+from seqrec.reporting.results import markdown_table, plot
+from seqrec.runs.kept import runs
 
 FOLDERS = sorted(path for path in (ROOT / "docs" / "runs").iterdir() if path.is_dir())
 by_folder = pytest.mark.parametrize("folder", FOLDERS, ids=lambda folder: folder.name)
@@ -16,8 +17,8 @@ by_folder = pytest.mark.parametrize("folder", FOLDERS, ids=lambda folder: folder
 @by_folder
 def test_readme_is_in_step(folder: Path) -> None:
     readme = (ROOT / "README.md").read_text()
-    same = in_step(readme, folder.name, "seqrec.tasks.results", markdown_table(folder)) == readme
-    assert same, "run: python -m seqrec.tasks.results"
+    same = in_step(readme, folder.name, "seqrec.reporting.results", markdown_table(folder)) == readme
+    assert same, "run: python -m seqrec.reporting.results"
 
 
 @by_folder

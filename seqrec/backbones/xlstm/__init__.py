@@ -1,0 +1,5 @@
+"""xLSTM-LSR's encoder and its blocks."""
+
+from seqrec.backbones.xlstm.xlstm import XLSTM
+
+__all__ = ["XLSTM"]

@@ -1,0 +1,110 @@
+"""The command line: configurations are checked before anything runs, errors for people are one line."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from pathlib import Path
+from typing import NoReturn
+
+from hydra._internal.utils import get_args_parser
+from hydra.core.hydra_config import HydraConfig
+from hydra.errors import InstantiationException
+from hydra.utils import call
+from omegaconf import DictConfig, OmegaConf
+
+from seqrec.cli.help import group_list
+from seqrec.cli.overrides import CONF, check_configuration
+from seqrec.reporting.models import text_list
+from seqrec.runs.folder import resumable, run_folder
+
+OmegaConf.register_new_resolver("run_folder", run_folder, use_cache=True, replace=True)
+OmegaConf.register_new_resolver("group_list", lambda: group_list(CONF), replace=True)
+OmegaConf.register_new_resolver("model_list", lambda: text_list(CONF.parent), replace=True)
+
+USER_ERROR, INTERRUPTED = 2, 130  # exit status; 130 is the shell's for Ctrl+C
+
+
+def check(arguments: list[str]) -> None:
+    """Refuse a command line that asks for something that is not there, in one line and before Hydra starts.
+
+    Args:
+        arguments: of the program, without its name.
+    """
+    flags, unknown = get_args_parser().parse_known_args(arguments)
+    shows_something = flags.help or flags.hydra_help or flags.shell_completion or flags.info
+    if (shows_something or flags.cfg) and hasattr(signal, "SIGPIPE"):
+        signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # `| head` ends it quietly
+    if shows_something:
+        return
+    overrides = list(flags.overrides)
+    if unknown:
+        wrong = unknown[0]
+        advice = "write flags before or after all of key=value" if "=" in wrong else "see python main.py --help"
+        if wrong.startswith("-") and "=" in wrong:
+            advice = f"values have no dashes: {wrong.lstrip('-')}"
+        _fail(f"{wrong} is not understood here; {advice}")
+    conf = (CONF.parent / flags.config_path) if flags.config_path else CONF
+    if flags.config_dir:
+        overrides.append(f"hydra.searchpath=[file://{Path(flags.config_dir).resolve()}]")
+    try:
+        # Showing a configuration calls nothing, so nothing needs to be imported.
+        check_configuration(overrides, flags.multirun, flags.cfg is None, conf, flags.config_name or "config")
+    except ValueError as error:
+        _fail(str(error))
+
+
+def run(config: DictConfig) -> float | None:
+    """Call the configured task.
+
+    A :class:`ValueError`, a missing file and what Lightning calls a misconfiguration end in one line and exit
+    status 2; with ``HYDRA_FULL_ERROR=1`` they keep their traceback, as any other error does.
+    """
+    try:
+        result: float | None = call(config.task, config, _recursive_=False)
+    except KeyboardInterrupt:
+        _stopped()
+    except SystemExit as end:
+        if isinstance(end.__context__, KeyboardInterrupt):  # Lightning turns the one into the other
+            _stopped()
+        raise
+    except Exception as error:
+        node, cause = _cause(error)
+        if not _for_people(cause) or os.environ.get("HYDRA_FULL_ERROR") == "1":
+            raise cause from None
+        _fail(f"{node}: {cause}" if node else str(cause))
+    return result
+
+
+def _cause(error: Exception) -> tuple[str, Exception]:
+    """The node whose call failed, empty for the task, and the exception that Hydra wrapped."""
+    node = ""
+    while isinstance(error, InstantiationException) and isinstance(error.__cause__, Exception):
+        place = str(error).rpartition("full_key: ")[2] if "full_key: " in str(error) else ""
+        node = place if place and place != "task" else node
+        error = error.__cause__
+    return node, error
+
+
+def _for_people(error: Exception) -> bool:
+    """Whether the message alone tells the user what to change."""
+    if isinstance(error, ValueError | OSError | InstantiationException):
+        return True
+    return type(error).__name__ == "MisconfigurationException"  # by name: importing Lightning takes seconds
+
+
+def _stopped() -> NoReturn:
+    folder = Path(HydraConfig.get().runtime.output_dir)
+    if resumable(folder):
+        print(f"stopped; go on with: python main.py resume={os.path.relpath(folder)}", file=sys.stderr)
+    else:
+        print("stopped before the end of the first epoch; there is nothing to resume", file=sys.stderr)
+    sys.exit(INTERRUPTED)
+
+
+def _fail(message: str) -> NoReturn:
+    """End with one line on stderr, from the first process of a group only."""
+    if os.environ.get("LOCAL_RANK", "0") == "0":
+        print(f"error: {' '.join(message.split())}", file=sys.stderr)
+    sys.exit(USER_ERROR)

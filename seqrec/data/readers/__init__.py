@@ -1,0 +1,1 @@
+"""Files to tables: formats, columns, and which line is wrong."""

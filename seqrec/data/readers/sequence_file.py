@@ -1,0 +1,126 @@
+"""Sequence files: one line a user, ``user item item ...``, oldest first, ids are positive integers."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import torch
+
+from seqrec.data.errors import DataError
+from seqrec.data.interactions import checked_k_core
+from seqrec.data.readers.files import text
+from seqrec.data.sequences import Sequences
+
+_DIGITS = 18  # of the largest id; any number of so many digits fits int64
+
+
+def read_sequence_file(path: Path, min_user: int = 1, min_item: int = 1) -> Sequences:
+    """Read ``user item item ...`` lines, plain or ``.gz``, blank- or tab-separated.
+
+    Item ids are kept if they are ``1..I`` without gaps, else replaced by their rank. Users keep line order.
+
+    Args:
+        path: the file.
+        min_user, min_item: k-core thresholds, off at 1.
+
+    Returns:
+        Sequences whose ids are the ranks of the file's ids: ``source_order`` is ``1..I``.
+
+    Raises:
+        DataError: empty, truncated or binary file; an id that is not a positive integer; a user on two lines
+            or without items; nothing left by the k-core.
+    """
+    content = np.frombuffer(text(path), dtype=np.uint8)
+    values, line_starts = _numbers(path, content)
+    if not len(values):
+        raise DataError(f"{path}: no interactions in the file")
+    counts = np.diff(np.append(line_starts, len(values))) - 1
+    users = values[line_starts]
+    items = np.delete(values, line_starts)
+    if (values == 0).any() or (counts == 0).any() or len(np.unique(users)) < len(users):
+        raise _fault(path, content)
+    if min_user > 1 or min_item > 1:
+        frame = pl.DataFrame({"user": np.repeat(np.arange(len(users)), counts), "item": items})
+        frame = checked_k_core(frame, min_user, min_item, path)
+        counts = np.bincount(frame["user"].to_numpy(), minlength=len(users))
+        users, counts = users[counts > 0], counts[counts > 0]
+        items = frame["item"].to_numpy()
+    item_ids, ranks = _ranked(items)
+    return Sequences(
+        items=torch.from_numpy(ranks),
+        offsets=torch.from_numpy(np.concatenate([[0], counts.cumsum()])),
+        user_ids=pl.Series("user", users),
+        item_ids=pl.Series("item", item_ids),
+        source_order=torch.arange(1, len(item_ids) + 1),
+    )
+
+
+def _ranked(items: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The ids in ascending order, and each item's rank among them, ``1..I``, int32."""
+    top = int(items.max())
+    if top > 10 * len(items):
+        item_ids, rank = np.unique(items, return_inverse=True)
+        return item_ids, (rank + 1).astype(np.int32)
+    present = np.bincount(items, minlength=top + 1) > 0  # a table of all ids is faster than sorting
+    return np.flatnonzero(present), present.cumsum(dtype=np.int32)[items]
+
+
+def _numbers(path: Path, content: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """All numbers of the file, int64, and which of them are the first of a line.
+
+    Reads the digits of all numbers in parallel, place by place.
+    """
+    blank = (content == 32) | ((content >= 9) & (content <= 13))
+    if not (blank | ((content >= 48) & (content <= 57))).all():
+        raise _fault(path, content)
+    inside = ~blank
+    edges = np.flatnonzero(np.diff(inside, prepend=False, append=False))
+    starts, stops = edges[::2], edges[1::2]
+    length = stops - starts
+    longest = int(length.max(initial=0))
+    if longest > _DIGITS:
+        raise _fault(path, content)
+    values = np.zeros(len(starts), dtype=np.int64)
+    for place in range(longest):  # the digit of weight 10 ** place
+        has = np.flatnonzero(length > place) if place else slice(None)
+        values[has] += (content[stops[has] - 1 - place].astype(np.int64) - 48) * 10**place
+    newlines = np.flatnonzero(content == 10)
+    line = np.searchsorted(newlines, starts)
+    return values, np.flatnonzero(np.diff(line, prepend=-1))
+
+
+def _fault(path: Path, content: np.ndarray) -> DataError:
+    """The first thing wrong in a file that is known to be wrong; slow."""
+    seen: dict[int, int] = {}
+    for number, line in enumerate(content.tobytes().decode().split("\n"), start=1):
+        fields = line.split()
+        for column, field in enumerate(fields, start=1):
+            problem = _problem(field)
+            if problem:
+                return DataError(f"{path}: line {number}, field {column}, {problem}")
+        if not fields:
+            continue
+        user = int(fields[0])
+        if user in seen:
+            return DataError(
+                f"{path}: line {number}, user {user} already appeared on line {seen[user]} "
+                "(the format allows one line per user)"
+            )
+        if len(fields) == 1:
+            return DataError(f"{path}: line {number}, user {user} has no items (format: user item item ...)")
+        seen[user] = number
+    return DataError(f"{path}: not a sequence file (user item item ..., separated by blanks)")
+
+
+def _problem(field: str) -> str | None:
+    """What is wrong with one field, None if it is a positive integer."""
+    digits = field.removeprefix("-")
+    if not (digits.isascii() and digits.isdigit()):
+        return f"`{field}` is not an integer id (a sequence file has lines of: user item item ...)"
+    if field != digits:
+        return f"`{field}`: ids must be positive"
+    if len(digits) > _DIGITS:
+        return f"`{field}`: id too large, at most {_DIGITS} digits"
+    return None if int(digits) else "id 0 is reserved for padding; ids must be positive"

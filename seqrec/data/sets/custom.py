@@ -1,0 +1,99 @@
+"""Any log of interactions, or any sequence file."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from seqrec.data.attributes import ItemAttributes, read_item_attributes
+from seqrec.data.datamodule import SequenceDataModule
+from seqrec.data.errors import DataError
+from seqrec.data.interactions import to_sequences
+from seqrec.data.readers.files import known, suffix
+from seqrec.data.readers.sequence_file import read_sequence_file
+from seqrec.data.readers.tables import read_table
+from seqrec.data.sequences import Sequences
+
+
+class Custom(SequenceDataModule):
+    """A file of your own: a table with one interaction a row, or a sequence file (``user item item ...``).
+
+    Ties in time keep the order of the file; ids are numbered by first appearance.
+
+    Args:
+        path: the file: csv, tsv, other separated text, JSON lines, parquet, or a sequence file; also ``.gz``.
+        columns: names in the table of ``user``, ``item`` and ``time``; time may be None: file order counts.
+        separator: of a text table; None: by extension (.csv, .tsv), else the one that fits the first lines.
+        header: column names of a text table without a header line; None where it has one.
+        format: ``table`` or ``sequences``; None takes ``.txt`` and ``.txt.gz`` for the latter.
+        min_user: interactions a user needs to be kept (k-core).
+        min_item: interactions an item needs to be kept.
+        drop_duplicates: drop rows of a table that repeat an earlier one in all fields.
+        attributes: a JSON file ``{"item": ["attribute", ...], ...}`` for models that use item attributes; also ``.gz``.
+        **base: arguments of :class:`~seqrec.data.datamodule.SequenceDataModule`.
+
+    Raises:
+        DataError: unknown format, thresholds below 1; later, anything wrong with the file.
+    """
+
+    attribute_advice = 'name a JSON file {"item": ["attribute", ...], ...} in data.attributes'
+
+    def __init__(
+        self,
+        path: str,
+        columns: Mapping[str, str | None],
+        separator: str | None = None,
+        header: Sequence[str] | None = None,
+        format: str | None = None,
+        min_user: int = 5,
+        min_item: int = 5,
+        drop_duplicates: bool = False,
+        attributes: str | None = None,
+        **base: Any,
+    ) -> None:
+        super().__init__(**base)
+        if min(min_user, min_item) < 1:
+            raise DataError(f"min_user={min_user}, min_item={min_item}: must be 1 (keep all) or more")
+        self.path = Path(path).expanduser()
+        self.attribute_path = None if attributes is None else Path(attributes).expanduser()
+        self.format = known("format", format or _format(self.path), ("table", "sequences"))
+        self.columns = dict(columns)
+        self.separator = separator
+        self.header = None if header is None else list(header)
+        self.min_user, self.min_item, self.drop_duplicates = min_user, min_item, drop_duplicates
+
+    def source(self) -> Path:
+        """The file."""
+        if not self.path.is_file():
+            raise DataError(f"data.path={self.path}: no such file")
+        return self.path
+
+    def read(self, source: Path | None) -> Sequences:
+        """The file by the options."""
+        assert source is not None
+        if self.format == "sequences":
+            return read_sequence_file(source, self.min_user, self.min_item)
+        table = read_table(source, self.columns, self.separator, self.header, self.drop_duplicates)
+        return to_sequences(table, source, self.min_user, self.min_item, numbering="first_seen")
+
+    def attribute_files(self, source: Path | None) -> Sequence[Path]:
+        """The file of attributes, where one is named."""
+        if self.attribute_path is None:
+            return ()
+        if not self.attribute_path.is_file():
+            raise DataError(f"data.attributes={self.attribute_path}: no such file")
+        return (self.attribute_path,)
+
+    def read_attributes(self, files: Sequence[Path], sequences: Sequences) -> ItemAttributes:
+        """That file."""
+        return read_item_attributes(files[0])
+
+    def recipe(self) -> dict[str, Any]:
+        """All options of the reader."""
+        options = ("format", "columns", "separator", "header", "min_user", "min_item", "drop_duplicates")
+        return {"reader": "custom"} | {option: getattr(self, option) for option in options}
+
+
+def _format(path: Path) -> str:
+    return "sequences" if suffix(path) == "txt" else "table"

@@ -1,0 +1,67 @@
+"""The table of models, from the heads of their YAML files and the last recorded parity run.
+
+``python -m seqrec.reporting.models`` writes it into README.md; ``python main.py --help`` shows it.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import NamedTuple
+
+from seqrec.reporting.readme import ROOT, in_step
+
+
+class Model(NamedTuple):
+    """What the head of ``conf/model/<name>.yaml`` says, and how many parity checks passed out of how many."""
+
+    name: str
+    paper: str
+    reference: str
+    passed: int
+    checks: int
+
+    @property
+    def parity(self) -> str:
+        """``31 of 31``, or ``not run``."""
+        return f"{self.passed} of {self.checks}" if self.checks else "not run"
+
+
+def models(root: Path = ROOT) -> list[Model]:
+    """All models with a paper, by name.
+
+    Args:
+        root: folder with ``conf/model`` and ``docs/parity.json``, which ``pytest tests/parity --record`` writes.
+    """
+    stored = root / "docs" / "parity.json"
+    record: dict[str, dict[str, int]] = json.loads(stored.read_text())["models"] if stored.exists() else {}
+    found = []
+    for path in sorted((root / "conf" / "model").glob("*.yaml")):
+        head = dict(re.findall(r"^# (Paper|Reference): (.+)$", path.read_text(), re.MULTILINE))
+        if head:
+            counts = record.get(path.stem, {})
+            numbers = counts.get("passed", 0), counts.get("checks", 0)
+            found.append(Model(path.stem, head["Paper"], head["Reference"], *numbers))
+    return found
+
+
+def text_list(root: Path = ROOT) -> str:
+    """One line a model, for the terminal."""
+    rows = models(root)
+    width = max(len(model.name) for model in rows) + 3
+    return "\n".join(f"  {model.name.ljust(width)}{model.paper} ({model.reference}): {model.parity}" for model in rows)
+
+
+def markdown_table(root: Path = ROOT) -> str:
+    """The table of README.md."""
+    lines = ["| model | paper | reference | parity checks passed |", "|---|---|---|---|"]
+    for model in models(root):
+        proof = f"[{model.parity}](tests/parity/test_{model.name}.py)"
+        lines.append(f"| `{model.name}` | {model.paper} | {model.reference} | {proof} |")
+    return "\n".join(lines) + "\n"
+
+
+if __name__ == "__main__":
+    path = ROOT / "README.md"
+    path.write_text(in_step(path.read_text(), "models", "seqrec.reporting.models", markdown_table()))

@@ -1,0 +1,1 @@
+"""A run on disk: its folder, result and card; neither Lightning nor Hydra."""

@@ -1,0 +1,78 @@
+"""The run folder's results: metrics, per-user ranks, slices."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import torch
+from torch import Tensor
+
+from seqrec.data.datamodule import SequenceDataModule
+from seqrec.metrics import Protocol, summarise
+
+
+@dataclass(frozen=True)
+class Result:
+    """What one run gave.
+
+    Attributes:
+        val, test: metrics of the selected weights.
+        epochs: epochs trained.
+        best_epoch: epoch, counted from 1, whose weights were selected on validation and tested.
+        seconds: training and validation time of all epochs.
+        row, rank: test windows ``(N,)`` and the ranks ``(N,)`` of their targets.
+    """
+
+    val: dict[str, float]
+    test: dict[str, float]
+    epochs: int
+    best_epoch: int
+    seconds: float
+    row: Tensor
+    rank: Tensor
+
+
+def per_user(data: SequenceDataModule, result: Result) -> pl.DataFrame:
+    """One line an evaluated user: raw ids of user and target, rank, history length, training count of the target."""
+    sequences, windows = data.sequences, data.splits["test"]
+    user, stop = windows.user[result.row], windows.stop[result.row]
+    target = sequences.items[stop].long()
+    owner = torch.repeat_interleave(torch.arange(sequences.num_users), sequences.lengths)
+    learnt = torch.arange(sequences.num_interactions) < (sequences.offsets[1:] - 2)[owner]
+    count = torch.bincount(sequences.items[learnt].long(), minlength=sequences.num_items + 1)
+    return pl.DataFrame(
+        {
+            "user": sequences.user_ids.gather(pl.Series(user.numpy())),
+            "target": sequences.item_ids.gather(pl.Series((target - 1).numpy())),
+            "rank": result.rank.numpy(),
+            "history_length": windows.lengths[result.row].numpy(),
+            "target_popularity": count[target].numpy(),
+        }
+    )
+
+
+def slices(table: pl.DataFrame, protocol: Protocol) -> list[dict[str, Any]]:
+    """Metrics by quarters of history length and of target popularity; cut points are values of the data."""
+    rows: list[dict[str, Any]] = []
+    rank = torch.from_numpy(table["rank"].to_numpy().copy())
+    for column in ("history_length", "target_popularity"):
+        value = torch.from_numpy(table[column].to_numpy().copy())
+        ordered = value.sort().values
+        quarters = {int(ordered[len(ordered) * q // 4]) for q in (1, 2, 3)}
+        low = int(ordered[0])
+        for high in sorted(quarters | {int(ordered[-1])}):
+            part = rank[(value >= low) & (value <= high)]
+            rows.append({"by": column, "from": low, "to": high, "users": len(part)} | summarise(part, protocol.cutoffs))
+            low = high + 1
+    return rows
+
+
+def write_json(path: Path, content: Any) -> None:
+    """Write a JSON file in one step."""
+    partial = path.with_name(path.name + ".partial")
+    partial.write_text(json.dumps(content, indent=2, default=str) + "\n", encoding="utf-8")
+    partial.replace(path)

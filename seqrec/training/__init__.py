@@ -1,0 +1,1 @@
+"""From a configuration to selected weights: the one place with a Trainer."""

@@ -1,0 +1,1 @@
+"""What happens beside the training steps: selection, log, progress, interrupts."""
