@@ -7,7 +7,7 @@ from pathlib import Path
 
 from hydra.core.override_parser.types import Override
 
-from seqrec.cli.schema import suggestion
+from seqrec.runs.targets import suggestion
 
 FILED = "settings"  # has an option of its own beside those in its folders, which are no parts to choose
 PART = "base"  # a file that holds what the others of its folder share

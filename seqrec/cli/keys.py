@@ -11,7 +11,7 @@ from omegaconf import DictConfig, ListConfig
 
 from seqrec.cli.annotations import describe, fits
 from seqrec.cli.groups import Groups
-from seqrec.cli.schema import suggestion
+from seqrec.runs.targets import suggestion
 
 
 def check_key(config: DictConfig, argument: str, key: str, value: Any, groups: Groups) -> None:

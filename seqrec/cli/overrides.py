@@ -19,7 +19,8 @@ from omegaconf import DictConfig, ListConfig, OmegaConf
 
 from seqrec.cli.groups import check_option, list_groups
 from seqrec.cli.keys import check_key, check_top_level, chosen_groups, not_addable
-from seqrec.cli.schema import WrongClass, check_targets, found_target
+from seqrec.cli.schema import WrongClass, check_targets
+from seqrec.runs.targets import find
 
 CONF = Path(__file__).parents[2] / "conf"
 
@@ -89,7 +90,7 @@ def _options(error: WrongClass, conf: Path) -> str:
     fitting = []
     for path in sorted((conf / group).glob("*.yaml")):
         target = OmegaConf.select(OmegaConf.load(path), "_target_")
-        if target and issubclass(cast(type, found_target(target, error.path)), error.needed):
+        if target and issubclass(cast(type, find(target, error.path)), error.needed):
             fitting.append(path.stem)
     return f"; choose {group}={' or '.join(fitting)}" if fitting else ""
 

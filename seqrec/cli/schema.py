@@ -2,29 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from difflib import get_close_matches
+from collections.abc import Sequence
 from functools import cache
-from importlib import import_module
 from inspect import isclass
-from typing import Any, cast
+from typing import Any
 
 from omegaconf import DictConfig, ListConfig, OmegaConf
 from omegaconf.errors import InterpolationKeyError, InterpolationToMissingValueError, OmegaConfBaseException
 
 from seqrec.cli.annotations import Arguments, arguments, describe, fits
+from seqrec.runs.targets import find, suggestion
 
-PACKAGES = ("seqrec", "torch", "torchmetrics", "pytorch_lightning")
 INSTRUCTIONS = {"_target_", "_partial_", "_recursive_", "_convert_", "_args_"}
 _LATER: Any = object()  # a value that is filled in when the task runs
 
 Node = DictConfig | ListConfig
-
-
-def suggestion(name: str, valid: Sequence[str]) -> str:
-    """``; did you mean 'x'?`` for the nearest valid name, nothing where none is near."""
-    near = get_close_matches(name, valid, n=1, cutoff=0.6)
-    return f"; did you mean {near[0]!r}?" if near else ""
 
 
 def check_targets(node: Node, path: str) -> None:
@@ -113,39 +105,12 @@ def _check_class(child: Any, expected: Any, path: str, name: str) -> None:
     """Refuse a part whose class is not the one that ``name`` is annotated with."""
     if not (isinstance(child, DictConfig) and "_target_" in child and isclass(expected)):
         return
-    made = found_target(str(child["_target_"]), path)
+    made = find(str(child["_target_"]), path)
     if isclass(made) and not child.get("_partial_", False) and not issubclass(made, expected):
         raise WrongClass(f"{path} is a {made.__name__}, but {name} needs a {expected.__name__}", path, expected)
 
 
 @cache
 def target_arguments(target: str, path: str) -> Arguments:
-    """What the callable takes that ``target`` names, see :func:`found_target`."""
-    return arguments(found_target(target, path))
-
-
-@cache
-def found_target(target: str, path: str) -> Callable[..., Any]:
-    """Import what ``target``, a dotted name, stands for.
-
-    Raises:
-        ValueError: the package is not one of ``PACKAGES``, the name does not exist or cannot be called.
-    """
-    parts = target.split(".")
-    if parts[0] not in PACKAGES:
-        raise ValueError(f"{path}._target_ is {target!r}; a configuration may only call {', '.join(PACKAGES)}")
-    found: Any = import_module(parts[0])
-    for count, name in enumerate(parts[1:], start=2):
-        if not hasattr(found, name):
-            module = ".".join(parts[:count])
-            try:
-                import_module(module)
-            except ModuleNotFoundError as error:
-                if error.name not in (module, ".".join(parts[: count - 1])):
-                    raise  # the module is there, something that it imports is not
-                near = suggestion(name, [x for x in vars(found) if not x.startswith("_")])
-                raise ValueError(f"{path}._target_ is {target!r}: there is no {module}{near}") from None
-        found = getattr(found, name)
-    if not callable(found):
-        raise ValueError(f"{path}._target_ is {target!r}, which cannot be called")
-    return cast(Callable[..., Any], found)
+    """What the callable takes that ``target`` names, see :func:`seqrec.runs.targets.find`."""
+    return arguments(find(target, path))

@@ -1,0 +1,83 @@
+"""What the ``_target_`` of a configuration stands for, and which packages one may call.
+
+A configuration calls what it names, so a stored or a downloaded one could call anything. Allowed are the project, torch
+and Lightning; others are allowed by name in ``SEQREC_PACKAGES`` (``mylab,otherlab``) or by an entry point of the group
+``seqrec.packages`` in an installed package.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from difflib import get_close_matches
+from functools import cache
+from importlib import import_module
+from importlib.metadata import entry_points
+from typing import Any, cast
+
+from seqrec.runs.moved import MOVED
+
+BUILT_IN = ("seqrec", "torch", "torchmetrics", "pytorch_lightning")
+VARIABLE, ENTRY_POINTS = "SEQREC_PACKAGES", "seqrec.packages"
+
+
+def packages() -> tuple[str, ...]:
+    """Top-level packages that a configuration may call: the built-in ones and those that the user allows."""
+    named = [name.strip() for name in os.environ.get(VARIABLE, "").split(",") if name.strip()]
+    installed = [point.value for point in entry_points(group=ENTRY_POINTS)]
+    return tuple(dict.fromkeys([*BUILT_IN, *named, *installed]))
+
+
+def find(target: str, path: str) -> Callable[..., Any]:
+    """Import what ``target``, a dotted name, stands for; names of older versions lead to what replaced them.
+
+    Args:
+        target: such as ``seqrec.backbones.gru.GRU``.
+        path: dotted key of the node, for messages.
+
+    Raises:
+        ValueError: the package is not allowed, what was found belongs to another one (a module that an allowed one
+            imports), the name does not exist, or it cannot be called.
+    """
+    return _find(MOVED.get(target, target), path, packages())
+
+
+@cache
+def _find(target: str, path: str, allowed: tuple[str, ...]) -> Callable[..., Any]:
+    parts = target.split(".")
+    refused = f"{path}._target_ is {target!r}; a configuration may only call {', '.join(allowed)}"
+    if parts[0] not in allowed:
+        raise ValueError(f"{refused}; allow your own package with {VARIABLE}={parts[0]}")
+    found: Any = _import(parts[0], path)
+    for count, name in enumerate(parts[1:], start=2):
+        if not hasattr(found, name):
+            module = ".".join(parts[:count])
+            try:
+                import_module(module)
+            except ModuleNotFoundError as error:
+                if error.name not in (module, ".".join(parts[: count - 1])):
+                    raise  # the module is there, something that it imports is not
+                near = suggestion(name, [x for x in vars(found) if not x.startswith("_")])
+                raise ValueError(f"{path}._target_ is {target!r}: there is no {module}{near}") from None
+        found = getattr(found, name)
+    if not callable(found):
+        raise ValueError(f"{path}._target_ is {target!r}, which cannot be called")
+    home = str(getattr(found, "__module__", None) or "").partition(".")[0]
+    if home not in allowed:
+        raise ValueError(f"{refused}, and that is {home or 'a built-in'}'s {getattr(found, '__qualname__', found)}")
+    return cast(Callable[..., Any], found)
+
+
+def _import(package: str, path: str) -> Any:
+    try:
+        return import_module(package)
+    except ModuleNotFoundError as error:
+        if error.name != package:
+            raise
+        raise ValueError(f"{path}: the package {package!r} cannot be imported; is it on PYTHONPATH?") from None
+
+
+def suggestion(name: str, valid: Sequence[str]) -> str:
+    """``; did you mean 'x'?`` for the nearest valid name, nothing where none is near."""
+    near = get_close_matches(name, valid, n=1, cutoff=0.6)
+    return f"; did you mean {near[0]!r}?" if near else ""
