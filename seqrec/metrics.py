@@ -27,6 +27,9 @@ class Protocol:
     cutoffs: list[int] = field(default_factory=lambda: [5, 10, 20])
 
 
+ALL_ITEMS = Protocol("all_items", remove_seen=False)
+
+
 def summarise(rank: Tensor, cutoffs: list[int]) -> dict[str, float]:
     """Mean Recall@k, NDCG@k and MRR of ranks ``(N,)``."""
     result = {f"recall@{k}": recall(rank, k).mean().item() for k in cutoffs}

@@ -1,4 +1,4 @@
-"""Metrics over one split, slices, and the canaries that watch over the evaluator."""
+"""Metrics over one split, slices, and the check of the evaluator."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from seqrec.data.windows import last_window
 from seqrec.functional.ranking import target_rank
 from seqrec.metrics import Protocol, RankingMetrics, summarise
 from seqrec.runs.result import slices
-from seqrec.training import evaluator_check as canaries
+from seqrec.training import evaluator_check
 
 CUTOFFS = [5, 10, 20]
 
@@ -114,7 +114,7 @@ def test_slices_hold_every_user_once(ranks: Tensor, constant: bool) -> None:
     popularity = torch.randint(0, 3, (1000,), generator=generator) ** 4
     columns = {"rank": ranks, "history_length": length, "target_popularity": popularity}
     table = pl.DataFrame({name: column.numpy() for name, column in columns.items()})
-    rows = slices(table, Protocol("test", False, CUTOFFS))
+    rows = slices(table, CUTOFFS)
     for by, value in (("history_length", length), ("target_popularity", popularity)):
         parts = [row for row in rows if row["by"] == by]
         assert sum(part["users"] for part in parts) == 1000
@@ -155,13 +155,13 @@ def reversed_order(scores: Tensor, target: Tensor, removed: Any = None) -> Tenso
 
 
 def test_canaries_pass_on_the_real_evaluator(data: Synthetic) -> None:
-    canaries.check_evaluator(data, Protocol("test", False, CUTOFFS))
+    evaluator_check.check_evaluator(data, Protocol("test", False, CUTOFFS))
 
 
 @pytest.mark.parametrize("broken", [optimistic, pessimistic, shifted, tolerant, reversed_order])
 def test_canaries_find_a_broken_ranking(
     data: Synthetic, broken: Callable[..., Tensor], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(canaries, "target_rank", broken)
+    monkeypatch.setattr(evaluator_check, "target_rank", broken)
     with pytest.raises(RuntimeError):
-        canaries.check_evaluator(data, Protocol("test", False, CUTOFFS))
+        evaluator_check.check_evaluator(data, Protocol("test", False, CUTOFFS))

@@ -20,7 +20,7 @@ from seqrec.functional import keyed_random as keyed
 from seqrec.functional.losses import NextItemLoss
 from seqrec.functional.ranking import target_rank
 from seqrec.methods.checkpoint import random_states, restore_random_state
-from seqrec.metrics import Protocol, RankingMetrics
+from seqrec.metrics import ALL_ITEMS, Protocol, RankingMetrics
 
 SCORE_ELEMENTS = 1 << 23  # scores alive at a time: 32 MB
 
@@ -41,14 +41,16 @@ class Recommender(LightningModule, ABC):
         seed: of the keyed random draws.
         sparse_items: gradients of looked-up items hold their rows only, for catalogues of a million items
             (``+overlay=sparse_items``).
+        protocol: how validation and test rank.
 
     Attributes:
         needs_causal: the method always learns at older positions, whose states may not depend on newer items.
-        protocol: how validation and test rank; the task sets it.
+        uses_attributes: the method learns from attributes of the items.
         ranks: of the last evaluation.
     """
 
     needs_causal: bool = False
+    uses_attributes: bool = False
 
     def __init__(
         self,
@@ -58,6 +60,7 @@ class Recommender(LightningModule, ABC):
         monitor: str = "ndcg@10",
         seed: int = 0,
         sparse_items: bool = False,
+        protocol: Protocol = ALL_ITEMS,
     ) -> None:
         super().__init__()
         if backbone.only_under not in ("", *(kind.__name__ for kind in type(self).__mro__)):
@@ -74,7 +77,7 @@ class Recommender(LightningModule, ABC):
         self.backbone.item_embedding.sparse = sparse_items
         self.build_optimizer, self.build_scheduler = optimizer, scheduler
         self.monitor, self.seed = monitor, seed
-        self.protocol = Protocol("easnrec", remove_seen=False)
+        self.protocol = protocol
         self.ranks = RankingMetrics(self.protocol.cutoffs)
         self._random_states: list[dict[str, Any]] = []
 

@@ -35,6 +35,7 @@ class MSSR(Recommender):
         **base: other arguments of :class:`Recommender`.
     """
 
+    uses_attributes = True
     backbone: Network
 
     def __init__(

@@ -46,6 +46,7 @@ class S3RecPretraining(Recommender):
         pool: ``(P,)`` the training parts of all users, from which other segments come.
     """
 
+    uses_attributes = True
     attributes: Tensor
     pool: Tensor
 

@@ -1,6 +1,6 @@
 """The table of models, from the heads of their YAML files and the last recorded parity run.
 
-``python -m seqrec.reporting.models`` writes it into README.md; ``python main.py --help`` shows it.
+``python -m seqrec.reporting.models`` writes it into ``docs/models.md``; ``python main.py --help`` shows it.
 """
 
 from __future__ import annotations
@@ -10,7 +10,8 @@ import re
 from pathlib import Path
 from typing import NamedTuple
 
-from seqrec.reporting.readme import ROOT, in_step
+from seqrec.reporting.pages import ROOT, write_part
+from seqrec.reporting.table import Table
 
 
 class Model(NamedTuple):
@@ -54,14 +55,13 @@ def text_list(root: Path = ROOT) -> str:
 
 
 def markdown_table(root: Path = ROOT) -> str:
-    """The table of README.md."""
-    lines = ["| model | paper | reference | parity checks passed |", "|---|---|---|---|"]
-    for model in models(root):
-        proof = f"[{model.parity}](tests/parity/test_{model.name}.py)"
-        lines.append(f"| `{model.name}` | {model.paper} | {model.reference} | {proof} |")
-    return "\n".join(lines) + "\n"
+    """The table of ``docs/models.md``."""
+    columns = ["model", "paper", "reference", "parity checks passed"]
+    rows = [
+        [f"`{m.name}`", m.paper, m.reference, f"[{m.parity}](../tests/parity/test_{m.name}.py)"] for m in models(root)
+    ]
+    return Table(columns, rows).markdown()
 
 
 if __name__ == "__main__":
-    path = ROOT / "README.md"
-    path.write_text(in_step(path.read_text(), "models", "seqrec.reporting.models", markdown_table()))
+    write_part(ROOT / "docs" / "models.md", "models", "seqrec.reporting.models", markdown_table())

@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from rich import box
 from rich.console import Console
-from rich.table import Table
 
 from seqrec.data.datamodule import SequenceDataModule
 from seqrec.methods.base import Recommender
+from seqrec.reporting.table import Table
 
 console = Console(highlight=False)
 
@@ -29,11 +28,6 @@ def show_start(name: str, model: Recommender, data: SequenceDataModule, folder: 
 
 def show_result(title: str, rows: Mapping[str, Mapping[str, float]], names: list[str], folder: Path) -> None:
     """The result table: one row a model, one column a metric."""
-    table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
-    table.add_column("model", no_wrap=True)
-    for name in names:
-        table.add_column(name, justify="right", no_wrap=True)
-    for model, metrics in rows.items():
-        table.add_row(model, *(f"{metrics[name]:.4f}" for name in names))
-    console.print(table)
+    table = Table(["model", *names], [[model, *(metrics[name] for name in names)] for model, metrics in rows.items()])
+    console.print(f"\n{title}\n\n{table.text()}\n", soft_wrap=True)
     console.print(f"results and plots in {folder}", soft_wrap=True)

@@ -1,9 +1,12 @@
-"""The card of a run: everything that defines its numbers."""
+"""The card of a run: everything that defines its numbers, stored as ``protocol.json`` beside them."""
 
 from __future__ import annotations
 
+import json
 import platform
 import subprocess
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -13,42 +16,131 @@ import torch
 import seqrec
 from seqrec.data.datamodule import SequenceDataModule
 from seqrec.metrics import Protocol
+from seqrec.runs.files import write_json
 from seqrec.runs.result import Result
 
+PACKAGES = ("torch", "pytorch-lightning", "torchmetrics", "hydra-core", "polars", "numpy")
+JUDGED = ("protocol", "data", "split", "evaluated_users", "ranking", "tied_scores", "seen_items", "cutoffs")
+"""Fields that decide what a number means. Two runs may stand in one table only where these are equal."""
 
-def protocol_card(
-    data: SequenceDataModule, protocol: Protocol, result: Result, monitor: str, seed: int
-) -> dict[str, Any]:
-    """Everything that defines the numbers of a run."""
-    sequences = data.sequences
-    packages = ("torch", "pytorch-lightning", "torchmetrics", "hydra-core", "polars", "numpy")
-    removed = int(torch.isinf(result.rank).sum())
-    return {
-        "protocol": protocol.name,
-        "data": {
-            "name": data.name,
-            "sha256": sequences.digest(),
-            "users": sequences.num_users,
-            "items": sequences.num_items,
-            "interactions": sequences.num_interactions,
-            "padding_counted": False,
-            "recipe": data.recipe(),
-            "equal_timestamps": "order of the source file",
-        },
-        "split": "leave-one-out: last item tests, the one before validates, the rest trains",
-        "evaluated_users": len(result.row),
-        "ranking": "full: all items of the catalogue",
-        "tied_scores": "half of the ties rank before the target",
-        "seen_items": "removed; a removed target is a miss" if protocol.remove_seen else "stay in the ranking",
-        "targets_removed": removed,
-        "cutoffs": list(protocol.cutoffs),
-        "seed": seed,
-        "weights": f"epoch {result.best_epoch} of {result.epochs}, best val/{monitor}",
-        "max_length": data.max_length,
-        "versions": {"seqrec": seqrec.__version__, "python": platform.python_version()}
-        | {name: version(name) for name in packages},
-        "git_commit": _git_commit(),
-    }
+PRESETS = {"easnrec": "all_items", "fenrec": "unseen_items"}
+"""Names of the protocols in cards of version 0.1, which named them after papers."""
+
+
+@dataclass(frozen=True)
+class RunCard:
+    """What was judged, how, with which weights, by which code.
+
+    Attributes:
+        protocol: name of the preset.
+        data: name, SHA-256 of the histories, sizes and the options that made them.
+        split: which items test, validate and train.
+        evaluated_users: users with a test target.
+        ranking: what each target is ranked among.
+        tied_scores: where a target stands among items of the same score.
+        seen_items: whether items of the user's history are ranked.
+        targets_removed: targets that were removed with the seen items, each a miss.
+        cutoffs: k of the metrics.
+        seed: of the run.
+        weights: the epoch that was tested, and why that one.
+        max_length: newest items of a history that the model sees.
+        versions: of seqrec, Python and the libraries.
+        git_commit: of the code, ``-dirty`` where the checkout had changes; None outside a checkout.
+    """
+
+    protocol: str
+    data: Mapping[str, Any]
+    split: str
+    evaluated_users: int
+    ranking: str
+    tied_scores: str
+    seen_items: str
+    targets_removed: int
+    cutoffs: list[int]
+    seed: int
+    weights: str
+    max_length: int
+    versions: Mapping[str, str]
+    git_commit: str | None
+
+    @classmethod
+    def of(cls, data: SequenceDataModule, protocol: Protocol, result: Result, monitor: str, seed: int) -> RunCard:
+        """The card of a run that gave ``result`` on ``data`` under ``protocol``.
+
+        Args:
+            data: prepared.
+            protocol: of the ranking.
+            result: of the run.
+            monitor: validation metric that selected the weights.
+            seed: of the run.
+        """
+        sequences = data.sequences
+        return cls(
+            protocol=protocol.name,
+            data={
+                "name": data.name,
+                "sha256": sequences.digest(),
+                "users": sequences.num_users,
+                "items": sequences.num_items,
+                "interactions": sequences.num_interactions,
+                "padding_counted": False,
+                "recipe": data.recipe(),
+                "equal_timestamps": "order of the source file",
+            },
+            split="leave-one-out: last item tests, the one before validates, the rest trains",
+            evaluated_users=len(result.row),
+            ranking="full: all items of the catalogue",
+            tied_scores="half of the ties rank before the target",
+            seen_items="removed; a removed target is a miss" if protocol.remove_seen else "stay in the ranking",
+            targets_removed=int(torch.isinf(result.rank).sum()),
+            cutoffs=list(protocol.cutoffs),
+            seed=seed,
+            weights=f"epoch {result.best_epoch} of {result.epochs}, best val/{monitor}",
+            max_length=data.max_length,
+            versions={"seqrec": seqrec.__version__, "python": platform.python_version()}
+            | {name: version(name) for name in PACKAGES},
+            git_commit=_git_commit(),
+        )
+
+    @classmethod
+    def read(cls, path: Path) -> RunCard:
+        """The card that a run folder holds; fields that this version does not know are left out.
+
+        Raises:
+            ValueError: it is no card, or one without a field.
+        """
+        stored = json.loads(path.read_text(encoding="utf-8"))
+        names = [field.name for field in fields(cls)]
+        missing = [name for name in names if name not in stored]
+        if missing:
+            raise ValueError(f"{path}: a run's card has {', '.join(missing)} too; was it written by seqrec?")
+        card = {name: stored[name] for name in names}
+        return cls(**card | {"protocol": PRESETS.get(card["protocol"], card["protocol"])})
+
+    @property
+    def monitor(self) -> str:
+        """The validation metric that selected the weights, such as ``ndcg@10``."""
+        return self.weights.rpartition("val/")[2]
+
+    def write(self, path: Path) -> None:
+        """Write the card as JSON in one step."""
+        write_json(path, asdict(self))
+
+    def differences(self, other: RunCard, names: tuple[str, ...] = JUDGED) -> list[str]:
+        """The fields in which two cards differ, ``data`` by its keys (``data.sha256``).
+
+        Args:
+            other: card to compare with.
+            names: fields to look at; by default those that decide what a number means.
+        """
+        found = []
+        for name in names:
+            one, two = getattr(self, name), getattr(other, name)
+            if name == "data":
+                found += [f"data.{key}" for key in sorted(one.keys() | two.keys()) if one.get(key) != two.get(key)]
+            elif one != two:
+                found.append(name)
+        return found
 
 
 def _git_commit() -> str | None:

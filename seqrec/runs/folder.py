@@ -1,4 +1,4 @@
-"""Where a run lives, and how a stopped one is found again."""
+"""Where a run lives, the names of its files, and how a stopped one is found again."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from datetime import datetime
 from pathlib import Path
 
 LAST, BEST = "checkpoints/last.ckpt", "checkpoints/best.ckpt"
-CONFIG = "config.yaml"
-METRICS = "metrics.json"
+CONFIG, CARD, METRICS, LOG = "config.yaml", "protocol.json", "metrics.json", "log.csv"
+PER_USER = "per_user.parquet"
 FIRST_STAGE = "warm_start"  # the folder of a first stage inside that of its run
 
 

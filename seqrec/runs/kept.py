@@ -1,31 +1,60 @@
-"""Runs read back from their folders."""
+"""Runs read back from their folders: run folders as they are, and the compact ones in ``docs/runs``."""
 
 from __future__ import annotations
 
 import csv
 import json
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
+
+from seqrec.runs.card import RunCard
+from seqrec.runs.folder import CARD, LOG, METRICS
+
+COMMAND = "command"
 
 
-class Run(NamedTuple):
-    """A kept run: what was asked, what came out, and one row an epoch."""
+@dataclass(frozen=True)
+class Run:
+    """A finished run.
 
-    model: str
+    Attributes:
+        name: of its folder, in ``docs/runs`` that of the model.
+        command: that made it; empty where none is stored.
+        metrics: what ``metrics.json`` holds.
+        card: what was judged and how.
+        log: one row an epoch.
+    """
+
+    name: str
     command: str
     metrics: dict[str, Any]
-    protocol: dict[str, Any]
+    card: RunCard
     log: list[dict[str, float]]
 
 
+def read_run(folder: Path) -> Run:
+    """The finished run in ``folder``.
+
+    Raises:
+        ValueError: there is none.
+    """
+    for name in (METRICS, CARD, LOG):
+        if not (folder / name).exists():
+            raise ValueError(f"{folder} is no finished run: it has no {name}")
+    with (folder / LOG).open(newline="", encoding="utf-8") as file:
+        log = [{name: float(value) for name, value in row.items() if value} for row in csv.DictReader(file)]
+    command = folder / COMMAND
+    return Run(
+        folder.name,
+        command.read_text(encoding="utf-8").strip() if command.exists() else "",
+        json.loads((folder / METRICS).read_text(encoding="utf-8")),
+        RunCard.read(folder / CARD),
+        log,
+    )
+
+
 def runs(folder: Path) -> list[Run]:
-    """All runs below ``folder``, best test NDCG@10 first."""
-    found = []
-    for path in sorted(folder.glob("*/metrics.json")):
-        stored = path.parent
-        with (stored / "log.csv").open(newline="") as file:
-            log = [{name: float(value) for name, value in row.items() if value} for row in csv.DictReader(file)]
-        protocol = json.loads((stored / "protocol.json").read_text())
-        command = (stored / "command").read_text().strip()
-        found.append(Run(stored.name, command, json.loads(path.read_text()), protocol, log))
+    """All finished runs in the folders of ``folder``, best test NDCG@10 first."""
+    found = [read_run(path.parent) for path in sorted(folder.glob(f"*/{METRICS}"))]
     return sorted(found, key=lambda run: -run.metrics["test"]["ndcg@10"])

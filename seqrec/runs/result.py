@@ -1,10 +1,8 @@
-"""The run folder's results: metrics, per-user ranks, slices."""
+"""What a run gave: metrics, a rank for each user, and slices of both."""
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import polars as pl
@@ -12,7 +10,7 @@ import torch
 from torch import Tensor
 
 from seqrec.data.datamodule import SequenceDataModule
-from seqrec.metrics import Protocol, summarise
+from seqrec.metrics import summarise
 
 
 @dataclass(frozen=True)
@@ -55,8 +53,13 @@ def per_user(data: SequenceDataModule, result: Result) -> pl.DataFrame:
     )
 
 
-def slices(table: pl.DataFrame, protocol: Protocol) -> list[dict[str, Any]]:
-    """Metrics by quarters of history length and of target popularity; cut points are values of the data."""
+def slices(table: pl.DataFrame, cutoffs: list[int]) -> list[dict[str, Any]]:
+    """Metrics by quarters of history length and of target popularity; cut points are values of the data.
+
+    Args:
+        table: of :func:`per_user`.
+        cutoffs: k of the metrics.
+    """
     rows: list[dict[str, Any]] = []
     rank = torch.from_numpy(table["rank"].to_numpy().copy())
     for column in ("history_length", "target_popularity"):
@@ -66,13 +69,6 @@ def slices(table: pl.DataFrame, protocol: Protocol) -> list[dict[str, Any]]:
         low = int(ordered[0])
         for high in sorted(quarters | {int(ordered[-1])}):
             part = rank[(value >= low) & (value <= high)]
-            rows.append({"by": column, "from": low, "to": high, "users": len(part)} | summarise(part, protocol.cutoffs))
+            rows.append({"by": column, "from": low, "to": high, "users": len(part)} | summarise(part, cutoffs))
             low = high + 1
     return rows
-
-
-def write_json(path: Path, content: Any) -> None:
-    """Write a JSON file in one step."""
-    partial = path.with_name(path.name + ".partial")
-    partial.write_text(json.dumps(content, indent=2, default=str) + "\n", encoding="utf-8")
-    partial.replace(path)

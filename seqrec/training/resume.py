@@ -9,18 +9,29 @@ from omegaconf import DictConfig, OmegaConf
 
 from seqrec.runs.folder import CONFIG, LAST, resumable
 
-CHANGEABLE = ("trainer", "patience", "logger", "task", "resume", "data.root", "data.cache_dir", "data.num_workers")
+CHANGEABLE = (
+    "trainer", "callbacks", "patience", "logger", "task", "resume", "data.root", "data.cache_dir", "data.num_workers",
+)  # fmt: skip
 """What a resumed run may have other than the stored one: its budget, its machine, its log."""
 
-SECTIONS = {"windows": ["data.windows"], "experiment": ["model", "data"], "ablation": ["model", "data"]}
+SECTIONS = {
+    "windows": ["data.windows"],
+    "experiment": ["model", "data"],
+    "ablation": ["model", "data"],
+    "overlay": ["model", "data"],
+    "paper": ["protocol"],
+    "settings": ["model", "data"],
+}
 """Groups whose values stand elsewhere than at the group's name."""
 
 
-def stored_config(config: DictConfig, overrides: list[str], folder: Path) -> DictConfig:
-    """The configuration of a stopped run; of this command line only :data:`CHANGEABLE` values are taken.
+def stored_or_given(config: DictConfig, overrides: list[str], folder: Path) -> DictConfig:
+    """The stored configuration of a run that is resumed, else ``config``.
+
+    Of the command line of a resumed run only :data:`CHANGEABLE` values are taken.
 
     Args:
-        config: as composed now, with ``resume`` set.
+        config: as composed now.
         overrides: this command line's arguments.
         folder: the run folder.
 
@@ -35,8 +46,7 @@ def stored_config(config: DictConfig, overrides: list[str], folder: Path) -> Dic
         raise ValueError(
             f"resume={config.resume}: no checkpoint at {folder / LAST}; give the folder of a run that finished an epoch"
         )
-    stored = OmegaConf.load(folder / CONFIG)
-    assert isinstance(stored, DictConfig)
+    stored = _read(folder / CONFIG, config)
     stored.resume = config.resume
     asked = config.copy()
     asked.catalog = stored.catalog
@@ -49,12 +59,24 @@ def stored_config(config: DictConfig, overrides: list[str], folder: Path) -> Dic
         paths = SECTIONS.get(key.split("/")[0], [key.split("@")[0].replace("/", ".")])
         for path in paths:
             if path.startswith(CHANGEABLE):
-                OmegaConf.update(stored, path, OmegaConf.select(config, path), merge=False)
+                OmegaConf.update(stored, path, OmegaConf.select(config, path), merge=False, force_add=True)
             elif _value(asked, path) != _value(stored, path):
                 raise ValueError(
                     f"resume={config.resume}: {override} would make another run than the stored one; leave it out "
-                    "to go on with that one, or leave out resume=... to start a new one"
+                    "to resume that one, or leave out resume=... to start a new one"
                 )
+    return stored
+
+
+def _read(path: Path, config: DictConfig) -> DictConfig:
+    """A stored configuration; what a run of an older version did not store is as composed now."""
+    stored = OmegaConf.load(path)
+    assert isinstance(stored, DictConfig)
+    if stored.get("logger") is None or "_target_" in stored.logger:  # version 0.1 had one logger or none
+        stored.logger = {} if stored.get("logger") is None else {"logger": stored.logger}
+    for key in config:
+        if key not in stored:
+            stored[key] = config._get_node(key)
     return stored
 
 

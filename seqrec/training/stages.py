@@ -1,4 +1,4 @@
-"""Warm start: a first model is trained in a folder of its own, and the model of the run starts from its weights."""
+"""A run is a list of stages: one, or a first model that is trained alone and the run's own that starts from it."""
 
 from __future__ import annotations
 
@@ -7,21 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import pytorch_lightning as pl
 import torch
 from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 
-from seqrec.data.datamodule import SequenceDataModule
-from seqrec.methods.base import Recommender
-from seqrec.methods.checkpoint import load_backbone
-from seqrec.reporting.terminal import show_start
-from seqrec.runs.folder import BEST, CONFIG, LAST, METRICS
-from seqrec.runs.result import write_json
-from seqrec.training.callbacks.checkpoints import selection
-from seqrec.training.callbacks.epoch_log import History
-from seqrec.training.callbacks.interrupts import HeedInterrupts
-from seqrec.training.callbacks.progress import EpochProgress
+from seqrec.runs.files import write_json
+from seqrec.runs.folder import BEST, CONFIG, FIRST_STAGE, LAST, METRICS
+from seqrec.training.fit import Fitted
 
 
 @dataclass(frozen=True)
@@ -42,7 +34,60 @@ class FirstStage:
     patience: int | None
 
 
-def first_config(config: DictConfig) -> DictConfig:
+@dataclass(frozen=True)
+class Stage:
+    """One training of a run.
+
+    Attributes:
+        config: of this stage as a run of its own, read-only.
+        folder: of this stage.
+        into: the part of this stage's model that starts from the weights of the stage before.
+    """
+
+    config: DictConfig
+    folder: Path
+    into: str = ""
+
+    def open(self) -> None:
+        """Make the folder and store the configuration."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        OmegaConf.save(self.config, self.folder / CONFIG, resolve=True)
+
+    def finished(self) -> Path | None:
+        """The selected weights of a first stage that was finished before; None where there is something to train."""
+        if not (self.folder / METRICS).exists():
+            return None
+        return self.folder / (LAST if self.config.patience is None else BEST)
+
+    def finish(self, fitted: Fitted) -> Path:
+        """Write what a first stage gave, which marks it as finished; returns its selected weights."""
+        if fitted.trainer.is_global_zero:
+            epoch = int(torch.load(fitted.selected, weights_only=True, map_location="cpu")["epoch"])
+            row = fitted.log.rows[epoch]
+            val = {name.removeprefix("val/"): value for name, value in row.items() if name.startswith("val/")}
+            result = {"val": val, "epochs": fitted.trainer.current_epoch, "seconds": fitted.log.seconds}
+            write_json(self.folder / METRICS, result | {"best_epoch": epoch + 1})
+        fitted.trainer.strategy.barrier()
+        return fitted.selected
+
+
+def stages(config: DictConfig, folder: Path) -> tuple[list[Stage], Stage]:
+    """The first stages of a run, none or one, and the stage of its own model.
+
+    A run whose own model has begun to train needs no first stage any more.
+
+    Args:
+        config: of the run, complete.
+        folder: of the run.
+    """
+    if config.warm_start is None:
+        return [], Stage(config, folder)
+    begun = config.resume is not None and (folder / LAST).exists()
+    first = [] if begun else [Stage(_first_config(config), folder / FIRST_STAGE)]
+    return first, Stage(config, folder, into=config.warm_start.into)
+
+
+def _first_config(config: DictConfig) -> DictConfig:
     """The configuration of the first stage as a run without a warm start; ``config`` knows its catalogue."""
     stage: FirstStage = instantiate(config.warm_start, _recursive_=False)
     first = OmegaConf.create(OmegaConf.to_container(config, resolve=True))
@@ -50,61 +95,12 @@ def first_config(config: DictConfig) -> DictConfig:
     first.model, first.patience = stage.model, stage.patience
     first.data = OmegaConf.merge(first.data, stage.data)
     first.trainer = OmegaConf.merge(first.trainer, stage.trainer)
-    first.name, first.warm_start, first.logger = f"{config.name}, first stage", None, None
+    first.name, first.warm_start, first.logger = f"{config.name}, first stage", None, {}
+    if stage.patience is None:
+        first.callbacks.pop("early_stopping", None)
+        first.callbacks.pop("best", None)
+        first.trainer = OmegaConf.merge(first.trainer, {"limit_val_batches": 0})
+    elif "early_stopping" in first.callbacks:
+        first.callbacks.early_stopping.patience = stage.patience
+    OmegaConf.set_readonly(first, True)
     return first
-
-
-def train_first(
-    config: DictConfig, run: DictConfig, model: Recommender, data: SequenceDataModule, folder: Path
-) -> None:
-    """Train the first stage, or what is left of it; a finished one has its ``metrics.json``.
-
-    Args:
-        config: of :func:`first_config`.
-        run: configuration of the whole run, which is stored now so that this stage can be resumed.
-        model, data: built from ``config``.
-        folder: of the first stage, inside the run's.
-    """
-    history = History(folder)
-    validated = {} if config.patience is not None else {"limit_val_batches": 0}
-    trainer: pl.Trainer = instantiate(
-        config.trainer,
-        default_root_dir=str(folder),
-        logger=False,
-        callbacks=[*selection(config, model, folder), history, EpochProgress(model.monitor), HeedInterrupts()],
-        enable_progress_bar=False,
-        **validated,
-    )
-    if trainer.is_global_zero:
-        folder.mkdir(parents=True, exist_ok=True)
-        OmegaConf.save(run, folder.parent / CONFIG, resolve=True)
-        OmegaConf.save(config, folder / CONFIG, resolve=True)
-        show_start(config.name, model, data, folder)
-    last = folder / LAST
-    trainer.fit(model, datamodule=data, ckpt_path=last if last.exists() else None, weights_only=True)
-    if trainer.interrupted:
-        raise KeyboardInterrupt  # Lightning ends quietly; an unfinished stage must not look finished
-    if trainer.is_global_zero:
-        kept = torch.load(chosen(config, folder), weights_only=True, map_location="cpu")["epoch"]
-        val = {name.removeprefix("val/"): x for name, x in history.rows[kept].items() if name.startswith("val/")}
-        result = {"val": val, "epochs": trainer.current_epoch, "seconds": history.seconds, "best_epoch": kept + 1}
-        write_json(folder / METRICS, result)
-    trainer.strategy.barrier()
-
-
-def chosen(config: DictConfig, folder: Path) -> Path:
-    """The checkpoint that the run starts from: the best on validation, the last where there is none."""
-    return folder / (LAST if config.patience is None else BEST)
-
-
-def start_from(model: Recommender, into: str, checkpoint: Path) -> None:
-    """Give part ``into`` of the model the weights of the first stage.
-
-    Raises:
-        ValueError: the model has no such part, or one of another size.
-    """
-    part = dict(model.named_modules()).get(into)
-    if part is None:
-        names = ", ".join(name for name, _ in model.named_children())
-        raise ValueError(f"warm_start.into is {into!r}; {type(model).__name__} has {names}")
-    load_backbone(part, checkpoint)

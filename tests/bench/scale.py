@@ -23,7 +23,7 @@ import polars
 from hydra import compose, initialize_config_dir
 from processes import ROOT, run
 
-from seqrec.tasks.train import prepare
+from seqrec.training.build import load_data
 
 TRAINING = [
     "model=sasrec", "model/loss=gbce", "+overlay=sparse_items", "model.loss.num_negatives=16",
@@ -107,7 +107,7 @@ def preparation(log: Path) -> dict[str, float]:
     before = resident_bytes()
     start = time.perf_counter()
     with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
-        data, _ = prepare(compose("config", [*options(log), "model=sasrec"]))
+        data = load_data(compose("config", [*options(log), "model=sasrec"]).data)
     windows = data.training_windows(0)
     seconds = time.perf_counter() - start
     sequences = data.sequences

@@ -10,9 +10,8 @@ from typing import Any
 import polars as pl
 import pytest
 import torch
-from omegaconf import OmegaConf
 
-from seqrec.data.attributes import numbered, read_item_attributes
+from seqrec.data.attributes import numbered
 from seqrec.data.datamodule import SequenceDataModule
 from seqrec.data.errors import DataError
 from seqrec.data.readers.metadata import read_amazon, read_genres, read_yelp
@@ -22,7 +21,6 @@ from seqrec.data.sets.markov_world import World, sample
 from seqrec.data.sets.movielens import MovieLens
 from seqrec.data.sets.synthetic import Synthetic
 from seqrec.data.sets.yelp import Yelp
-from seqrec.training.catalog import fill_catalog
 
 COLUMNS = {"user": "user", "item": "item", "time": None}
 
@@ -178,28 +176,3 @@ def test_the_audience_of_an_item_is_the_type_that_has_it_most() -> None:
         counts[kind] = sample(alone, 4000, 8, 8, seed=1).items.bincount(minlength=31)[1:]
     most = counts.max(0).values
     assert (counts.gather(0, world.audience[None])[0] > 0.9 * most).all()
-
-
-def configuration(**data: Any) -> Any:
-    sizes = dict.fromkeys(("num_items", "num_users", "num_attributes", "attributes_per_item"))
-    return OmegaConf.create({"name": "a-model", "catalog": sizes, "model": {"backbone": {}}, "data": data})
-
-
-def test_sizes_enter_the_configuration_and_mistakes_are_named(loading: dict[str, Any], tmp_path: Path) -> None:
-    with_some = Custom(**loading, **own_log(tmp_path, '{"x": ["a", "b"], "y": ["c"]}'))
-    with_some.setup()
-    config = configuration(attributes="known.json")
-    with pytest.raises(DataError, match=r"data\.attributes=known\.json: a-model cannot use item attributes"):
-        fill_catalog(config, with_some)
-    config.model.backbone.num_attributes = None
-    fill_catalog(config, with_some)
-    assert (config.catalog.num_items, config.catalog.num_attributes, config.catalog.attributes_per_item) == (3, 3, 2)
-    without = Custom(**loading, **own_log(tmp_path, None))
-    without.setup()
-    config = configuration()
-    fill_catalog(config, without)
-    assert (config.catalog.num_attributes, config.catalog.attributes_per_item) == (0, 0)
-    config.model.backbone.num_attributes = None
-    with pytest.raises(DataError, match=r"a-model needs item attributes.*data=data has none: name a JSON file"):
-        fill_catalog(config, without)
-    assert read_item_attributes(tmp_path / "known.json") == {"x": ["a", "b"], "y": ["c"]}

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-import seqrec.tasks.train
+from seqrec.training.fit import Fitted
 from tests.integration.running import Run, folders
 
 wandb = pytest.importorskip("wandb")
@@ -91,7 +91,7 @@ def test_the_run_is_finished_when_training_fails(run: Run, workplace: Path, monk
     def broken(*_: Any) -> None:
         raise RuntimeError("no space left")
 
-    monkeypatch.setattr(seqrec.tasks.train, "evaluate_best", broken)
+    monkeypatch.setattr(Fitted, "evaluate", broken)
     before = folders(workplace)
     with pytest.raises(Exception, match="no space left"):
         run("logger=wandb", "trainer.max_epochs=1")

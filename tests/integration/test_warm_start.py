@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from omegaconf import OmegaConf
 
-from seqrec.training.callbacks.epoch_log import History
+from seqrec.training.callbacks.epoch_log import EpochLog
 from tests.integration.comparison import assert_same_state, curves, differences, load, metrics
 from tests.integration.running import Run, folders
 
@@ -53,16 +53,16 @@ def test_stopped_and_resumed(
     run: Run, whole: Path, workplace: Path, monkeypatch: pytest.MonkeyPatch, epoch: int
 ) -> None:
     before, starts = folders(workplace), []
-    original = History.on_train_epoch_start
+    original = EpochLog.on_train_epoch_start
 
-    def interrupted(history: History, *hook: object) -> None:
-        starts.append(history)
+    def interrupted(log: EpochLog, *hook: object) -> None:
+        starts.append(log)
         if len(starts) == epoch + 1:
             raise KeyboardInterrupt
-        original(history, *hook)  # type: ignore[arg-type]
+        original(log, *hook)  # type: ignore[arg-type]
 
     with monkeypatch.context() as patch:
-        patch.setattr(History, "on_train_epoch_start", interrupted)
+        patch.setattr(EpochLog, "on_train_epoch_start", interrupted)
         with pytest.raises(SystemExit):
             run(*STAGES)
     (folder,) = folders(workplace) - before

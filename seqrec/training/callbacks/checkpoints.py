@@ -1,46 +1,79 @@
-"""Which weights of a run are kept, and when it stops."""
+"""When a training stops and which weights are kept; the model's own validation metric decides both."""
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytorch_lightning as pl
-from omegaconf import DictConfig
-from pytorch_lightning.callbacks import EarlyStopping, ModelCheckpoint
+from pytorch_lightning import callbacks
 
-from seqrec.methods.base import Recommender
-from seqrec.runs.folder import LAST
+from seqrec.runs.folder import BEST, LAST
 
 
-def selection(config: DictConfig, model: Recommender, folder: Path) -> list[pl.Callback]:
-    """Early stopping, best and last checkpoint; the best by the model's own validation metric.
+class EarlyStopping(callbacks.EarlyStopping):
+    """Stops after some epochs without a better validation metric.
 
-    The last is written after the best, so that it knows it, and after every epoch: Lightning's ``save_last``
-    skips epochs without a new best. Without patience there is no validation, so the last alone.
+    Args:
+        patience: epochs without improvement; None trains all epochs.
+        min_delta: how much better counts as better.
     """
-    metric = f"val/{model.monitor}"
-    place: dict[str, Any] = {"dirpath": folder / "checkpoints", "enable_version_counter": False}
-    last = ModelCheckpoint(filename="last", save_on_train_epoch_end=True, **place)
-    if config.patience is None:
-        return [last]
-    stopping = EarlyStopping(metric, mode="max", patience=config.patience, check_on_train_epoch_end=False)
-    best = BestCheckpoint(filename="best", monitor=metric, mode="max", save_on_train_epoch_end=True, **place)
-    return [stopping, best, last]
 
+    def __init__(self, patience: int | None, min_delta: float = 0.0) -> None:
+        epochs = sys.maxsize if patience is None else patience
+        super().__init__("val/", min_delta, epochs, mode="max", check_on_train_epoch_end=False)
 
-class BestCheckpoint(ModelCheckpoint):
-    """The best checkpoint of a run whose folder may have been moved since it stopped."""
+    def setup(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
+        """Watch the metric that the model is selected by."""
+        self.monitor = f"val/{pl_module.monitor}"
+        super().setup(trainer, pl_module, stage)
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Continue with the best so far, at its place in the folder of today."""
+        """Continue a stopped run's count of epochs; a resumed run may have another patience."""
+        super().load_state_dict(state_dict | {"patience": self.patience})
+
+
+class _InRunFolder(callbacks.ModelCheckpoint):
+    """A checkpoint at a place of its own in the run folder."""
+
+    def __init__(self, place: str, **options: Any) -> None:
+        self.place = Path(place)
+        super().__init__(
+            filename=self.place.stem, save_on_train_epoch_end=True, enable_version_counter=False, **options
+        )
+
+    def setup(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
+        """Take the place below the trainer's folder."""
+        self.dirpath = str(Path(trainer.default_root_dir) / self.place.parent)
+        super().setup(trainer, pl_module, stage)
+
+
+class BestCheckpoint(_InRunFolder):
+    """The weights of the epoch with the best validation metric."""
+
+    def __init__(self) -> None:
+        super().__init__(BEST, monitor="val/", mode="max")
+
+    def setup(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
+        """Watch the metric that the model is selected by."""
+        self.monitor = f"val/{pl_module.monitor}"
+        super().setup(trainer, pl_module, stage)
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Continue with the best so far; the run folder may have been moved since it stopped."""
         best = str(Path(self.dirpath or "") / Path(state_dict["best_model_path"]).name)
         scores = dict.fromkeys([best], state_dict["best_model_score"])
         paths = {"dirpath": self.dirpath, "best_model_path": best, "kth_best_model_path": best}
         super().load_state_dict(state_dict | paths | {"best_k_models": scores})
 
 
-def last_checkpoint(config: DictConfig, folder: Path) -> Path | None:
-    """Where to go on from, None for a fresh run."""
-    path = folder / LAST
-    return path if config.resume is not None and path.exists() else None
+class LastCheckpoint(_InRunFolder):
+    """The whole state after every epoch, from which a stopped run is resumed.
+
+    It stands after :class:`BestCheckpoint` in the list of callbacks, so that it knows the best so far; Lightning's own
+    ``save_last`` skips epochs without a new best.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(LAST)

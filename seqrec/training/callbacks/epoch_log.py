@@ -1,4 +1,4 @@
-"""History: what each epoch cost and gave, in a CSV file that grows while the run goes on, resumed or not."""
+"""The log of epochs: what each cost and gave, in a CSV file that grows with the run, resumed or not."""
 
 from __future__ import annotations
 
@@ -10,28 +10,26 @@ import polars as pl
 import pytorch_lightning as lightning
 from pytorch_lightning import Callback
 
-LOG = "log.csv"
+from seqrec.runs.files import replacing
+from seqrec.runs.folder import LOG
 
 
-class History(Callback):
-    """Writes ``log.csv``: epoch, seconds of training and of validation, and all metrics; kept in checkpoints.
+class EpochLog(Callback):
+    """Writes ``log.csv``: epoch, seconds of training and of validation, and all metrics; stored in checkpoints."""
 
-    Args:
-        folder: the run folder.
-    """
+    state_key = "History"  # the name of this class in checkpoints of version 0.1
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
+    def __init__(self) -> None:
         self.rows: list[dict[str, float]] = []
         self.started = self.validation_started = self.validation = 0.0
 
     @property
     def seconds(self) -> float:
-        """Training and validation time of all epochs so far, earlier sittings included."""
+        """Training and validation time of all epochs so far, also those before a resume."""
         return sum(row["train_seconds"] + row["val_seconds"] for row in self.rows)
 
     def on_train_start(self, trainer: lightning.Trainer, module: lightning.LightningModule) -> None:
-        """Start the clock; a run that goes on in the middle of an epoch never starts that epoch."""
+        """Start the clock; a run that is resumed in the middle of an epoch never starts that epoch."""
         self._start_clock()
 
     def on_train_epoch_start(self, trainer: lightning.Trainer, module: lightning.LightningModule) -> None:
@@ -53,9 +51,8 @@ class History(Callback):
         row = {"epoch": trainer.current_epoch + 1, "train_seconds": training, "val_seconds": self.validation}
         self.rows.append(row | metrics)
         if trainer.is_global_zero:
-            partial = self.folder / (LOG + ".partial")
-            pl.DataFrame(self.rows).write_csv(partial)
-            partial.replace(self.folder / LOG)
+            with replacing(Path(trainer.default_root_dir) / LOG) as partial:
+                pl.DataFrame(self.rows).write_csv(partial)
 
     def _start_clock(self) -> None:
         self.started, self.validation = time.perf_counter(), 0.0

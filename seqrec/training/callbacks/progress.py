@@ -24,8 +24,7 @@ console = Console(highlight=False)
 class EpochProgress(pl.Callback):
     """A bar over the batches of all epochs with the time left; one plain line an epoch without a terminal."""
 
-    def __init__(self, monitor: str) -> None:
-        self.monitor = monitor
+    def __init__(self) -> None:
         self.bar: Progress | None = None
         self.task = TaskID(0)
         self.started = 0.0
@@ -59,14 +58,15 @@ class EpochProgress(pl.Callback):
             self.bar.update(self.task, completed=round(done, 2))
 
     def on_train_epoch_end(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
-        """Tell the validation metric of the epoch, or the loss where nothing is validated."""
+        """Show the validation metric of the epoch, or the loss where nothing is validated."""
         metrics = {name: float(value) for name, value in trainer.callback_metrics.items()}
-        if f"val/{self.monitor}" in metrics:
-            value = metrics[f"val/{self.monitor}"]
+        monitor = module.monitor
+        if f"val/{monitor}" in metrics:
+            value = metrics[f"val/{monitor}"]
             assert isinstance(trainer.checkpoint_callback, ModelCheckpoint)
             before = trainer.checkpoint_callback.best_model_score  # of earlier epochs, also those before a resume
             best = value if before is None else max(value, float(before))
-            text = f"val {self.monitor} {value:.4f}, best {best:.4f}"
+            text = f"val {monitor} {value:.4f}, best {best:.4f}"
         else:
             text = f"train loss {metrics['train/loss']:.4f}"
         if self.bar is not None:

@@ -1,4 +1,4 @@
-"""What the terminal tells while a model trains."""
+"""What the terminal shows while a model trains."""
 
 from __future__ import annotations
 
@@ -32,6 +32,7 @@ def test_the_best_so_far_is_that_of_the_checkpoint(
         current_epoch=7,
         is_global_zero=True,
     )
-    progress = EpochProgress("ndcg@10")
-    progress.on_train_epoch_end(trainer, module=None)  # type: ignore[arg-type]
+    progress = EpochProgress()
+    module: Any = SimpleNamespace(monitor="ndcg@10")
+    progress.on_train_epoch_end(trainer, module)
     assert capsys.readouterr().out.startswith(f"epoch    8  val ndcg@10 0.2500, best {best}, ")

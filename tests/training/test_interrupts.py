@@ -13,7 +13,7 @@ import pytest
 import pytorch_lightning as pl
 
 from seqrec.training.callbacks.interrupts import HeedInterrupts
-from tests.tasks.line import BATCHES, fit
+from tests.training.line import BATCHES, fit
 
 
 class LoseAnInterrupt(pl.Callback):

@@ -1,4 +1,4 @@
-"""The log of epochs when a run goes on from the middle of one, as a job does that Slurm puts back in its queue."""
+"""The log of epochs when a run is resumed in the middle of one, as a job does that Slurm puts back in its queue."""
 
 from __future__ import annotations
 
@@ -10,8 +10,9 @@ import polars as pl
 import pytest
 import pytorch_lightning as lightning
 
-from seqrec.training.callbacks.epoch_log import LOG, History
-from tests.tasks.line import BATCHES, fit
+from seqrec.runs.folder import LOG
+from seqrec.training.callbacks.epoch_log import EpochLog
+from tests.training.line import BATCHES, fit
 
 
 class Stopped(Exception):
@@ -27,10 +28,10 @@ class StopInTheMiddle(lightning.Callback):
 
 def test_the_rest_of_an_epoch_is_logged_with_its_own_seconds(tmp_path: Path) -> None:
     with pytest.raises(Stopped):
-        fit(tmp_path, History(tmp_path), StopInTheMiddle())
+        fit(tmp_path, EpochLog(), StopInTheMiddle())
     assert pl.read_csv(tmp_path / LOG)["epoch"].to_list() == [1]
     start = time.perf_counter()
-    fit(tmp_path, History(tmp_path), checkpoint=tmp_path / "middle.ckpt")
+    fit(tmp_path, EpochLog(), checkpoint=tmp_path / "middle.ckpt")
     log = pl.read_csv(tmp_path / LOG)
     assert log["epoch"].to_list() == [1, 2, 3]
     assert log["train_seconds"][1:].sum() < time.perf_counter() - start

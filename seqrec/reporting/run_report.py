@@ -1,0 +1,68 @@
+"""What a finished run leaves in its folder and on the screen: metrics, card, ranks of users, pictures, a table."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from seqrec.data.datamodule import SequenceDataModule
+from seqrec.reporting import figures
+from seqrec.reporting.terminal import show_result
+from seqrec.runs.card import RunCard
+from seqrec.runs.files import replacing, write_json
+from seqrec.runs.folder import CARD, FIRST_STAGE, METRICS, PER_USER
+from seqrec.runs.result import Result, per_user, slices
+
+
+@dataclass(frozen=True)
+class Report:
+    """What loggers show beside the metrics: rows of the table of slices, and PNG files by name."""
+
+    slices: Sequence[Mapping[str, Any]]
+    pictures: Mapping[str, Path]
+
+
+def write_report(
+    folder: Path,
+    name: str,
+    data: SequenceDataModule,
+    card: RunCard,
+    result: Result,
+    references: Mapping[str, Mapping[str, float]],
+    log: Sequence[Mapping[str, float]],
+) -> Report:
+    """Fill the run folder and show the table.
+
+    Args:
+        folder: of the run.
+        name: of the model.
+        data: the run's data set.
+        card: of the run.
+        result: of the run.
+        references: test metrics by reference.
+        log: one row an epoch.
+    """
+    table = per_user(data, result)
+    parts = slices(table, card.cutoffs)
+    everything = dict(sorted({**references, name: result.test}.items(), key=lambda row: row[1]["mrr"]))
+    metric = f"ndcg@{card.cutoffs[len(card.cutoffs) // 2]}"
+    pictures = {
+        "curves": figures.curves(log, card.monitor),
+        "comparison": figures.comparison(everything, metric),
+        "slices": figures.slices(parts, metric),
+    }
+    for picture, figure in pictures.items():
+        figures.save(figure, folder / f"{picture}.png")
+    with replacing(folder / PER_USER) as partial:
+        table.write_parquet(partial)
+    card.write(folder / CARD)
+    metrics = {"val": result.val, "test": result.test, "epochs": result.epochs, "seconds": result.seconds}
+    more = {"best_epoch": result.best_epoch, "references": references, "slices": parts}
+    first = folder / FIRST_STAGE / METRICS
+    warm = {"warm_start": json.loads(first.read_text(encoding="utf-8"))} if first.exists() else {}
+    write_json(folder / METRICS, metrics | more | warm)
+    show_result(f"{name} on {data.name}, test split", everything, list(result.test), folder)
+    return Report(parts, {picture: folder / f"{picture}.png" for picture in pictures})

@@ -1,0 +1,100 @@
+"""Train one model on one data set in one folder: the one place with a Trainer."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytorch_lightning as pl
+import torch
+from hydra.utils import instantiate
+from omegaconf import DictConfig
+from pytorch_lightning.callbacks import Callback
+from pytorch_lightning.loggers import Logger
+
+from seqrec.data.datamodule import SequenceDataModule
+from seqrec.methods.base import Recommender
+from seqrec.runs.folder import LAST
+from seqrec.runs.result import Result
+from seqrec.training.callbacks.checkpoints import BestCheckpoint, LastCheckpoint
+from seqrec.training.callbacks.epoch_log import EpochLog
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """A trained model and what trained it."""
+
+    trainer: pl.Trainer
+    callbacks: Sequence[Callback]
+    model: Recommender
+    data: SequenceDataModule
+
+    @property
+    def log(self) -> EpochLog:
+        """One row an epoch."""
+        return next(callback for callback in self.callbacks if isinstance(callback, EpochLog))
+
+    @property
+    def selected(self) -> Path:
+        """The checkpoint with the selected weights: the best on validation, the last where nothing is validated.
+
+        Raises:
+            RuntimeError: none was written; the test split is never ranked without a selection.
+        """
+        for kind in (BestCheckpoint, LastCheckpoint):
+            for callback in self.callbacks:
+                if isinstance(callback, kind) and callback.best_model_path:
+                    return Path(callback.best_model_path)
+        raise RuntimeError("no checkpoint was written: the validation metric was never logged")
+
+    def evaluate(self) -> Result:
+        """Validation and test metrics of the selected weights; the test split is ranked here and nowhere else."""
+        trainer, model = self.trainer, self.model
+        best = torch.load(self.selected, weights_only=True, map_location="cpu")
+        epochs = trainer.current_epoch
+        model.load_state_dict(best["state_dict"])
+        trainer.logger = None  # a second look at validation is no point of the curves
+        trainer.validate(model, datamodule=self.data, verbose=False)
+        val = model.ranks.compute()[0]
+        trainer.test(model, datamodule=self.data, verbose=False)
+        test, row, rank = model.ranks.compute()
+        return Result(val, test, epochs, int(best["epoch"]) + 1, self.log.seconds, row, rank)
+
+
+def fit(
+    model: Recommender,
+    data: SequenceDataModule,
+    config: DictConfig,
+    folder: Path,
+    loggers: Sequence[Logger] = (),
+    watchers: Sequence[Callback] = (),
+) -> Fitted:
+    """Train ``model``, or what is left of its training where ``config.resume`` is set and ``folder`` has a checkpoint.
+
+    Args:
+        model: built from ``config``.
+        data: prepared.
+        config: its ``trainer``, ``callbacks`` and ``resume`` are read.
+        folder: checkpoints and ``log.csv`` are written there.
+        loggers: Lightning's.
+        watchers: callbacks beside those of the configuration.
+
+    Raises:
+        KeyboardInterrupt: someone stopped it. Lightning ends quietly, but a stopped run must not look finished.
+    """
+    callbacks = [*(instantiate(node) for node in config.callbacks.values() if node is not None), *watchers]
+    trainer: pl.Trainer = instantiate(
+        config.trainer,
+        default_root_dir=str(folder),
+        logger=list(loggers) or False,
+        callbacks=callbacks,
+        enable_checkpointing=any(isinstance(callback, LastCheckpoint) for callback in callbacks),
+        enable_progress_bar=False,
+    )
+    last = folder / LAST
+    resumed = last if config.resume is not None and last.exists() else None
+    trainer.fit(model, datamodule=data, ckpt_path=resumed, weights_only=True)
+    if trainer.interrupted:
+        raise KeyboardInterrupt
+    return Fitted(trainer, callbacks, model, data)

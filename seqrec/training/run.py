@@ -1,0 +1,52 @@
+"""A run that is about to train: its folder, its complete configuration, its data and how it is judged."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from hydra.core.hydra_config import HydraConfig
+from omegaconf import DictConfig, OmegaConf
+
+from seqrec.data.datamodule import SequenceDataModule
+from seqrec.metrics import Protocol
+from seqrec.training.build import load_data, load_protocol
+from seqrec.training.catalog import with_catalog
+from seqrec.training.resume import stored_or_given
+
+
+@dataclass(frozen=True)
+class Run:
+    """What all stages of a run share.
+
+    Attributes:
+        folder: Hydra's output folder.
+        config: complete and read-only; of a resumed run the stored one.
+        data: prepared.
+        protocol: how validation and test rank.
+    """
+
+    folder: Path
+    config: DictConfig
+    data: SequenceDataModule
+    protocol: Protocol
+
+
+def open_run(config: DictConfig) -> Run:
+    """Read the data and complete the configuration with what it says; nothing is written yet.
+
+    Args:
+        config: as composed by Hydra.
+
+    Raises:
+        ValueError: the run to resume is not there or another one, or the data cannot be used.
+    """
+    hydra = HydraConfig.get()
+    folder = Path(hydra.runtime.output_dir)
+    known = stored_or_given(config, list(hydra.overrides.task), folder).copy()
+    known.name = known.name or hydra.runtime.choices["model"]
+    data = load_data(known.data)
+    complete = with_catalog(known, data)
+    OmegaConf.resolve(complete)
+    OmegaConf.set_readonly(complete, True)
+    return Run(folder, complete, data, load_protocol(complete.protocol))

@@ -1,0 +1,53 @@
+"""The tables of results say what the stored runs say, and runs in one table were judged alike."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from seqrec.reporting.figures import validation_by_epoch
+from seqrec.reporting.pages import ROOT, in_step
+from seqrec.reporting.results import PAGE, table
+from seqrec.runs.card import PRESETS
+from seqrec.runs.kept import runs
+
+FOLDERS = sorted(path for path in (ROOT / "docs" / "runs").iterdir() if path.is_dir())
+by_folder = pytest.mark.parametrize("folder", FOLDERS, ids=lambda folder: folder.name)
+
+
+@by_folder
+def test_the_page_is_in_step(folder: Path) -> None:
+    page = (ROOT / PAGE).read_text()
+    same = in_step(page, folder.name, "seqrec.reporting.results", table(folder).markdown()) == page
+    assert same, "run: python -m seqrec.reporting.results"
+
+
+@by_folder
+def test_runs_of_one_table_were_judged_alike(folder: Path) -> None:
+    first, *others = runs(folder)
+    data, _, protocol = folder.name.partition("-")
+    assert (first.card.data["name"], first.card.protocol) == (data, PRESETS.get(protocol, protocol))
+    for run in others:
+        assert first.card.differences(run.card) == [], run.name
+        assert run.metrics["references"] == first.metrics["references"], run.name
+
+
+@by_folder
+def test_tested_weights_are_those_of_the_best_epoch(folder: Path) -> None:
+    for run in runs(folder):
+        best = {row["epoch"]: row for row in run.log}[run.metrics["best_epoch"]]
+        assert len(run.log) == run.metrics["epochs"], run.name
+        monitor = f"val/{run.card.monitor}"
+        assert best[monitor] == max(row[monitor] for row in run.log), run.name
+        for name, value in run.metrics["val"].items():
+            assert best[f"val/{name}"] == pytest.approx(value, abs=1e-6), (run.name, name)
+
+
+def test_runs_are_drawn_a_panel_each() -> None:
+    stored = runs(FOLDERS[0])
+    figure = validation_by_epoch(stored)
+    drawn = [panel for panel in figure.axes if panel.lines]
+    assert [panel.get_title(loc="left") for panel in drawn] == [run.name for run in stored]
+    for panel, run in zip(drawn, stored, strict=True):
+        assert list(panel.lines[0].get_ydata()) == [row["val/ndcg@20"] for row in run.log]
