@@ -9,6 +9,9 @@ import polars as pl
 import torch
 from torch import Tensor
 
+HELD_OUT = 2
+"""Interactions at the end of each history that are never trained on: the targets of validation and of test."""
+
 
 @dataclass(frozen=True)
 class Sequences:
@@ -52,6 +55,27 @@ class Sequences:
     def lengths(self) -> Tensor:
         """Items a user, ``(U,)`` int64."""
         return self.offsets[1:] - self.offsets[:-1]
+
+    @property
+    def owner(self) -> Tensor:
+        """The user of each interaction, ``(nnz,)`` int64 in ``0..U - 1``, ascending."""
+        return torch.repeat_interleave(torch.arange(self.num_users), self.lengths)
+
+    def training_end(self, held_out: int = HELD_OUT) -> Tensor:
+        """Where in ``items`` the training part of each user ends, ``(U,)`` int64, exclusive.
+
+        It lies before the user's first interaction where the user has fewer than ``held_out``.
+        """
+        return self.offsets[1:] - held_out
+
+    def training_mask(self, held_out: int = HELD_OUT) -> Tensor:
+        """Which interactions are used for training, ``(nnz,)`` bool: all but the last ``held_out`` of each user.
+
+        Args:
+            held_out: 2 leaves out the targets of validation and test. 3 also leaves out the last training target,
+                so that the mask covers what serves as input in training.
+        """
+        return torch.arange(self.num_interactions) < self.training_end(held_out)[self.owner]
 
     def renumbered(self, seed: int) -> Sequences:
         """The same histories under item ids drawn by a seeded permutation.

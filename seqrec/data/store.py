@@ -17,7 +17,7 @@ import torch
 from filelock import FileLock
 
 from seqrec.data.errors import DataError
-from seqrec.data.sequences import Sequences
+from seqrec.data.sequences import HELD_OUT, Sequences
 
 logger = logging.getLogger(__name__)
 
@@ -70,14 +70,15 @@ def cached(
         lock.unlink(missing_ok=True)  # safe: entries appear whole, whoever else may be writing the same one
         raise
     sequences = _load(entry)
-    short = int((sequences.lengths < 3).sum())
+    short = int((sequences.lengths <= HELD_OUT).sum())
     logger.info(
-        "%s: %d users, %d items, %d interactions; %d users with fewer than 3 are not evaluated",
+        "%s: %d users, %d items, %d interactions; %d users with fewer than %d are not evaluated",
         name,
         sequences.num_users,
         sequences.num_items,
         sequences.num_interactions,
         short,
+        HELD_OUT + 1,
     )
     return sequences
 

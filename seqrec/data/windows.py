@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from seqrec.data.batch import Batch
-from seqrec.data.sequences import Sequences
+from seqrec.data.sequences import HELD_OUT, Sequences
 
 
 @dataclass(frozen=True)
@@ -66,10 +66,10 @@ class Windows:
         return row, self.sequences.items[start[row] + within].long()
 
 
-def _pairs(sequences: Sequences, held_out: int) -> tuple[Tensor, Tensor, Tensor]:
+def _pairs(sequences: Sequences) -> tuple[Tensor, Tensor, Tensor]:
     """Users with a training pair, and where their training part starts and ends (exclusive)."""
     start = sequences.offsets[:-1]
-    end = sequences.offsets[1:] - held_out
+    end = sequences.training_end()
     user = torch.nonzero(end - start >= 2).flatten()
     return user, start[user], end[user]
 
@@ -79,7 +79,7 @@ def held_out(sequences: Sequences, from_end: int) -> Windows:
 
     Users with fewer than 3 interactions have no training item left and are not evaluated.
     """
-    user = torch.nonzero(sequences.lengths >= 3).flatten()
+    user = torch.nonzero(sequences.lengths > HELD_OUT).flatten()
     return Windows(sequences, user, sequences.offsets[user], sequences.offsets[user + 1] - from_end, all_positions=True)
 
 
@@ -89,13 +89,13 @@ WindowRule = Callable[[Sequences, int, torch.Generator], Windows]
 
 def last_window(sequences: Sequences, max_length: int, generator: torch.Generator) -> Windows:
     """One window a user: the newest ``max_length`` training inputs, learnt at every position."""
-    user, start, end = _pairs(sequences, held_out=2)
+    user, start, end = _pairs(sequences)
     return Windows(sequences, user, torch.maximum(start, end - 1 - max_length), end - 1, all_positions=True)
 
 
 def prefixes(sequences: Sequences, max_length: int, generator: torch.Generator) -> Windows:
     """Each training item but the first as the target of all that precedes it, learnt at the newest position."""
-    user, start, end = _pairs(sequences, held_out=2)
+    user, start, end = _pairs(sequences)
     count = end - start - 1
     owner = torch.repeat_interleave(torch.arange(len(user)), count)
     within = torch.arange(len(owner)) - torch.repeat_interleave(count.cumsum(0) - count, count)
@@ -104,7 +104,7 @@ def prefixes(sequences: Sequences, max_length: int, generator: torch.Generator) 
 
 def interactions(sequences: Sequences, max_length: int, generator: torch.Generator) -> Windows:
     """Each training item, the first ones too, as a target without a history: for models that know no order."""
-    count = (sequences.lengths - 2).clamp(min=0)
+    count = (sequences.lengths - HELD_OUT).clamp(min=0)
     user = torch.repeat_interleave(torch.arange(sequences.num_users), count)
     place = sequences.offsets[user] + torch.arange(len(user)) - (count.cumsum(0) - count)[user]
     return Windows(sequences, user, place, place, all_positions=False)
@@ -112,7 +112,7 @@ def interactions(sequences: Sequences, max_length: int, generator: torch.Generat
 
 def non_overlapping(sequences: Sequences, max_length: int, generator: torch.Generator) -> Windows:
     """The whole training part in pieces of ``max_length`` inputs, counted from the newest; all positions."""
-    user, start, end = _pairs(sequences, held_out=2)
+    user, start, end = _pairs(sequences)
     return _pieces(sequences, max_length, user, start, end - 1, torch.zeros_like(user))
 
 
@@ -121,7 +121,7 @@ def random_cut(sequences: Sequences, max_length: int, generator: torch.Generator
 
     Fixed cuts would always leave the same positions without a history.
     """
-    user, start, end = _pairs(sequences, held_out=2)
+    user, start, end = _pairs(sequences)
     shift = torch.randint(max_length, (len(user),), generator=generator)
     shift = shift * (end - 1 - start > max_length)
     return _pieces(sequences, max_length, user, start, end - 1, shift)
@@ -133,7 +133,7 @@ def whole(sequences: Sequences, max_length: int, generator: torch.Generator) -> 
     What is left at the oldest end is dropped. A training part shorter than two pieces is one window, with as
     many inputs as fit.
     """
-    user, start, end = _pairs(sequences, held_out=2)
+    user, start, end = _pairs(sequences)
     length, size = end - start, max(2, max_length)  # an input and its target at least
     count = torch.where(length < 2 * size, 1, length // size)
     owner = torch.repeat_interleave(torch.arange(len(user)), count)
@@ -150,7 +150,7 @@ def sliding(sequences: Sequences, max_length: int, generator: torch.Generator, s
     """
     if step < 1:
         raise ValueError(f"step is {step}; windows must move by at least 1 item")
-    user, start, end = _pairs(sequences, held_out=2)
+    user, start, end = _pairs(sequences)
     room = (end - start - max_length).clamp(min=0)
     count = 1 + (room + step - 1) // step
     owner = torch.repeat_interleave(torch.arange(len(user)), count)

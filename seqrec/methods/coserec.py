@@ -75,10 +75,9 @@ class CoSeRec(ViewContrastive):
 
     def prepare(self, sequences: Sequences) -> None:
         """Neighbours by the users' training inputs: all but their last three interactions."""
-        owner = torch.repeat_interleave(torch.arange(sequences.num_users), sequences.lengths)
-        known = torch.arange(sequences.num_interactions) < (sequences.offsets[1:] - 3)[owner]
+        known = sequences.training_mask(held_out=3)
         rows = sequences.num_items + 2
-        found = most_similar_by_users(owner[known], sequences.items[known].long(), rows, self.user_weight)
+        found = most_similar_by_users(sequences.owner[known], sequences.items[known].long(), rows, self.user_weight)
         self.by_users = Similar(*(part.to(self.device) for part in found))
 
     def on_train_epoch_start(self) -> None:

@@ -36,9 +36,8 @@ class Counting(Recommender):
     def setup(self, stage: str) -> None:
         """Count once the data is there."""
         sequences = self.data.sequences
-        user = torch.repeat_interleave(torch.arange(sequences.num_users), sequences.lengths)
-        learnt = torch.arange(sequences.num_interactions) < (sequences.offsets[1:] - 2)[user]
-        self.count(sequences, sequences.items[learnt].long(), user[learnt])
+        training = sequences.training_mask()
+        self.count(sequences, sequences.items[training].long(), sequences.owner[training])
 
     def training_step(self, batch: Batch, batch_index: int) -> None:
         """Nothing to learn: one look at the validation split is enough."""

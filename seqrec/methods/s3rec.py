@@ -86,9 +86,7 @@ class S3RecPretraining(Recommender):
         """Take the attributes of the items and the training parts of all users from the data."""
         self.attributes.copy_(distinct(self.data.attributes))
         sequences = self.data.sequences
-        owner = torch.repeat_interleave(torch.arange(sequences.num_users), sequences.lengths)
-        training = torch.arange(sequences.num_interactions) < (sequences.offsets[1:] - 2)[owner]
-        self.pool = sequences.items[training].to(self.device)
+        self.pool = sequences.items[sequences.training_mask()].to(self.device)
 
     def training_step(self, batch: Batch, batch_index: int) -> Tensor:
         """The weighted sum of the four terms; the histories alone are used, not their targets."""

@@ -39,9 +39,7 @@ def per_user(data: SequenceDataModule, result: Result) -> pl.DataFrame:
     sequences, windows = data.sequences, data.splits["test"]
     user, stop = windows.user[result.row], windows.stop[result.row]
     target = sequences.items[stop].long()
-    owner = torch.repeat_interleave(torch.arange(sequences.num_users), sequences.lengths)
-    learnt = torch.arange(sequences.num_interactions) < (sequences.offsets[1:] - 2)[owner]
-    count = torch.bincount(sequences.items[learnt].long(), minlength=sequences.num_items + 1)
+    count = torch.bincount(sequences.items[sequences.training_mask()].long(), minlength=sequences.num_items + 1)
     return pl.DataFrame(
         {
             "user": sequences.user_ids.gather(pl.Series(user.numpy())),

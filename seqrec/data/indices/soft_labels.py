@@ -32,7 +32,7 @@ def soft_labels(windows: Windows, gamma: float, num_items: int = 3) -> tuple[Ten
         raise ValueError("soft labels need one target a window; choose windows=prefixes")
     sequences = windows.sequences
     place = first_occurrence(windows)[:, None] + torch.arange(num_items)
-    inside = place < sequences.offsets[windows.user + 1][:, None] - 2
+    inside = place < sequences.training_end()[windows.user][:, None]
     items = sequences.items[torch.where(inside, place, 0)].long() * inside
     weights = gamma ** torch.arange(num_items, dtype=torch.float32) * inside
     return items, weights / weights.sum(1, keepdim=True)
@@ -41,8 +41,7 @@ def soft_labels(windows: Windows, gamma: float, num_items: int = 3) -> tuple[Ten
 def first_occurrence(windows: Windows) -> Tensor:
     """Where in ``sequences.items`` the target of each window first occurs in its user's history, ``(N,)``."""
     sequences = windows.sequences
-    owner = torch.repeat_interleave(torch.arange(sequences.num_users), sequences.lengths)
-    pair = owner * (sequences.num_items + 1) + sequences.items
+    pair = sequences.owner * (sequences.num_items + 1) + sequences.items
     _, number = torch.unique(pair, return_inverse=True)
     first = torch.full_like(pair, len(pair))
     first.scatter_reduce_(0, number, torch.arange(len(pair)), "amin")

@@ -37,9 +37,8 @@ class Unseen:
             ValueError: a user has seen all items.
         """
         users, num_items = sequences.num_users, sequences.num_items
-        owner = torch.repeat_interleave(torch.arange(users), sequences.lengths)
-        learnt = torch.arange(sequences.num_interactions) < (sequences.offsets[1:] - 2)[owner]
-        pair = torch.unique(owner[learnt] * (num_items + 1) + sequences.items[learnt])
+        training = sequences.training_mask()
+        pair = torch.unique(sequences.owner[training] * (num_items + 1) + sequences.items[training])
         owner, item = pair // (num_items + 1), pair % (num_items + 1)
         seen = torch.bincount(owner, minlength=users)
         if bool((seen == num_items).any()):
