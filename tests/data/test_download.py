@@ -1,4 +1,4 @@
-"""Downloads from a local server: whole, resumed, checked, refused."""
+"""Downloads from a local server: whole, tried again, checked, refused."""
 
 from __future__ import annotations
 
@@ -21,29 +21,22 @@ MD5 = hashlib.md5(CONTENT).hexdigest()
 
 
 class Handler(BaseHTTPRequestHandler):
-    """Serves CONTENT with ranges; ``/short`` drops the connection, ``/plain`` ignores ranges."""
+    """Serves CONTENT; ``/short`` ends early, ``/broken`` the first time only, ``/encoded.gz`` is called a transfer."""
 
     def do_GET(self) -> None:
-        self.server.ranges.append(self.headers.get("Range"))  # type: ignore[attr-defined]
+        self.server.asked.append(self.path)  # type: ignore[attr-defined]
         if self.path == "/missing":
             self.send_error(404)
             return
-        content = gzip.compress(b"a\nb\nc\n") if self.path == "/lines.gz" else CONTENT
-        begin = 0
-        if self.headers.get("Range") and self.path != "/plain":
-            begin = int(self.headers["Range"].removeprefix("bytes=").removesuffix("-"))
-        if begin >= len(content):
-            self.send_response(416)
-            self.send_header("Content-Range", f"bytes */{len(content)}")
-            self.send_header("Content-Length", "0")
-            self.end_headers()
-            return
-        self.send_response(206 if begin else 200)
-        if begin:
-            self.send_header("Content-Range", f"bytes {begin}-{len(content) - 1}/{len(content)}")
-        self.send_header("Content-Length", str(len(content) - begin))
+        content = gzip.compress(b"a\nb\nc\n") if self.path.endswith("lines.gz") else CONTENT
+        self.send_response(200)
+        if self.path == "/encoded_lines.gz":
+            self.send_header("Content-Encoding", "x-gzip")
+        self.send_header("Content-Length", str(len(content)))
         self.end_headers()
-        self.wfile.write(content[begin:5000] if self.path == "/short" and not begin else content[begin:])
+        first = self.server.asked.count(self.path) == 1  # type: ignore[attr-defined]
+        cut = self.path == "/short" or (self.path == "/broken" and first)
+        self.wfile.write(content[:5000] if cut else content)
 
     def log_message(self, *_: Any) -> None:
         pass
@@ -53,7 +46,7 @@ class Handler(BaseHTTPRequestHandler):
 def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[ThreadingHTTPServer]:
     monkeypatch.setenv("no_proxy", "127.0.0.1")
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as running:
-        running.ranges = []  # type: ignore[attr-defined]
+        running.asked = []  # type: ignore[attr-defined]
         thread = threading.Thread(target=running.serve_forever)
         thread.start()
         yield running
@@ -71,32 +64,49 @@ def test_whole_file_once(server: Any, url: str, tmp_path: Path) -> None:
     for _ in range(2):
         assert download(f"{url}/file", target, md5=MD5) == target
     assert target.read_bytes() == CONTENT
-    assert server.ranges == [None]
+    assert server.asked == ["/file"]
     assert list(target.parent.iterdir()) == [target]
 
 
-def test_interrupted_download_resumes(server: Any, url: str, tmp_path: Path) -> None:
+def test_interrupted_download_leaves_nothing(url: str, tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"download failed .*; run again, or fetch .* by hand") as caught:
+        download(f"{url}/short", tmp_path / "file.bin")
+    assert "\n" not in str(caught.value)
+    assert not list(tmp_path.iterdir())
+
+
+def test_interrupted_download_is_tried_again(server: Any, url: str, tmp_path: Path) -> None:
     target = tmp_path / "file.bin"
-    with pytest.raises(DataError, match="run again to resume"):
-        download(f"{url}/short", target, md5=MD5)
-    assert not target.exists()
-    assert download(f"{url}/short", target, md5=MD5).read_bytes() == CONTENT
-    assert server.ranges == [None, "bytes=5000-"]
+    assert download(f"{url}/broken", target, md5=MD5).read_bytes() == CONTENT
+    assert server.asked == ["/broken", "/broken"]
+    assert list(tmp_path.iterdir()) == [target]
 
 
-def test_server_without_ranges_starts_again(url: str, tmp_path: Path) -> None:
-    (tmp_path / "file.bin.part").write_bytes(CONTENT[:100])
-    assert download(f"{url}/plain", tmp_path / "file.bin", md5=MD5).read_bytes() == CONTENT
+def test_compressed_file_stays_compressed(url: str, tmp_path: Path) -> None:
+    """Also where the server calls the compression one of the transfer, as it may for files ending in .gz."""
+    target = download(f"{url}/encoded_lines.gz", tmp_path / "lines.gz", lines=3)
+    assert gzip.decompress(target.read_bytes()) == b"a\nb\nc\n"
 
 
-@pytest.mark.parametrize("part", [CONTENT, CONTENT + b"more"], ids=["complete", "too long"])
-def test_nothing_left_to_fetch(url: str, tmp_path: Path, part: bytes) -> None:
-    (tmp_path / "file.bin.part").write_bytes(part)
-    assert download(f"{url}/file", tmp_path / "file.bin", md5=MD5).read_bytes() == CONTENT
+def test_others_may_read_a_download(url: str, tmp_path: Path) -> None:
+    assert download(f"{url}/file", tmp_path / "file.bin").stat().st_mode & 0o777 == 0o644
+
+
+def test_file_that_is_there_is_left_alone(server: Any, url: str, tmp_path: Path) -> None:
+    target = tmp_path / "file.bin"
+    target.write_bytes(b"put here by hand")
+    assert download(f"{url}/file", target, md5=MD5).read_bytes() == b"put here by hand"
+    assert server.asked == []
+
+
+def test_no_place_to_write_to(url: str, tmp_path: Path) -> None:
+    (tmp_path / "folder").write_text("a file")
+    with pytest.raises(DataError, match=r"download failed .*folder"):
+        download(f"{url}/file", tmp_path / "folder" / "file.bin")
 
 
 def test_wrong_content_is_removed(url: str, tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=f"md5 {MD5} where 0000 is expected"):
+    with pytest.raises(DataError, match=f"expected md5:0000 but got {MD5}; run again"):
         download(f"{url}/file", tmp_path / "file.bin", md5="0000")
     with pytest.raises(DataError, match="3 lines where 4 are expected"):
         download(f"{url}/lines.gz", tmp_path / "lines.gz", lines=4)
@@ -111,8 +121,9 @@ def test_no_server_says_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as closed:
         address = f"http://127.0.0.1:{closed.server_port}/ml-1m.zip"
     target = tmp_path / "ml-1m.zip"
-    with pytest.raises(DataError) as caught:
+    with pytest.raises(DataError, match="Connection refused") as caught:
         download(address, target)
+    assert "\n" not in str(caught.value)
     assert f"fetch {address} by hand and put it at {target}" in str(caught.value)
 
 

@@ -1,31 +1,28 @@
-"""Downloads that resume, are checked, and appear whole or not at all."""
+"""Downloads, checked before they appear in the folder of downloads, and files out of zip archives."""
 
 from __future__ import annotations
 
 import gzip
-import hashlib
-import http.client
-import logging
 import shutil
-import urllib.error
-import urllib.request
+import sys
 import zipfile
 import zlib
 from pathlib import Path
+from typing import Any
 
 from seqrec.data.errors import DataError
 
-logger = logging.getLogger(__name__)
-
-_CHUNK = 1 << 20
+_RETRIES = 1
 
 
 def download(url: str, target: Path, md5: str | None = None, lines: int | None = None, timeout: float = 30.0) -> Path:
-    """Fetch ``url`` to ``target`` unless it is there; an interrupted download goes on where it stopped.
+    """Fetch ``url`` to ``target`` unless it is there.
+
+    The file gets its name only when it is complete and as expected; until then it has a temporary one beside it.
 
     Args:
         url: what to fetch.
-        target: the file to make; its folder is made too. While incomplete it is called ``<target>.part``.
+        target: the file to make; its folder is made too.
         md5: checksum of the file, None if not known.
         lines: number of lines of the (gzip) file, None not to count them.
         timeout: seconds to wait for the server.
@@ -34,28 +31,44 @@ def download(url: str, target: Path, md5: str | None = None, lines: int | None =
         ``target``.
 
     Raises:
-        DataError: no connection, or not the expected content. Says what to fetch by hand and where to put it.
+        DataError: no connection, not the expected content, or no place to write to. Says what to fetch by hand and
+            where to put it.
     """
     if target.is_file():
         return target
-    part = target.with_name(target.name + ".part")
-    by_hand = f"fetch {url} by hand and put it at {target}"
+    import pooch  # here, because a run whose data is in place needs none of it
+    import requests
+
+    http = pooch.HTTPDownloader(
+        progressbar=sys.stderr.isatty(),
+        timeout=timeout,
+        headers={"Accept-Encoding": "identity"},
+        hooks={"response": _as_stored},
+    )
+
+    def fetch(address: str, part: str, cache: Any) -> None:
+        http(address, part, cache)
+        if lines is not None:
+            _check_lines(Path(part), lines, zipped=target.suffix == ".gz")
+        Path(part).chmod(0o644)  # pooch's temporary files are for their owner only; a cache may be shared
+
+    cache = pooch.create(
+        path=target.parent,
+        base_url="",
+        registry={target.name: md5 and f"md5:{md5}"},
+        urls={target.name: url},
+        retry_if_failed=_RETRIES,
+    )
+    by_hand = f"run again, or fetch {url} by hand and put it at {target}"
     try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        logger.info("downloading %s to %s", url, target)
-        complete = _fetch(url, part, timeout)
-    except urllib.error.HTTPError as error:
-        raise DataError(f"{url}: the server answers {error.code} {error.reason}; {by_hand}") from error
-    except (OSError, http.client.HTTPException) as error:
-        reason = getattr(error, "reason", None) or error
-        raise DataError(f"{url}: download failed ({reason}); run again to resume, or {by_hand}") from error
-    if not complete:
-        raise DataError(f"{url}: the connection ended early; run again to resume, or {by_hand}")
-    problem = _problem(part, md5, lines, zipped=target.suffix == ".gz")
-    if problem:
-        part.unlink()
-        raise DataError(f"{url}: {problem}; the download was removed: run again, or {by_hand}")
-    part.replace(target)
+        cache.fetch(target.name, downloader=fetch)
+    except requests.HTTPError as error:
+        answer: Any = error.response
+        raise DataError(f"{url}: the server answers {answer.status_code} {answer.reason}; {by_hand}") from error
+    except OSError as error:  # those of requests are OSErrors, too
+        raise DataError(f"{url}: download failed ({_root(error)}); {by_hand}") from error
+    except ValueError as error:  # of a check; pooch has removed the file
+        raise DataError(f"{url}: {str(error).partition('. ')[0]}; {by_hand}") from error
     return target
 
 
@@ -81,44 +94,24 @@ def extract(archive: Path, member: str, target: Path) -> Path:
     return target
 
 
-def _fetch(url: str, part: Path, timeout: float) -> bool:
-    """Append what is missing to ``part``; True if the server sent all that it announced."""
-    have = part.stat().st_size if part.is_file() else 0
-    request = urllib.request.Request(url, headers={"Range": f"bytes={have}-"} if have else {})
+def _as_stored(response: Any, **_: Any) -> None:
+    """Keep the bytes of a ``.gz`` file; some servers call it a compressed transfer, which would be unpacked."""
+    response.raw.headers.pop("Content-Encoding", None)
+
+
+def _check_lines(part: Path, lines: int, zipped: bool) -> None:
+    """Refuse a downloaded file with another number of lines."""
     try:
-        response = urllib.request.urlopen(request, timeout=timeout)
-    except urllib.error.HTTPError as error:
-        if error.code != 416 or not have:  # 416: nothing after what is here, or another file by now
-            raise
-        error.close()
-        if error.headers.get("Content-Range") == f"bytes */{have}":
-            return True
-        part.unlink()
-        return _fetch(url, part, timeout)
-    with response:
-        resumed = response.status == 206 and response.headers.get("Content-Range", "").startswith(f"bytes {have}-")
-        announced = response.headers.get("Content-Length")
-        received = 0
-        with part.open("ab" if resumed else "wb") as out:
-            while chunk := response.read(_CHUNK):
-                out.write(chunk)
-                received += len(chunk)
-    return announced is None or received == int(announced)
+        with gzip.open(part) if zipped else part.open("rb") as handle:
+            counted = sum(1 for _ in handle)
+    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+        raise ValueError(f"not a whole gzip file ({error})") from error
+    if counted != lines:
+        raise ValueError(f"{counted} lines where {lines} are expected")
 
 
-def _problem(part: Path, md5: str | None, lines: int | None, zipped: bool) -> str | None:
-    """Why a complete download is not the expected file, None if it is."""
-    if md5 is not None:
-        with part.open("rb") as handle:
-            found = hashlib.file_digest(handle, "md5").hexdigest()
-        if found != md5:
-            return f"md5 {found} where {md5} is expected"
-    if lines is not None:
-        try:
-            with gzip.open(part) if zipped else part.open("rb") as handle:
-                counted = sum(1 for _ in handle)
-        except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-            return f"not a whole gzip file ({error})"
-        if counted != lines:
-            return f"{counted} lines where {lines} are expected"
-    return None
+def _root(error: BaseException) -> BaseException:
+    """The first cause, such as "Connection refused"; the errors around it repeat the address and object names."""
+    while error.__cause__ or error.__context__:
+        error = error.__cause__ or error.__context__  # type: ignore[assignment]
+    return error
