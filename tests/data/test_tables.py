@@ -10,6 +10,7 @@ import pytest
 
 from seqrec.data.errors import DataError
 from seqrec.data.interactions import Numbering, to_sequences
+from seqrec.data.readers.columns import epoch_microseconds
 from seqrec.data.readers.tables import read_table
 from seqrec.data.sets.custom import Custom
 
@@ -116,6 +117,9 @@ def test_raw_ids_are_kept(tmp_path: Path, ids: list[str], expected: list[object]
         ["2019-12-31", "2019-01-01 00:00:00", "2019-12-30 23:59:59.5"],
         ["2019-01-01T00:00:00.20Z", "2019-01-01T00:00:00.1Z", "2019-01-01T01:00:00.15+01:00"],
         ["2019-01-01 12:01", "2019-01-01T17:00:59+0500", "2019-01-01 07:00:59.999-05:00"],
+        ["2019-01-01 00:30:00 UTC", "2019-01-01 01:00:00+01", "2019-01-01 00:15Z"],
+        ["2019-01-02+01:00", "2019-01-01Z", "2019-01-01 12:00:00.000001"],
+        ["2019-01-01 00:00:00.000002", "2019-01-01 00:00:00.0000009", "2019-01-01T00:00:00.000001999Z"],
     ],
 )
 def test_times_compare_as_they_should(tmp_path: Path, times: list[str]) -> None:
@@ -123,6 +127,20 @@ def test_times_compare_as_they_should(tmp_path: Path, times: list[str]) -> None:
     path = written(tmp_path / "a.csv", "u,i,t\n" + "".join(f"1,2,{time}\n" for time in times))
     latest, earliest, between = read_table(path, COLUMNS)["time"]
     assert earliest < between < latest
+
+
+def test_dates_are_microseconds_since_1970() -> None:
+    exact = {
+        "1970-01-01": 0,
+        "1970-01-01 00:00:00,000001 UTC": 1,
+        "1969-12-31 23:59:59.999999": -1,
+        "1970-01-01T02:00+02:00": 0,
+        "2019-12-31 23:59:59.123456789": 1_577_836_799_123_456,
+        "2019-12-31 18:59:59.123456-0500": 1_577_836_799_123_456,
+        "01-02-19": None,
+        "2019-02-29": None,
+    }
+    assert epoch_microseconds(pl.Series(exact.keys())).to_list() == list(exact.values())
 
 
 BAD = [
@@ -134,6 +152,7 @@ BAD = [
         "line 3, column `t`, `2019-02-30` is not an ISO",
     ),
     ("a.csv", "u,i,t\n1,2,2019-01-01\n1,3,2019-01-01 24:00:00\n", "line 3, column `t`"),
+    ("a.csv", "u,i,t\n1,2,2019-01-01\n1,3,01-02-19\n", "line 3, column `t`, `01-02-19` is not an ISO date"),
     ("a.csv", CSV.replace("b,7,30", "b,7"), "line 2, 2 fields where 3 are expected"),
     ("a.csv", CSV.replace("b,9,20", "b,9,"), "line 4, column `t` has no value"),
     ("a.csv", CSV.replace("b,9,20", " ,9,20"), "line 4, column `u` has no value"),

@@ -13,11 +13,8 @@ from seqrec.data.errors import DataError
 
 logger = logging.getLogger(__name__)
 
-_ISO_DATE = (
-    r"^(?<date>\d{4}-\d{2}-\d{2})"
-    r"(?:[T ](?<hour>\d{2}):(?<minute>\d{2})(?::(?<second>\d{2})(?:[.,](?<fraction>\d+))?)?)?"
-    r" ?(?<zone>Z|UTC|[+-]\d{2}:?\d{2})?$"
-)
+_DATES = ("%F %T%.f", "%F", "%F %R", "%F %T%.f%#z", "%F %R%#z")
+_DAY_WITH_OFFSET = "%R %F%#z"  # an offset needs a time of day, so midnight is put before the day
 
 
 def checked(
@@ -95,26 +92,16 @@ def first_words(error: Exception) -> str:
 
 def epoch_microseconds(text: pl.Series) -> pl.Series:
     """ISO dates as microseconds since 1970 (UTC unless they have an offset), null where it is not one."""
-    part = text.str.extract_groups(_ISO_DATE).struct.unnest()
-    number = {name: part[name].cast(pl.Int64) for name in ("hour", "minute", "second")}
-    fraction = part["fraction"].str.pad_end(6, "0").str.slice(0, 6).cast(pl.Int64)
-    digits = part["zone"].str.replace_all(r"\D", "")
-    sign = part["zone"].str.starts_with("-").cast(pl.Int64) * -2 + 1
-    offset = sign * (
-        digits.str.slice(0, 2).cast(pl.Int64, strict=False) * 60 + digits.str.slice(2, 2).cast(pl.Int64, strict=False)
-    )
-    day = part["date"].str.to_date("%Y-%m-%d", strict=False).cast(pl.Int32).cast(pl.Int64)
-    columns = part.select(
-        day=day,
-        minute=number["hour"].fill_null(0) * 60 + number["minute"].fill_null(0) - offset.fill_null(0),
-        second=number["second"].fill_null(0),
-        fraction=fraction.fill_null(0),
-        valid=(number["hour"].fill_null(0) < 24)
-        & (number["minute"].fill_null(0) < 60)
-        & (number["second"].fill_null(0) < 60),
-    )
-    seconds = pl.col("day") * 86_400 + pl.col("minute") * 60 + pl.col("second")
-    return columns.select(time=pl.when("valid").then(seconds * 1_000_000 + pl.col("fraction"))).to_series()
+    date = text.str.replace(" ?UTC$", "Z").str.replace("T", " ", literal=True).str.replace(",", ".", literal=True)
+    # The day 01-02-19 would be read as one of the year 1; a year has four digits.
+    date = date.set(~date.str.contains(r"^\d{4}-"), None)
+    time = pl.repeat(None, len(text), dtype=pl.Int64, eager=True)
+    for form, column in [*((form, date) for form in _DATES), (_DAY_WITH_OFFSET, "00:00 " + date)]:
+        if time.null_count() == date.null_count():
+            break  # in most files all dates have the same form
+        parsed = column.str.to_datetime(form, time_unit="us", strict=False).dt.timestamp("us")
+        time = time.zip_with(time.is_not_null(), parsed)
+    return time
 
 
 def _times(text: pl.Series, where: Callable[[int], str]) -> pl.Series:
