@@ -95,14 +95,14 @@ class SequenceDataModule(LightningDataModule, ABC):
         """The local source file, downloaded if need be; None for data that is computed."""
 
     @abstractmethod
-    def read(self, source: Path | None) -> Sequences:
-        """Read the source into sequences under the source's own numbering."""
+    def read(self, source: Path) -> Sequences:
+        """Read what :meth:`source` returned (None where it returned None) into sequences, in the source's numbering."""
 
     @abstractmethod
     def recipe(self) -> dict[str, Any]:
         """All options that change what :meth:`read` returns: part of the cache key and of the protocol card."""
 
-    def attribute_files(self, source: Path | None) -> Sequence[Path]:
+    def attribute_files(self, source: Path) -> Sequence[Path]:
         """The local files that say what is known about the items; none where nothing is."""
         return ()
 
@@ -137,7 +137,7 @@ class SequenceDataModule(LightningDataModule, ABC):
             "test": held_out(self.sequences, from_end=1),
         }
 
-    def _read(self, source: Path | None) -> Sequences:
+    def _read(self, source: Path) -> Sequences:
         """Sequences with what is known about their items."""
         sequences, files = self.read(source), self.attribute_files(source)
         if not files:

@@ -29,9 +29,9 @@ def cached(
     cache_dir: Path,
     name: str,
     source: Callable[[], Path | None],
-    read: Callable[[Path | None], Sequences],
+    read: Callable[[Any], Sequences],
     recipe: dict[str, Any],
-    attribute_files: Callable[[Path | None], Sequence[Path]] = lambda source: (),
+    attribute_files: Callable[[Any], Sequence[Path]] = lambda source: (),
 ) -> Sequences:
     """Sequences from the cache, which is filled first if need be.
 
@@ -42,7 +42,7 @@ def cached(
         cache_dir: where entries are kept, one folder each.
         name: short name of the data set; part of the folder's name.
         source: the local source file (downloaded if need be), None for computed data.
-        read: makes sequences of it.
+        read: makes sequences of what ``source`` returned.
         recipe: all options that change what ``read`` returns; must be JSON.
         attribute_files: the other files that ``read`` uses with that source, those of the items' attributes.
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import hashlib
+import io
 import threading
 import zipfile
 from collections.abc import Iterator
@@ -15,9 +16,20 @@ import pytest
 
 from seqrec.data.errors import DataError
 from seqrec.data.sets.download import download, extract
+from seqrec.data.sets.source import Folders, Source
 
 CONTENT = bytes(range(256)) * 40
 MD5 = hashlib.md5(CONTENT).hexdigest()
+
+
+def archive() -> bytes:
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w") as opened:
+        opened.writestr("ml-100k/u.data", "1\t2\t3\t4\n")
+    return content.getvalue()
+
+
+SERVED = {"gz": gzip.compress(b"a\nb\nc\n"), "zip": archive()}
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -28,7 +40,7 @@ class Handler(BaseHTTPRequestHandler):
         if self.path == "/missing":
             self.send_error(404)
             return
-        content = gzip.compress(b"a\nb\nc\n") if self.path.endswith("lines.gz") else CONTENT
+        content = SERVED.get(self.path.rpartition(".")[2], CONTENT)
         self.send_response(200)
         if self.path == "/encoded_lines.gz":
             self.send_header("Content-Encoding", "x-gzip")
@@ -134,13 +146,22 @@ def test_missing_page(url: str, tmp_path: Path) -> None:
 
 
 def test_extract(tmp_path: Path) -> None:
-    archive, target = tmp_path / "a.zip", tmp_path / "out" / "u.data"
-    with zipfile.ZipFile(archive, "w") as opened:
-        opened.writestr("ml-100k/u.data", "1\t2\t3\t4\n")
-    assert extract(archive, "ml-100k/u.data", target).read_text() == "1\t2\t3\t4\n"
+    packed, target = tmp_path / "a.zip", tmp_path / "out" / "u.data"
+    packed.write_bytes(archive())
+    assert extract(packed, "ml-100k/u.data", target).read_text() == "1\t2\t3\t4\n"
     with pytest.raises(DataError, match=r"has no file ml-1m/ratings\.dat"):
-        extract(archive, "ml-1m/ratings.dat", tmp_path / "ratings.dat")
-    archive.write_bytes(b"no zip")
+        extract(packed, "ml-1m/ratings.dat", tmp_path / "ratings.dat")
+    packed.write_bytes(b"no zip")
     with pytest.raises(DataError, match="damaged zip"):
-        extract(archive, "ml-100k/u.data", tmp_path / "again")
+        extract(packed, "ml-100k/u.data", tmp_path / "again")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a.zip", "out"]
+
+
+def test_source_out_of_a_downloaded_archive(server: Any, url: str, tmp_path: Path) -> None:
+    folders = Folders(None, tmp_path)
+    source = Source(
+        ["u.data"], url=f"{url}/all.zip", member="ml-100k/u.data", md5=hashlib.md5(SERVED["zip"]).hexdigest()
+    )
+    for _ in range(2):
+        assert folders.locate(source) == tmp_path / "ml-100k" / "u.data"
+    assert server.asked == ["/all.zip"]

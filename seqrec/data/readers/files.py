@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gzip
 import zlib
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from difflib import get_close_matches
 from pathlib import Path
@@ -14,24 +14,6 @@ from seqrec.data.errors import DataError
 
 BLOCK = 1 << 26
 """Bytes read at a time."""
-
-
-def find(root: str | None, names: Sequence[str]) -> Path | None:
-    """The first of ``names`` (paths below ``root``, each also with ``.gz``) that exists, else None.
-
-    Raises:
-        DataError: ``root`` is given but is not a folder.
-    """
-    if root is None:
-        return None
-    folder = Path(root).expanduser()
-    if not folder.is_dir():
-        raise DataError(f"data.root={root!r} is not a folder; name the one that holds the data set, or set it to null")
-    for name in names:
-        for path in (folder / name, folder / f"{name}.gz"):
-            if path.is_file():
-                return path
-    return None
 
 
 def suffix(path: Path) -> str:
@@ -109,11 +91,6 @@ def _not_text(path: Path, piece: bytes, position: int, line: int) -> str:
     """Message about the byte at ``position`` of a piece that begins with line ``line``."""
     line += piece.count(b"\n", 0, position)
     return f"{path}: line {line}, byte 0x{piece[position]:02x}: not a text file (UTF-8 is expected)"
-
-
-def is_text_of(path: Path, name: str) -> bool:
-    """Whether ``path`` is the file ``name``, plain or ``.gz``."""
-    return path.name in (name, f"{name}.gz")
 
 
 def known(argument: str, value: str, allowed: Collection[str]) -> str:

@@ -9,12 +9,12 @@ from typing import Any
 from seqrec.data.attributes import ItemAttributes, read_item_attributes
 from seqrec.data.datamodule import SequenceDataModule
 from seqrec.data.interactions import to_sequences
-from seqrec.data.readers.files import find, is_text_of, known
+from seqrec.data.readers.files import known
 from seqrec.data.readers.metadata import read_amazon
 from seqrec.data.readers.sequence_file import read_sequence_file
 from seqrec.data.readers.tables import read_table
 from seqrec.data.sequences import Sequences
-from seqrec.data.sets.download import download
+from seqrec.data.sets.source import Folders, Source
 
 _URL = "http://snap.stanford.edu/data/amazon/productGraph/categoryFiles/"
 _REVIEWS = {
@@ -23,6 +23,8 @@ _REVIEWS = {
     "Toys_and_Games": 167_597,
     "Musical_Instruments": 10_261,
 }
+_FILES = ("{}_item2attributes.json", "reviews_{}_5.json", "meta_{}.json")
+_RAW = ("", "raw/amazon")
 _CORE = 5
 
 
@@ -47,58 +49,40 @@ class Amazon(SequenceDataModule):
         DataError: unknown category; later, a ``root`` that is no folder, a failed download, a damaged file.
     """
 
-    def __init__(
-        self,
-        category: str,
-        root: str | None,
-        **base: Any,
-    ) -> None:
+    def __init__(self, category: str, root: str | None, **base: Any) -> None:
         super().__init__(**base)
-        self.category, self.root = known("category", category, _REVIEWS), root
-        self.downloads = self.cache_dir / "downloads"
-        meta = f"meta_{category}.json.gz"
+        self.category = known("category", category, _REVIEWS)
+        self.folders = Folders(root, self.cache_dir / "downloads")
+        prepared, reviews, meta = (form.format(category) for form in _FILES)
+        url, lines = f"{_URL}{reviews}.gz", _REVIEWS[category]
+        self.sequence_file = Source([f"{category}.txt"], ["sequences", ""])
+        self.reviews = Source([reviews, f"{category}_5.json"], _RAW, url=url, lines=lines)
+        self.prepared_attributes = Source([prepared], ["attributes", ""])
+        self.metadata = Source([meta], _RAW)
         self.attribute_advice = (
-            f"put {_URL}{meta} into data.root or into {self.downloads} (for {category}.txt, whose items have other "
-            f"ids, {category}_item2attributes.json into data.root)"
+            f"put {_URL}{meta}.gz into data.root or into {self.folders.downloads} (for {category}.txt, whose items "
+            f"have other ids, {prepared} into data.root)"
         )
 
-    def source(self) -> Path:
-        """The sequence file or the file of reviews, downloaded if neither is under ``root``."""
-        sequences = f"{self.category}.txt"
-        reviews = f"reviews_{self.category}_5.json"
-        names = [f"sequences/{sequences}", sequences]
-        for folder in ("", "raw/amazon/"):
-            names += [folder + reviews, f"{folder}{self.category}_5.json"]
-        found = find(self.root, names)
-        if found is not None:
-            return found
-        target = self.downloads / f"{reviews}.gz"
-        return download(f"{_URL}{reviews}.gz", target, lines=_REVIEWS[self.category])
+    def source(self) -> Path | None:
+        """The sequence file or the file of reviews, downloaded if neither is there."""
+        return self.folders.locate(self.sequence_file, self.reviews)
 
-    def read(self, source: Path | None) -> Sequences:
+    def read(self, source: Path) -> Sequences:
         """A sequence file as it is; reviews by the rule above."""
-        assert source is not None
-        if is_text_of(source, f"{self.category}.txt"):
+        if self.sequence_file.is_at(source):
             return read_sequence_file(source)
         table = read_table(source, {"user": "reviewerID", "item": "asin", "time": "unixReviewTime"})
         return to_sequences(table, source, _CORE, _CORE, numbering="first_seen")
 
-    def attribute_files(self, source: Path | None) -> Sequence[Path]:
+    def attribute_files(self, source: Path) -> Sequence[Path]:
         """The prepared attributes for a sequence file, the products' metadata for reviews."""
-        assert source is not None
-        if is_text_of(source, f"{self.category}.txt"):
-            prepared = f"{self.category}_item2attributes.json"
-            found = find(self.root, [f"attributes/{prepared}", prepared])
-        else:
-            meta = f"meta_{self.category}.json"
-            found = find(self.root, [meta, f"raw/amazon/{meta}"])
-            if found is None and self.downloads.is_dir():
-                found = find(str(self.downloads), [meta])
-        return () if found is None else (found,)
+        prepared = self.sequence_file.is_at(source)
+        return self.folders.find_all(self.prepared_attributes if prepared else self.metadata)
 
     def read_attributes(self, files: Sequence[Path], sequences: Sequences) -> ItemAttributes:
         """Brands and categories."""
-        if files[0].name.startswith("meta_"):
+        if self.metadata.is_at(files[0]):
             return read_amazon(files[0], set(sequences.item_ids.to_list()))
         return read_item_attributes(files[0])
 

@@ -69,15 +69,14 @@ class Custom(SequenceDataModule):
             raise DataError(f"data.path={self.path}: no such file")
         return self.path
 
-    def read(self, source: Path | None) -> Sequences:
+    def read(self, source: Path) -> Sequences:
         """The file by the options."""
-        assert source is not None
         if self.format == "sequences":
             return read_sequence_file(source, self.min_user, self.min_item)
         table = read_table(source, self.columns, self.separator, self.header, self.drop_duplicates)
         return to_sequences(table, source, self.min_user, self.min_item, numbering="first_seen")
 
-    def attribute_files(self, source: Path | None) -> Sequence[Path]:
+    def attribute_files(self, source: Path) -> Sequence[Path]:
         """The file of attributes, where one is named."""
         if self.attribute_path is None:
             return ()
@@ -86,7 +85,7 @@ class Custom(SequenceDataModule):
         return (self.attribute_path,)
 
     def read_attributes(self, files: Sequence[Path], sequences: Sequences) -> ItemAttributes:
-        """That file."""
+        """What :func:`~seqrec.data.attributes.read_item_attributes` reads from the file."""
         return read_item_attributes(files[0])
 
     def recipe(self) -> dict[str, Any]:

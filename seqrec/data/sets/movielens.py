@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from seqrec.data.attributes import ItemAttributes
 from seqrec.data.datamodule import SequenceDataModule
 from seqrec.data.interactions import to_sequences
-from seqrec.data.readers.files import find, is_text_of, known
+from seqrec.data.readers.files import known
 from seqrec.data.readers.metadata import read_genres
 from seqrec.data.readers.sequence_file import read_sequence_file
 from seqrec.data.readers.tables import read_table
 from seqrec.data.sequences import Sequences
-from seqrec.data.sets.download import download, extract
+from seqrec.data.sets.source import Folders, Source
 
 _URL = "https://files.grouplens.org/datasets/movielens/"
 _FIELDS = ("user_id", "item_id", "rating", "timestamp")
@@ -57,63 +58,42 @@ class MovieLens(SequenceDataModule):
         DataError: unknown variant; later, a ``root`` that is no folder, a failed download, a damaged file.
     """
 
-    def __init__(
-        self,
-        variant: str,
-        root: str | None,
-        **base: Any,
-    ) -> None:
+    def __init__(self, variant: str, root: str | None, **base: Any) -> None:
         super().__init__(**base)
-        self.variant, self.root = known("variant", variant, _RELEASES), root
-        self.release = _RELEASES[variant]
-        self.downloads = self.cache_dir / "downloads"
+        self.variant = known("variant", variant, _RELEASES)
+        self.folders = Folders(root, self.cache_dir / "downloads")
+        release = _RELEASES[variant]
+        raw = ("", variant, f"raw/{variant}")
+        in_archive = partial(Source, folders=raw, url=f"{_URL}{variant}.zip", md5=release.md5)
+        self.separator = release.separator
+        self.sequence_file = Source([release.sequences], ["sequences", ""])
+        self.ratings = in_archive([release.ratings], member=f"{variant}/{release.ratings}")
+        self.films = in_archive([release.films], member=f"{variant}/{release.films}")
+        self.item_map = Source(["item_map.csv"], raw)
         self.attribute_advice = (
-            f"put {self.release.films}, and with {self.release.sequences} also {self.release.ratings} or item_map.csv, "
+            f"put {release.films}, and with {release.sequences} also {release.ratings} or item_map.csv, "
             f"of {_URL}{variant}.zip into data.root, or set data.root=null to download them"
         )
 
-    def source(self) -> Path:
-        """The sequence file or the file of ratings, downloaded if neither is under ``root``."""
-        sequences, ratings = self.release.sequences, self.release.ratings
-        found = find(self.root, [f"sequences/{sequences}", sequences]) or self._raw(ratings)
-        if found is not None:
-            return found
-        target = self.downloads / self.variant / ratings
-        if target.is_file():
-            return target
-        archive = download(f"{_URL}{self.variant}.zip", self._archive, md5=self.release.md5)
-        return extract(archive, f"{self.variant}/{ratings}", target)
+    def source(self) -> Path | None:
+        """The sequence file or the file of ratings, downloaded if neither is there."""
+        return self.folders.locate(self.sequence_file, self.ratings)
 
-    @property
-    def _archive(self) -> Path:
-        return self.downloads / f"{self.variant}.zip"
-
-    def _raw(self, name: str) -> Path | None:
-        """An original file under ``root``."""
-        return find(self.root, [folder + name for folder in ("", f"{self.variant}/", f"raw/{self.variant}/")])
-
-    def read(self, source: Path | None) -> Sequences:
+    def read(self, source: Path) -> Sequences:
         """A sequence file as it is; ratings by the rule above."""
-        assert source is not None
-        if is_text_of(source, self.release.sequences):
-            return read_sequence_file(source)
-        return self._read_ratings(source)
+        return read_sequence_file(source) if self.sequence_file.is_at(source) else self._read_ratings(source)
 
     def _read_ratings(self, path: Path) -> Sequences:
         columns: dict[str, str | None] = {"user": "user_id", "item": "item_id", "time": "timestamp"}
-        table = read_table(path, columns, self.release.separator, header=_FIELDS)
+        table = read_table(path, columns, self.separator, header=_FIELDS)
         return to_sequences(table, path, _CORE, _CORE, numbering="raw_id")
 
-    def attribute_files(self, source: Path | None) -> Sequence[Path]:
+    def attribute_files(self, source: Path) -> Sequence[Path]:
         """The file of films; with a sequence file also the one that tells which films the items are."""
-        assert source is not None
-        films, of_films = self._raw(self.release.films), self.downloads / self.variant / self.release.films
-        if is_text_of(source, self.release.sequences):
-            ids = self._raw("item_map.csv") or self._raw(self.release.ratings)
-            return (films, ids) if films is not None and ids is not None else ()
-        if films is None and source.parent == of_films.parent and (of_films.is_file() or self._archive.is_file()):
-            films = extract(self._archive, f"{self.variant}/{self.release.films}", of_films)
-        return () if films is None else (films,)
+        if not self.sequence_file.is_at(source):
+            return self.folders.find_all(self.films)
+        films, ids = self.folders.find(self.films), self.folders.find(self.item_map, self.ratings)
+        return () if films is None or ids is None else (films, ids)
 
     def read_attributes(self, files: Sequence[Path], sequences: Sequences) -> ItemAttributes:
         """Genres."""
@@ -125,7 +105,7 @@ class MovieLens(SequenceDataModule):
 
     def _items(self, path: Path) -> dict[str, str]:
         """Ids in the sequence file by ids of the films."""
-        if path.name.startswith("item_map"):
+        if self.item_map.is_at(path):
             pairs = read_table(path, {"user": "item_id", "item": "movie_id", "time": None}, ",")
             return {str(film): str(item) for item, film in pairs.select("user", "item").iter_rows()}
         films = self._read_ratings(path).item_ids.to_list()

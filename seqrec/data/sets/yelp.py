@@ -13,16 +13,17 @@ from seqrec.data.datamodule import SequenceDataModule
 from seqrec.data.errors import DataError
 from seqrec.data.interactions import to_sequences
 from seqrec.data.readers.columns import epoch_microseconds
-from seqrec.data.readers.files import find, is_text_of
 from seqrec.data.readers.metadata import read_yelp
 from seqrec.data.readers.sequence_file import read_sequence_file
 from seqrec.data.readers.tables import read_table
 from seqrec.data.sequences import Sequences
+from seqrec.data.sets.source import Folders, Source
 
-_SEQUENCES = "Yelp.txt"
-_REVIEWS = "yelp_academic_dataset_review.json"
-_PREPARED = "Yelp_item2attributes.json"
-_BUSINESSES = "yelp_academic_dataset_business.json"
+_RAW = ("", "raw/yelp")
+_SEQUENCES = Source(["Yelp.txt"], ["sequences", ""])
+_REVIEWS = Source(["yelp_academic_dataset_review.json"], _RAW)
+_PREPARED = Source(["Yelp_item2attributes.json"], ["attributes", ""])
+_BUSINESSES = Source(["yelp_academic_dataset_business.json"], _RAW)
 _FIRST, _LAST = "2019-01-01 00:00:00", "2019-12-31 00:00:00"
 _CORE = 5
 
@@ -48,35 +49,29 @@ class Yelp(SequenceDataModule):
     """
 
     attribute_advice = (
-        f"put {_BUSINESSES} beside {_REVIEWS} (for {_SEQUENCES}, whose items have other ids, {_PREPARED} into "
-        "data.root)"
+        f"put {_BUSINESSES.files[0]} beside {_REVIEWS.files[0]} (for {_SEQUENCES.files[0]}, whose items have other "
+        f"ids, {_PREPARED.files[0]} into data.root)"
     )
 
-    def __init__(
-        self,
-        root: str | None,
-        **base: Any,
-    ) -> None:
+    def __init__(self, root: str | None, **base: Any) -> None:
         super().__init__(**base)
-        self.root = root
+        self.folders = Folders(root, self.cache_dir / "downloads")
 
     def source(self) -> Path:
         """The sequence file or the file of reviews."""
-        names = [f"sequences/{_SEQUENCES}", _SEQUENCES, _REVIEWS, f"raw/yelp/{_REVIEWS}"]
-        found = find(self.root, names)
+        found = self.folders.locate(_SEQUENCES, _REVIEWS)
         if found is not None:
             return found
-        place = "a folder that data.root names" if self.root is None else self.root
         raise DataError(
-            "Yelp cannot be downloaded (its terms must be accepted): get the data set of yelp.com/dataset "
-            f"(the release of early 2020 gives the published counts) and put {_REVIEWS} into {place}; "
-            f"the reviews of 2019-01-01..2019-12-31 are used. A prepared {_SEQUENCES} is read as well."
+            "Yelp cannot be downloaded (its terms must be accepted): get the data set of yelp.com/dataset (the release "
+            f"of early 2020 gives the published counts) and put {_REVIEWS.files[0]} into "
+            f"{self.folders.root or 'a folder that data.root names'}; the reviews of 2019-01-01..2019-12-31 are used. "
+            f"A prepared {_SEQUENCES.files[0]} is read as well."
         )
 
-    def read(self, source: Path | None) -> Sequences:
+    def read(self, source: Path) -> Sequences:
         """A sequence file as it is; reviews by the rule above."""
-        assert source is not None
-        if is_text_of(source, _SEQUENCES):
+        if _SEQUENCES.is_at(source):
             return read_sequence_file(source)
         table = read_table(source, {"user": "user_id", "item": "business_id", "time": "date"})
         first, last = epoch_microseconds(pl.Series([_FIRST, _LAST]))
@@ -85,18 +80,13 @@ class Yelp(SequenceDataModule):
             raise DataError(f"{source}: no review between {_FIRST} and {_LAST} among {len(table)}")
         return to_sequences(kept, source, _CORE, _CORE, numbering="first_seen")
 
-    def attribute_files(self, source: Path | None) -> Sequence[Path]:
+    def attribute_files(self, source: Path) -> Sequence[Path]:
         """The prepared attributes for a sequence file, the file of businesses for reviews."""
-        assert source is not None
-        if is_text_of(source, _SEQUENCES):
-            found = find(self.root, [f"attributes/{_PREPARED}", _PREPARED])
-        else:
-            found = find(self.root, [_BUSINESSES, f"raw/yelp/{_BUSINESSES}"])
-        return () if found is None else (found,)
+        return self.folders.find_all(_PREPARED if _SEQUENCES.is_at(source) else _BUSINESSES)
 
     def read_attributes(self, files: Sequence[Path], sequences: Sequences) -> ItemAttributes:
         """Categories."""
-        if is_text_of(files[0], _BUSINESSES):
+        if _BUSINESSES.is_at(files[0]):
             return read_yelp(files[0], set(sequences.item_ids.to_list()))
         return read_item_attributes(files[0])
 
