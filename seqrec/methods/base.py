@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, final
 
 import torch
@@ -121,6 +121,11 @@ class Recommender(LightningModule, ABC):
         self.train()
         whole: Tensor = self.trainer.strategy.reduce(vectors, reduce_op="sum")
         return whole
+
+    def log_terms(self, batch: Batch, terms: Mapping[str, Tensor]) -> None:
+        """Log scalar terms of a step as ``train/<name>``: means over the examples of an epoch, on all ranks."""
+        named = {f"train/{name}": value.detach() for name, value in terms.items()}
+        self.log_dict(named, on_step=False, on_epoch=True, sync_dist=True, batch_size=len(batch.row))
 
     def position_keys(self, batch: Batch) -> Tensor:
         """A random key for each position, ``(B, L)``, counted from the newest so that trimming changes nothing."""

@@ -79,7 +79,7 @@ class BERT4Rec(Recommender):
         newest_only = float(coin) < self.last_ratio
         items = self.sequences(batch)
         loss = self.newest_loss(items) if newest_only else self.cloze_loss(items, self.keys(batch.row, view=0))
-        self.log("train/loss", loss, on_step=False, on_epoch=True, sync_dist=True, batch_size=len(batch.row))
+        self.log_terms(batch, {"loss": loss})
         return loss
 
     def cloze_loss(self, items: Tensor, keys: Tensor) -> Tensor:

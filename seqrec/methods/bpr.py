@@ -48,7 +48,7 @@ class BPR(Recommender):
         items = torch.cat([batch.target[:, None], self.negatives(batch)], dim=1)  # (B, 1 + K)
         scores = (self.backbone.item_embedding(items) @ self.represent(batch)[:, :, None]).squeeze(2)
         loss = bpr(scores[:, 0], scores[:, 1:])
-        self.log("train/loss", loss, on_step=False, on_epoch=True, batch_size=len(batch.row))
+        self.log_terms(batch, {"loss": loss})
         return loss
 
     def negatives(self, batch: Batch) -> Tensor:

@@ -39,8 +39,7 @@ class Caser(Recommender):
         table = self.backbone.item_embedding.weight
         recommendation = self.loss(self.represent(batch), batch.target, table, self.keys(batch.row, view=0))
         total = recommendation + self.norm_weight * self.backbone.norms()
-        terms = {"train/loss": total, "train/recommendation": recommendation}
-        self.log_dict(terms, on_step=False, on_epoch=True, sync_dist=True, batch_size=len(batch.row))
+        self.log_terms(batch, {"loss": total, "recommendation": recommendation})
         return total
 
     def represent(self, batch: Batch) -> Tensor:

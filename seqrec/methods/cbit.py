@@ -75,8 +75,7 @@ class CBiT(Recommender):
         cloze = self.cloze_loss(states, items, learnt)
         contrast = self.contrasts(states).sum()
         loss = cloze + self.updated_theta(cloze, contrast) * contrast
-        terms = {"train/loss": loss, "train/cloze": cloze, "train/contrast": contrast, "train/theta": self.theta}
-        self.log_dict(terms, on_step=False, on_epoch=True, sync_dist=True, batch_size=len(batch.row))
+        self.log_terms(batch, {"loss": loss, "cloze": cloze, "contrast": contrast, "theta": self.theta})
         return loss
 
     def views(self, items: Tensor, keys: Tensor) -> tuple[Tensor, Tensor]:

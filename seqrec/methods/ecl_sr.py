@@ -151,9 +151,7 @@ class ECLSR(AdversarialRecommender):
         """One step or three turns on a batch."""
         hidden = self.masked_positions(batch.items, self.keys(batch.row, view=0), self.mask_ratio)
         terms = self.schedule(self.task(batch, hidden))
-        named = {"loss": self.total(terms)} | terms._asdict()
-        named = {f"train/{name}": value.detach() for name, value in named.items()}
-        self.log_dict(named, on_step=False, on_epoch=True, sync_dist=True, batch_size=len(batch.row))
+        self.log_terms(batch, {"loss": self.total(terms)} | terms._asdict())
 
     def total(self, terms: Terms) -> Tensor:
         """The objective; the next item's weight is 1."""

@@ -148,9 +148,7 @@ class ELECRec(AdversarialRecommender):
     def training_step(self, batch: Batch, batch_index: int) -> None:
         """One step or two turns on a batch."""
         terms = self.schedule(self.task(batch))
-        named = {"loss": self.total(terms)} | terms._asdict()
-        named = {f"train/{name}": value.detach() for name, value in named.items()}
-        self.log_dict(named, on_step=False, on_epoch=True, sync_dist=True, batch_size=len(batch.row))
+        self.log_terms(batch, {"loss": self.total(terms)} | terms._asdict())
 
     def total(self, terms: Terms) -> Tensor:
         """The objective."""

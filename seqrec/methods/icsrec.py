@@ -86,9 +86,7 @@ class ICSRec(Recommender):
         coarse = contrast(first, second, batch.target)
         fine = self.fine_loss(contrast, first) + self.fine_loss(contrast, second)
         total = recommendation + self.coarse_weight * coarse + self.fine_weight * fine
-        terms = {"loss": total, "recommendation": recommendation, "coarse": coarse, "fine": fine}
-        named = {f"train/{name}": value.detach() for name, value in terms.items()}
-        self.log_dict(named, on_step=False, on_epoch=True, sync_dist=True, batch_size=len(rows))
+        self.log_terms(batch, {"loss": total, "recommendation": recommendation, "coarse": coarse, "fine": fine})
         return total
 
     def three_views(self, batch: Batch, partners: Tensor) -> tuple[Tensor, Tensor, Tensor]:

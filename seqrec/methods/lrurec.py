@@ -55,7 +55,7 @@ class LRURec(Recommender):
         table = torch.cat([self.backbone.item_embedding.weight, self.item_bias[:, None]], dim=1)
         states = torch.cat([states, states.new_ones(len(states), 1)], dim=1)
         loss = self.loss(states, target, table, keys)
-        self.log("train/loss", loss, on_step=False, on_epoch=True, batch_size=len(batch.row))
+        self.log_terms(batch, {"loss": loss})
         return loss
 
     def score(self, batch: Batch) -> Tensor:

@@ -89,8 +89,7 @@ class MSSR(Recommender):
         attribute, alignment = self.attribute_loss(both, batch.target), self.alignment_loss(both)
         total = recommendation + self.attribute_weight * attribute + self.alignment_weight * alignment
         terms = {"loss": total, "recommendation": recommendation, "attribute": attribute, "alignment": alignment}
-        logged = {f"train/{name}": term for name, term in terms.items()}
-        self.log_dict(logged, on_step=False, on_epoch=True, sync_dist=True, batch_size=len(batch.row))
+        self.log_terms(batch, terms)
         return total
 
     def represent(self, batch: Batch) -> Tensor:

@@ -101,8 +101,7 @@ class MVS(Recommender):
         first, second = (torch.randn_like(complement.expected) for _ in range(2))
         terms = self.terms(batch, complement, first, second)
         loss = self.total(terms)
-        named = {f"train/{name}": value.detach() for name, value in terms._asdict().items()} | {"train/loss": loss}
-        self.log_dict(named, on_step=False, on_epoch=True, sync_dist=True, batch_size=len(batch.row))
+        self.log_terms(batch, terms._asdict() | {"loss": loss})
         return loss
 
     def total(self, terms: Smoothness) -> Tensor:

@@ -29,5 +29,5 @@ class NextItem(Recommender):
     def training_step(self, batch: Batch, batch_index: int) -> Tensor:
         """Mean loss over the learnt positions of the batch."""
         loss = self.next_item_loss(self.loss, batch)
-        self.log("train/loss", loss, on_step=False, on_epoch=True, batch_size=len(batch.row))
+        self.log_terms(batch, {"loss": loss})
         return loss

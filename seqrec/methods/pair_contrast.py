@@ -79,8 +79,7 @@ class PairContrastive(Recommender, ABC):
         recommendation = self.recommendation(batch, user)
         contrast = self.pair_contrast(first, second, None, self.current_epoch)(first, second, None)
         loss = recommendation + self.contrast_weight * contrast
-        terms = {"train/loss": loss, "train/recommendation": recommendation, "train/contrast": contrast}
-        self.log_dict(terms, on_step=False, on_epoch=True, sync_dist=True, batch_size=len(batch.row))
+        self.log_terms(batch, {"loss": loss, "recommendation": recommendation, "contrast": contrast})
         return loss
 
     def recommendation(self, batch: Batch, user: Tensor) -> Tensor:

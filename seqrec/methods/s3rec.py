@@ -96,8 +96,7 @@ class S3RecPretraining(Recommender):
         segments = hide_segment(items, self.keys(batch.row, view=2), self.pool, self.backbone.mask_token)
         terms = self.terms(items, hidden, negative, segments)
         loss = self.total(terms)
-        named = {f"train/{name}": value.detach() for name, value in terms.items()} | {"train/loss": loss}
-        self.log_dict(named, on_step=False, on_epoch=True, sync_dist=True, batch_size=len(batch.row))
+        self.log_terms(batch, terms | {"loss": loss})
         return loss
 
     def terms(self, items: Tensor, hidden: Tensor, negative: Tensor, segments: Segments) -> dict[str, Tensor]:

@@ -92,8 +92,3 @@ class ViewContrastive(Recommender, ABC):
         """Contrast of both views' states ``(2B, W, D)``, all positions side by side; raw dot products."""
         first, second = states.flatten(1).chunk(2)
         return grouped_info_nce(first, second, None, self.temperature)
-
-    def log_terms(self, batch: Batch, terms: dict[str, Tensor]) -> None:
-        """Log the terms of one step under their names."""
-        named = {f"train/{name}": value.detach() for name, value in terms.items()}
-        self.log_dict(named, on_step=False, on_epoch=True, sync_dist=True, batch_size=len(batch.row))

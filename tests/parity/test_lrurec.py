@@ -70,7 +70,7 @@ def build(golden) -> LRURec:
     loss = partial(next_item, padding_class=True)
     model = LRURec(backbone, optimizer, loss, max_length=golden["in/item_seq"].shape[1]).double()
     model.load_state_dict(released_state(old, layers))
-    model.log = lambda *terms, **options: None  # type: ignore[method-assign]
+    model.log_dict = lambda *terms, **options: None  # type: ignore[method-assign]
     return model
 
 

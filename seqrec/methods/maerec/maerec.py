@@ -103,8 +103,7 @@ class MAERec(Recommender):
         if renewed:
             loss = loss - scores.mean() * self.trend.reward()
             self.trend.restart()
-        terms = {"train/loss": loss, "train/recommendation": recommendation, "train/reconstruction": reconstruction}
-        self.log_dict(terms, on_step=False, on_epoch=True, sync_dist=True, batch_size=len(batch.row))
+        self.log_terms(batch, {"loss": loss, "recommendation": recommendation, "reconstruction": reconstruction})
         return loss
 
     def renew_mask(self, draw: Draw) -> Tensor:
