@@ -1,6 +1,6 @@
-"""Contrastive losses: draw two vectors of one row together and those of different rows apart.
+"""EASNRec's two contrasts of user vectors: with augmented states, or between views that are encoded anew.
 
-Shapes: B rows, D their width.
+Shapes: B rows, L positions, D width of a state.
 """
 
 from __future__ import annotations
@@ -8,10 +8,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Protocol
 
-import torch
-import torch.nn.functional as F
 from torch import Tensor
 
+from seqrec.functional.info_nce import anchored_info_nce, nt_xent
 from seqrec.functional.keyed_random import split
 from seqrec.functional.pooling import newest, newest_mean
 from seqrec.functional.ragged import Ragged, ragged
@@ -26,43 +25,6 @@ class Encode(Protocol):
 
     def __call__(self, items: Tensor) -> Tensor:
         """``(B, L)`` -> ``(B, L, D)``."""
-
-
-def info_nce(anchor: Tensor, positive: Tensor, negatives: Tensor, temperature: float) -> Tensor:
-    """InfoNCE of cosines (EASNRec eq. (10)), the mean over rows.
-
-    Args:
-        anchor: ``(B, D)``.
-        positive: ``(B, D)``, the other vector of each row.
-        negatives: ``(B, D)``; row i is left out for anchor i.
-        temperature: tau.
-
-    Returns:
-        Scalar, in float32 at least.
-    """
-    return info_nce_rows(anchor, positive, negatives, temperature).mean()
-
-
-def info_nce_rows(anchor: Tensor, positive: Tensor, negatives: Tensor, temperature: float) -> Tensor:
-    """The terms ``(B,)`` of :func:`info_nce`."""
-    with torch.autocast(anchor.device.type, enabled=False):
-        a, p, n = (F.normalize(_at_least_float(x), dim=1) for x in (anchor, positive, negatives))
-        own = (a * p).sum(1) / temperature
-        scores = torch.diagonal_scatter(a @ n.T / temperature, own)
-        return torch.logsumexp(scores, dim=1) - own
-
-
-def nt_xent(first: Tensor, second: Tensor, temperature: float) -> Tensor:
-    """Symmetric InfoNCE of two views ``(B, D)``, negatives are both views of other rows (CL4SRec, eq. 3)."""
-    with torch.autocast(first.device.type, enabled=False):
-        both = F.normalize(_at_least_float(torch.cat([first, second])), dim=1)
-        scores = (both @ both.T / temperature).fill_diagonal_(-torch.inf)
-        partner = torch.arange(len(both), device=both.device).roll(len(first))
-        return F.cross_entropy(scores, partner)
-
-
-def _at_least_float(x: Tensor) -> Tensor:
-    return x.to(torch.promote_types(x.dtype, torch.float32))
 
 
 def contrast_states(
@@ -89,7 +51,7 @@ def contrast_states(
     taken, present = newest(states, valid, window)
     count = present.sum(1, keepdim=True)
     user = taken.sum(1) / count
-    return info_nce(user, augment(taken, valid, keys).sum(1) / count, user, temperature)
+    return anchored_info_nce(user, augment(taken, valid, keys).sum(1) / count, user, temperature)
 
 
 def contrast_items(

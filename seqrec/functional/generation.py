@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from seqrec.functional.losses import CHUNK_ELEMENTS
+from seqrec.functional.precision import at_least_float
 
 
 class Generated(NamedTuple):
@@ -86,10 +87,9 @@ def generate(states: Tensor, classes: Tensor, target: Tensor, weight: Tensor) ->
         The weighted sum of cross entropies; the likeliest class ``(M,)``; the mean ``(M, D)`` of the class
         vectors under the softmax, whose gradient goes to the logits but takes the vectors as constant.
     """
-    at_least_float = torch.promote_types(states.dtype, torch.float32)
     with torch.autocast(states.device.type, enabled=False):
         filled: tuple[Tensor, Tensor, Tensor] = _Generation.apply(
-            states.to(at_least_float), classes.to(at_least_float), target, weight.to(at_least_float)
+            at_least_float(states), at_least_float(classes, states), target, at_least_float(weight, states)
         )
     return filled
 
@@ -120,12 +120,11 @@ def draw(states: Tensor, classes: Tensor, uniform: Tensor, power: float) -> Tens
         ``(M,)`` int64, rows of ``classes``.
     """
     drawn = torch.empty(len(states), dtype=torch.int64, device=states.device)
-    at_least_float = torch.promote_types(states.dtype, torch.float32)
     rows = max(1, CHUNK_ELEMENTS // len(classes))
     with torch.autocast(states.device.type, enabled=False):
-        classes = classes.to(at_least_float).T
+        classes = at_least_float(classes, states).T
         for x, u, chosen in zip(*(part.split(rows) for part in (states, uniform, drawn)), strict=True):
-            logits = (x.to(at_least_float) @ classes).mul_(power)
+            logits = (at_least_float(x) @ classes).mul_(power)
             reached = logits.sub_(logits.amax(1, keepdim=True)).exp_().cumsum(1)
             level = u[:, None].to(reached.dtype) * reached[:, -1:]
             chosen.copy_(torch.searchsorted(reached, level, right=True)[:, 0])

@@ -17,7 +17,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from seqrec.functional.log_sum import log_sum_exp
+from seqrec.functional.info_nce import info_nce, negatives, positive
+from seqrec.functional.precision import at_least_float
 from seqrec.functional.weighed_log_sum import Block, weighed_log_sum
 
 PairLoss = Callable[[Tensor, Tensor, Tensor | None], Tensor]
@@ -28,8 +29,8 @@ PairContrast = Callable[[Tensor, Tensor, Tensor | None, int], PairLoss]
 
 
 def in_batch(first: Tensor, second: Tensor, labels: Tensor | None, epoch: int, temperature: float) -> PairLoss:
-    """A :data:`PairContrast`: :func:`grouped_info_nce` for every batch."""
-    return partial(grouped_info_nce, temperature=temperature)
+    """A :data:`PairContrast`: :func:`info_nce` for every batch."""
+    return partial(info_nce, temperature=temperature)
 
 
 def enduring(
@@ -54,13 +55,13 @@ def enduring(
         labels: ``(B,)`` of these rows, or None.
         epoch: number of the epoch, from 0.
         temperature: tau_1.
-        warmup_epochs: epochs of :func:`grouped_info_nce` before; infinity for ever.
+        warmup_epochs: epochs of :func:`info_nce` before; infinity for ever.
         noise_ratio: M / B; 0 for no noise.
         noise_steps, noise_step_size: see :func:`harder_noise`.
         scale, margin, mix_ratio, hard_weight: see :func:`enduring_info_nce`.
     """
     if epoch < warmup_epochs:
-        return partial(grouped_info_nce, temperature=temperature)
+        return partial(info_nce, temperature=temperature)
     noise = torch.randn(noise_ratio * len(first), first.shape[1], dtype=first.dtype, device=first.device)
     noise = harder_noise(noise, first, second, labels, noise_steps, noise_step_size)
     return partial(
@@ -72,22 +73,6 @@ def enduring(
         mix_ratio=mix_ratio,
         hard_weight=hard_weight,
     )
-
-
-def grouped_info_nce(first: Tensor, second: Tensor, labels: Tensor | None, temperature: float) -> Tensor:
-    """InfoNCE in both directions with rows of the same label left out (ICSRec, eq. 9-11), the mean of 2B rows.
-
-    Args:
-        first, second: ``(B, D)``.
-        labels: ``(B,)`` or None.
-        temperature: tau.
-    """
-    with torch.autocast(first.device.type, enabled=False):
-        both = _at_least_float(torch.cat([first, second]))
-        scores = both @ both.T / temperature
-        own = _positive(scores)
-        kept = scores.masked_fill(~negatives(labels, len(first), both.device), -torch.inf)
-        return (log_sum_exp(torch.cat([own, kept], 1)) - own[:, 0]).mean()
 
 
 def enduring_info_nce(
@@ -121,18 +106,18 @@ def enduring_info_nce(
     """
 
     with torch.autocast(first.device.type, enabled=False):
-        both = _at_least_float(torch.cat([first, second]))
+        both = at_least_float(torch.cat([first, second]))
         products = both @ both.T
-        own = _positive(products)
+        own = positive(products)
         removed = ~negatives(labels, len(first), both.device)
         blocks = [
             Block(own, 0.0),
             Block(products, margin, 0.0, removed),
-            Block(both @ _at_least_float(noise).T, margin),
+            Block(both @ at_least_float(noise).T, margin),
             Block(hard_products(both, mix_ratio), margin, math.log(hard_weight), removed),
         ]
-        positive = own[:, 0] / temperature * torch.tanh(own[:, 0] / scale)
-        return (weighed_log_sum(blocks, temperature, scale) - positive).mean()
+        own_weighed = own[:, 0] / temperature * torch.tanh(own[:, 0] / scale)
+        return (weighed_log_sum(blocks, temperature, scale) - own_weighed).mean()
 
 
 def hard_products(both: Tensor, mix_ratio: float) -> Tensor:
@@ -167,32 +152,14 @@ def harder_noise(
         step_size: their length.
     """
     with torch.autocast(first.device.type, enabled=False):
-        anchor = _at_least_float(first)
-        noise = _at_least_float(noise)
+        anchor = at_least_float(first)
+        noise = at_least_float(noise)
         b = len(first)
         removed = ~negatives(labels, b, first.device)[:b, :b]
         removed.fill_diagonal_(False)
-        rows = (anchor @ _at_least_float(second).T).masked_fill(removed, -torch.inf)
+        rows = (anchor @ at_least_float(second).T).masked_fill(removed, -torch.inf)
         for _ in range(steps):
             share = torch.softmax(torch.cat([rows, anchor @ noise.T], 1), 1)[:, b:]
             ascent = share.T @ anchor  # B times the gradient
             noise = noise + step_size * ascent / ascent.norm(dim=1, keepdim=True)
         return torch.where(noise.isnan(), 0.0, noise)
-
-
-def negatives(labels: Tensor | None, rows: int, device: torch.device) -> Tensor:
-    """Which of 2B rows are negatives of which, ``(2B, 2B)`` bool: those of another label."""
-    if labels is None:
-        labels = torch.arange(rows, device=device)
-    labels = labels.repeat(2)
-    return labels[:, None] != labels
-
-
-def _positive(products: Tensor) -> Tensor:
-    """The entry of each row's other view, ``(2B, 1)`` of ``(2B, 2B)``."""
-    partner = torch.arange(len(products), device=products.device).roll(len(products) // 2)
-    return products.gather(1, partner[:, None])
-
-
-def _at_least_float(x: Tensor) -> Tensor:
-    return x.to(torch.promote_types(x.dtype, torch.float32))

@@ -14,6 +14,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from seqrec.functional.keyed_random import integers
+from seqrec.functional.precision import at_least_float
 
 NextItemLoss = Callable[[Tensor, Tensor, Tensor, Tensor], Tensor]
 """Loss of ``(states (M, D), target (M,), table (I + 2, D), keys (M,))``."""
@@ -95,14 +96,13 @@ def soft_label_cross_entropy(
     """
     if weight is None:
         weight = states.new_full((len(states),), 1.0 / max(1, len(states)))
-    at_least_float = torch.promote_types(states.dtype, torch.float32)
     with torch.autocast(states.device.type, enabled=False):
         loss: Tensor = _ChunkedCrossEntropy.apply(
-            states.to(at_least_float),
-            classes.to(at_least_float),
+            at_least_float(states),
+            at_least_float(classes, states),
             items,
-            shares.to(at_least_float),
-            weight.to(at_least_float),
+            at_least_float(shares, states),
+            at_least_float(weight, states),
         )
     return loss
 

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from seqrec.functional.keyed_random import integers, split
 from seqrec.functional.losses import CHUNK_ELEMENTS
+from seqrec.functional.precision import at_least_float
 
 
 class Segments(NamedTuple):
@@ -100,9 +101,8 @@ def attribute_loss(states: Tensor, classes: Tensor, attributes: Tensor) -> Tenso
     Returns:
         Scalar, computed in float32 at least, without a target for each pair of position and attribute.
     """
-    at_least_float = torch.promote_types(states.dtype, torch.float32)
     with torch.autocast(states.device.type, enabled=False):
-        states, classes = states.to(at_least_float), classes.to(at_least_float)
+        states, classes = at_least_float(states), at_least_float(classes, states)
         own = (F.embedding((attributes - 1).clamp(min=0), classes) * (attributes > 0)[..., None]).sum(1)
         of_all: Tensor = _SoftplusSum.apply(states, classes)
         return of_all - (states * own).sum()

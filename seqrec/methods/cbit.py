@@ -15,9 +15,9 @@ from torch import Tensor, nn
 from seqrec.backbones.pre_norm import PreNormTransformer
 from seqrec.data.batch import Batch
 from seqrec.functional.cloze import append, bert_view
+from seqrec.functional.info_nce import pairwise_nt_xent
 from seqrec.functional.keyed_random import split
 from seqrec.functional.losses import cross_entropy
-from seqrec.functional.multi_view import pairwise_nt_xent
 from seqrec.methods.base import BuildOptimizer, Recommender
 
 

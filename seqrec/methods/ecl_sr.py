@@ -15,8 +15,8 @@ from torch import Tensor, nn
 from seqrec.backbones.transformer import Transformer
 from seqrec.data.batch import Batch
 from seqrec.functional.cloze import learnt_slots
-from seqrec.functional.contrast import info_nce
 from seqrec.functional.generation import Generated, generate
+from seqrec.functional.info_nce import anchored_info_nce
 from seqrec.functional.left_padding import left_padded
 from seqrec.functional.losses import cross_entropy
 from seqrec.functional.pooling import newest_mean
@@ -206,7 +206,7 @@ class ECLSR(AdversarialRecommender):
     def contrast_loss(self, states: Tensor, again: Tensor, items: Tensor) -> Tensor:
         """InfoNCE of the user vectors of two passes ``(B, W, D)``; negatives are other rows of the second."""
         first, second = (self.pool(x, items != 0, self.window) for x in (states, again))
-        return info_nce(first, second, second, self.temperature)
+        return anchored_info_nce(first, second, second, self.temperature)
 
     def generate(self, task: Task) -> Generated:
         """Fill in items; the loss is their mean cross entropy over the batch."""

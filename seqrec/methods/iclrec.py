@@ -14,7 +14,7 @@ from torch import Tensor
 
 from seqrec.backbones.padded_transformer import PaddedTransformer
 from seqrec.data.batch import Batch
-from seqrec.functional.hard_negatives import grouped_info_nce
+from seqrec.functional.info_nce import info_nce
 from seqrec.functional.left_padding import newest_columns, window
 from seqrec.functional.ragged import HIDDEN, Ragged
 from seqrec.methods.base import BuildOptimizer
@@ -108,9 +108,7 @@ class ICLRec(ViewContrastive):
         cluster = self.intents.assign(states.detach().mean(1))
         direction = F.normalize(self.intents.centroids[cluster], dim=1)
         labels = cluster if self.mask_same_intent else None
-        first, second = (
-            grouped_info_nce(vector, direction, labels, self.temperature) for vector in encoded.mean(1).chunk(2)
-        )
+        first, second = (info_nce(vector, direction, labels, self.temperature) for vector in encoded.mean(1).chunk(2))
         return (first + second) / 2
 
     def mean_state(self, batch: Batch) -> Tensor:

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from seqrec.backbones.mssr.mssr import MSSR as Network
 from seqrec.data.batch import Batch
-from seqrec.functional.hard_negatives import grouped_info_nce
+from seqrec.functional.info_nce import info_nce
 from seqrec.functional.losses import NextItemLoss
 from seqrec.methods.base import BuildOptimizer, Recommender
 from seqrec.nn.dropout import Dropout
@@ -114,7 +114,7 @@ class MSSR(Recommender):
     def alignment_loss(self, both: Tensor) -> Tensor:
         """Contrast of both streams of each history against both of all others."""
         item, attribute = self.streams(both)
-        return grouped_info_nce(self.alignment(self.alignment_dropout(item)), attribute, None, self.temperature)
+        return info_nce(self.alignment(self.alignment_dropout(item)), attribute, None, self.temperature)
 
     def streams(self, both: Tensor) -> tuple[Tensor, Tensor]:
         """Vectors ``(B, D)`` of the item stream and ``(B, E)`` of the attribute stream."""

@@ -12,7 +12,7 @@ from seqrec.backbones.padded_transformer import PaddedTransformer
 from seqrec.data.batch import Batch
 from seqrec.data.indices.unseen import Unseen
 from seqrec.data.windows import Windows
-from seqrec.functional.hard_negatives import grouped_info_nce
+from seqrec.functional.info_nce import info_nce
 from seqrec.functional.keyed_random import integers
 from seqrec.functional.losses import against, bce
 from seqrec.functional.ragged import Ragged, one_after_the_other
@@ -91,4 +91,4 @@ class ViewContrastive(Recommender, ABC):
     def instance_loss(self, states: Tensor) -> Tensor:
         """Contrast of both views' states ``(2B, W, D)``, all positions side by side; raw dot products."""
         first, second = states.flatten(1).chunk(2)
-        return grouped_info_nce(first, second, None, self.temperature)
+        return info_nce(first, second, None, self.temperature)

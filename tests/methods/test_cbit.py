@@ -14,9 +14,8 @@ from seqrec.data.batch import Batch
 from seqrec.data.sequences import Sequences
 from seqrec.data.windows import sliding
 from seqrec.functional.cloze import bert_view
-from seqrec.functional.contrast import nt_xent
+from seqrec.functional.info_nce import nt_xent, pairwise_nt_xent
 from seqrec.functional.keyed_random import keys
-from seqrec.functional.multi_view import pairwise_nt_xent
 from seqrec.methods.cbit import CBiT
 
 ITEMS, LENGTH, TOKEN = 30, 8, 31

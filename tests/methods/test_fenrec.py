@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from seqrec.functional import hard_negatives
+from seqrec.functional.info_nce import info_nce
 from seqrec.functional.losses import cross_entropy, soft_label_cross_entropy
 from tests.methods.small import made, trainer
 
@@ -83,7 +84,7 @@ def test_the_form_changes_after_the_warm_up() -> None:
         "mix_ratio": 0.4,
         "hard_weight": 0.1,
     }
-    plain = hard_negatives.grouped_info_nce(first, second, None, 1.0)
+    plain = info_nce(first, second, None, 1.0)
     before = hard_negatives.enduring(first, second, None, 19, **options)
     after = hard_negatives.enduring(first, second, None, 20, **options)
     assert torch.equal(before(first, second, None), plain)
@@ -92,7 +93,7 @@ def test_the_form_changes_after_the_warm_up() -> None:
 
 def test_a_row_without_negatives_costs_nothing() -> None:
     first, second = torch.randn(3, 4, requires_grad=True), torch.randn(3, 4)
-    loss = hard_negatives.grouped_info_nce(first, second, torch.tensor([7, 7, 7]), 1.0)
+    loss = info_nce(first, second, torch.tensor([7, 7, 7]), 1.0)
     loss.backward()
     assert loss == 0 and first.grad is not None and bool((first.grad == 0).all())
 

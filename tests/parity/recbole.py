@@ -7,7 +7,8 @@ from torch import Tensor
 
 from seqrec.backbones.transformer import Transformer
 from seqrec.data.batch import Batch
-from seqrec.functional.hard_negatives import enduring_info_nce, grouped_info_nce, negatives
+from seqrec.functional.hard_negatives import enduring_info_nce
+from seqrec.functional.info_nce import info_nce, negatives
 from seqrec.nn.attention import DotProductAttention
 
 LAYER = {
@@ -111,7 +112,7 @@ def check_contrasts(golden, first: Tensor, second: Tensor) -> None:
     partner = torch.arange(2 * rows).roll(rows)
     others = products[negatives(None, rows, first.device)].view(2 * rows, -1)
     golden.check("out/cl_logits", torch.cat([products.gather(1, partner[:, None]), others], 1))
-    golden.check("out/cl_loss", grouped_info_nce(first, second, None, golden.meta["tau"]))
+    golden.check("out/cl_loss", info_nce(first, second, None, golden.meta["tau"]))
     hard = enduring_info_nce(
         first,
         second,

@@ -19,7 +19,7 @@ from seqrec.backbones.pre_norm import PreNormTransformer
 from seqrec.data.batch import Batch
 from seqrec.data.sequences import Sequences
 from seqrec.data.windows import held_out, sliding
-from seqrec.functional.multi_view import pairwise_nt_xent
+from seqrec.functional.info_nce import pairwise_nt_xent
 from seqrec.methods.cbit import CBiT
 
 LAYER = {

@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from seqrec.data.indices.soft_labels import soft_labels
-from seqrec.functional import hard_negatives
+from seqrec.functional import hard_negatives, info_nce
 from seqrec.methods.icsrec import ICSRec
 from tests.parity import icsrec_golden as shared
 
@@ -109,7 +109,7 @@ def logits_of(reference, both: Tensor, labels: Tensor, noise: Tensor) -> Tensor:
     def weighed(x: Tensor, margin: float) -> Tensor:
         return x / meta["tau1"] * (torch.tanh(x / meta["tau2"]) + margin)
 
-    removed = ~hard_negatives.negatives(labels, b, labels.device)
+    removed = ~info_nce.negatives(labels, b, labels.device)
     own = weighed((both * both.roll(b, 0)).sum(1, keepdim=True), 0.0)
     plain = weighed(both @ both.T, meta["m"]).masked_fill(removed, -torch.inf)
     hard = weighed(hard_negatives.hard_products(both, meta["mix_ratio"]), meta["m"]).masked_fill(removed, -torch.inf)
@@ -138,11 +138,11 @@ def test_noise_and_logits(reference, noise: Tensor) -> None:
         loss = hard_negatives.enduring_info_nce(one, other, labels, hardened, **weighting(reference))
         torch.testing.assert_close(loss, (torch.logsumexp(expected, 1) - expected[:, 0]).mean(), rtol=1e-5, atol=1e-5)
     plain = reference["out/warmup/cicl_logits"]
-    found = hard_negatives.grouped_info_nce(first, second, batch.target, meta["tau1"])
+    found = info_nce.info_nce(first, second, batch.target, meta["tau1"])
     torch.testing.assert_close(found, (torch.logsumexp(plain, 1) - plain[:, 0]).mean(), rtol=1e-5, atol=1e-5)
     kept = torch.isfinite(plain[:, 1:])
     both = torch.cat([first, second])
-    assert torch.equal(kept, hard_negatives.negatives(batch.target, len(first), both.device))
+    assert torch.equal(kept, info_nce.negatives(batch.target, len(first), both.device))
     torch.testing.assert_close((both @ both.T)[kept], plain[:, 1:][kept], rtol=1e-5, atol=1e-5)
 
 
@@ -159,7 +159,7 @@ def test_the_contrast_alone(reference) -> None:
     loss.backward()
     reference.arrays["grad/piece"] = reference["out/piece/cl_grad_z"]
     reference.check("grad/piece", z.grad)
-    plain = hard_negatives.grouped_info_nce(*z.detach().chunk(2), labels, reference.meta["tau1"])
+    plain = info_nce.info_nce(*z.detach().chunk(2), labels, reference.meta["tau1"])
     reference.check("out/piece/infonce_loss", plain)
 
 
@@ -182,7 +182,7 @@ def test_rows_of_the_paper(reference) -> None:
     """Additive margin, none on hard negatives, no noise, no labels; made of our products."""
     meta, z = SimpleNamespace(**reference.meta), reference["in/piece/z"]
     x, hard = z @ z.T, hard_negatives.hard_products(z, meta.mix_ratio)
-    kept = hard_negatives.negatives(None, len(z) // 2, z.device)
+    kept = info_nce.negatives(None, len(z) // 2, z.device)
     own = (z * z.roll(len(z) // 2, 0)).sum(1, keepdim=True)
     scores = [
         own * torch.tanh(own / meta.tau2) / meta.tau1,

@@ -9,7 +9,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from seqrec.functional.hard_negatives import grouped_info_nce
+from seqrec.functional.info_nce import info_nce
 from seqrec.methods.iclrec import ICLRec
 from seqrec.nn.kmeans import KMeans, nearest
 from tests.parity import padded_golden as shared
@@ -65,7 +65,7 @@ def test_false_negatives_are_left_out(golden: Callable, to_right: Callable) -> N
     shared.check_near(reference, "out/loss_intent_cl_denoise", model.intent_loss(states, encoded))
     # The released labels of this form are validation items; the method has no such option, the arithmetic is there.
     first, second = encoded.flatten(1).chunk(2)
-    loss = grouped_info_nce(first, second, reference["in/item_labels"], model.temperature)
+    loss = info_nce(first, second, reference["in/item_labels"], model.temperature)
     shared.check_near(reference, "out/loss_instance_cl_denoise", loss)
 
 

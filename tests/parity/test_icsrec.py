@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from seqrec.data.indices.soft_labels import soft_labels
-from seqrec.functional import hard_negatives
+from seqrec.functional import hard_negatives, info_nce
 from seqrec.functional.losses import cross_entropy
 from seqrec.methods.icsrec import ICSRec
 from tests.parity import icsrec_golden as shared
@@ -77,12 +77,12 @@ def test_logits(reference, term: str) -> None:
     first, second, labels = views(reference, model)[term]
     logits = reference[f"out/{term}_logits"]  # positive, then all rows of the batch
     both = torch.cat([first, second])
-    kept = hard_negatives.negatives(labels, len(first), labels.device)
+    kept = info_nce.negatives(labels, len(first), labels.device)
     assert torch.equal(kept, torch.isfinite(logits[:, 1:]))
     torch.testing.assert_close((both @ both.T)[kept], logits[:, 1:][kept], rtol=1e-5, atol=1e-5)
     torch.testing.assert_close((both * both.roll(len(first), 0)).sum(1), logits[:, 0], rtol=1e-5, atol=1e-5)
     expected = (torch.logsumexp(logits, 1) - logits[:, 0]).mean()
-    found = hard_negatives.grouped_info_nce(first, second, labels, 1.0)
+    found = info_nce.info_nce(first, second, labels, 1.0)
     torch.testing.assert_close(found, expected, rtol=1e-5, atol=1e-5)
 
 
@@ -92,7 +92,7 @@ def test_without_labels_only_a_row_and_its_view_are_left_out(reference) -> None:
     batch = shared.batch_of(reference, model)
     pairs = views(reference, model)
     losses = {
-        name: hard_negatives.grouped_info_nce(first, second, None, reference.meta["temperature"])
+        name: info_nce.info_nce(first, second, None, reference.meta["temperature"])
         for name, (first, second, _) in pairs.items()
     }
     recommendation = cross_entropy(pairs["cicl"][0], model.backbone.item_embedding.weight, batch.target)
@@ -103,7 +103,7 @@ def test_without_labels_only_a_row_and_its_view_are_left_out(reference) -> None:
     total = recommendation + model.coarse_weight * losses["cicl"] + model.fine_weight * fine
     reference.check("out/no_fnm/total", total)
     both = torch.cat(pairs["cicl"][:2])
-    kept = hard_negatives.negatives(None, len(batch.row), both.device)
+    kept = info_nce.negatives(None, len(batch.row), both.device)
     ours = (both @ both.T)[kept].view(len(both), -1)
     logits = reference["out/no_fnm/cicl_logits"]
     torch.testing.assert_close(ours.sort(1).values, logits[:, 1:].sort(1).values, rtol=1e-5, atol=1e-5)

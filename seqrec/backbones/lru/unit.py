@@ -14,6 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from seqrec.functional.precision import at_least_float
 from seqrec.nn.packing import Packing
 
 
@@ -115,8 +116,7 @@ def _scan_(x: Tensor, decay: Tensor) -> Tensor:
 
 def as_complex(x: Tensor) -> Tensor:
     """``(..., 2 * M)`` interleaved reals -> ``(..., M)`` complex, in float32 at least."""
-    x = x.to(torch.promote_types(x.dtype, torch.float32))
-    return torch.view_as_complex(x.unflatten(-1, (-1, 2)).contiguous())
+    return torch.view_as_complex(at_least_float(x).unflatten(-1, (-1, 2)).contiguous())
 
 
 def as_real(x: Tensor) -> Tensor:

@@ -15,6 +15,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from seqrec.functional.precision import at_least_float
+
 EPS = 1e-6
 
 
@@ -76,8 +78,8 @@ def recurrent(
     query: Tensor, key: Tensor, value: Tensor, input_gate: Tensor, forget_gate: Tensor, memory: MatrixMemory
 ) -> tuple[Tensor, MatrixMemory]:
     """Outputs ``(B, H, E)`` and the next memory for one position: arguments without L, and the memory before it."""
-    forgotten = F.logsigmoid(_at_least_float(forget_gate)) + memory.stabiliser
-    stabiliser = torch.maximum(forgotten, _at_least_float(input_gate))
+    forgotten = F.logsigmoid(at_least_float(forget_gate)) + memory.stabiliser
+    stabiliser = torch.maximum(forgotten, at_least_float(input_gate))
     kept, written = torch.exp(forgotten - stabiliser)[..., None], torch.exp(input_gate - stabiliser)[..., None]
     key = key * query.shape[-1] ** -0.5
     values = kept[..., None] * memory.values + (written * key)[..., None] * value[..., None, :]
@@ -90,8 +92,8 @@ def recurrent(
 def _exponents(input_gate: Tensor, forget_gate: Tensor) -> tuple[Tensor, Tensor]:
     """Log of what is kept from before up to each position, ``(B, H, L)``, and of the weight of each older
     position, ``(B, H, L, L)``, -inf for newer ones."""
-    forgotten = F.logsigmoid(_at_least_float(forget_gate)).cumsum(-1)
-    exponent = forgotten[..., :, None] + (_at_least_float(input_gate) - forgotten)[..., None, :]
+    forgotten = F.logsigmoid(at_least_float(forget_gate)).cumsum(-1)
+    exponent = forgotten[..., :, None] + (at_least_float(input_gate) - forgotten)[..., None, :]
     newer = torch.ones(exponent.shape[-2:], dtype=torch.bool, device=exponent.device).triu(1)
     return forgotten, exponent.masked_fill(newer, -torch.inf)
 
@@ -99,7 +101,3 @@ def _exponents(input_gate: Tensor, forget_gate: Tensor) -> tuple[Tensor, Tensor]
 def _divisor(total: Tensor, stabiliser: Tensor) -> Tensor:
     """``max(|n q|, 1)`` in the scale of the stabiliser, with a last dimension of 1."""
     return (torch.maximum(total.abs(), torch.exp(-stabiliser)) + EPS)[..., None]
-
-
-def _at_least_float(x: Tensor) -> Tensor:
-    return x.to(torch.promote_types(x.dtype, torch.float32))

@@ -11,6 +11,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from seqrec.functional.precision import at_least_float
+
 
 def scalar_memory(gates: Tensor, recurrent: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """Outputs of the cell.
@@ -26,9 +28,8 @@ def scalar_memory(gates: Tensor, recurrent: Tensor) -> tuple[Tensor, Tensor, Ten
     Returns:
         Outputs ``(K, H, A, E)``; the last r and l, ``(H, A, E)``, without a gradient. In float32 at least.
     """
-    at_least_float = torch.promote_types(gates.dtype, torch.float32)
     with torch.autocast(gates.device.type, enabled=False):
-        result: tuple[Tensor, Tensor, Tensor] = _ScalarMemory.apply(gates.to(at_least_float), recurrent)
+        result: tuple[Tensor, Tensor, Tensor] = _ScalarMemory.apply(at_least_float(gates), recurrent)
     return result
 
 

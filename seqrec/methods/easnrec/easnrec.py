@@ -23,6 +23,7 @@ from seqrec.functional.contrast import Encode
 from seqrec.functional.generation import Generated, generate, mean_of_means, relax
 from seqrec.functional.losses import cross_entropy
 from seqrec.functional.pooling import newest_mean
+from seqrec.functional.precision import at_least_float
 from seqrec.methods.adversarial import AdversarialRecommender
 from seqrec.methods.base import BuildOptimizer
 from seqrec.methods.easnrec.memory import flush_memories, memories_of
@@ -234,8 +235,7 @@ class EASNRec(AdversarialRecommender):
         valid = items != 0
         real = siamese(states(), valid, self.pool)
         fake = siamese(self.backbone.encode(generated(), valid), valid, self.pool)
-        at_least_float = torch.promote_types(real.dtype, torch.float32)
-        return F.cosine_similarity(real.to(at_least_float), fake.to(at_least_float), dim=1)
+        return F.cosine_similarity(at_least_float(real), at_least_float(fake, real), dim=1)
 
     def _no_similarity(self, items: Tensor, states: Lazy, generated: Lazy) -> Tensor:
         """Without a Siamese network, and without its passes."""
