@@ -1,78 +1,23 @@
-"""Contrasts of two views of a batch: against other rows (ICSRec), and against rows mixed with the anchor (FENRec).
+"""FENRec's contrast: negatives that stay hard, because they are mixed with the anchor or moved towards it.
 
-Shapes: B rows, D their width, M noise vectors. ``both`` is ``(2B, D)``, the first view over the second; the
-positive of row i is row i + B or i - B. Similarities are dot products. Rows of one label are no negatives of one
-another; without labels that holds for the two views of a row only.
+Shapes: B examples, D width of a vector, M noise vectors. ``both`` is ``(2B, D)``, the first view over the second; the
+positive of row i is row i + B or i - B. Similarities are dot products. Examples of one label are no negatives of one
+another; without labels that holds for the two views of an example only.
 
-Sources: Qin et al., ICSRec, WSDM 2024; Huang et al., FENRec, AAAI 2025, as in their released code.
+Source: Huang et al., FENRec, AAAI 2025, as in the released code.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from functools import partial
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from seqrec.functional.info_nce import info_nce, negatives, positive
+from seqrec.functional.info_nce import negatives, positive
 from seqrec.functional.precision import at_least_float
 from seqrec.functional.weighed_log_sum import Block, weighed_log_sum
-
-PairLoss = Callable[[Tensor, Tensor, Tensor | None], Tensor]
-"""Loss of two views ``(B, D)``, ``(B, D)`` and labels ``(B,)`` or None."""
-
-PairContrast = Callable[[Tensor, Tensor, Tensor | None, int], PairLoss]
-"""The :data:`PairLoss` of one batch, made from its views, its labels and the number of the epoch."""
-
-
-def in_batch(first: Tensor, second: Tensor, labels: Tensor | None, epoch: int, temperature: float) -> PairLoss:
-    """A :data:`PairContrast`: :func:`info_nce` for every batch."""
-    return partial(info_nce, temperature=temperature)
-
-
-def enduring(
-    first: Tensor,
-    second: Tensor,
-    labels: Tensor | None,
-    epoch: int,
-    temperature: float,
-    warmup_epochs: float,
-    noise_ratio: int,
-    noise_steps: int,
-    noise_step_size: float,
-    scale: float,
-    margin: float,
-    mix_ratio: float,
-    hard_weight: float,
-) -> PairLoss:
-    """A :data:`PairContrast`: :func:`enduring_info_nce`, after epochs of the plain form.
-
-    Args:
-        first, second: ``(B, D)``, against which the noise is made harder.
-        labels: ``(B,)`` of these rows, or None.
-        epoch: number of the epoch, from 0.
-        temperature: tau_1.
-        warmup_epochs: epochs of :func:`info_nce` before; infinity for ever.
-        noise_ratio: M / B; 0 for no noise.
-        noise_steps, noise_step_size: see :func:`harder_noise`.
-        scale, margin, mix_ratio, hard_weight: see :func:`enduring_info_nce`.
-    """
-    if epoch < warmup_epochs:
-        return partial(info_nce, temperature=temperature)
-    noise = torch.randn(noise_ratio * len(first), first.shape[1], dtype=first.dtype, device=first.device)
-    noise = harder_noise(noise, first, second, labels, noise_steps, noise_step_size)
-    return partial(
-        enduring_info_nce,
-        noise=noise,
-        temperature=temperature,
-        scale=scale,
-        margin=margin,
-        mix_ratio=mix_ratio,
-        hard_weight=hard_weight,
-    )
 
 
 def enduring_info_nce(

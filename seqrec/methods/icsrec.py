@@ -18,9 +18,9 @@ from seqrec.data.batch import Batch
 from seqrec.data.indices.same_target import SameTarget
 from seqrec.data.indices.soft_labels import Labels
 from seqrec.data.windows import Windows
-from seqrec.functional.hard_negatives import PairContrast, PairLoss
 from seqrec.functional.losses import soft_label_cross_entropy
 from seqrec.methods.base import BuildOptimizer, Recommender
+from seqrec.methods.contrasts import PairContrast
 from seqrec.nn.kmeans import KMeans
 
 
@@ -35,7 +35,7 @@ class ICSRec(Recommender):
         backbone: a causal Transformer; the state at the newest item represents a history.
         optimizer: see :class:`Recommender`.
         labels: distribution that the loss on the next item aims at.
-        pair_contrast: the loss of two views, made anew for each batch.
+        pair_contrast: the loss of two views.
         num_clusters: K.
         coarse_weight: lambda_0.
         fine_weight: beta_0.
@@ -82,9 +82,9 @@ class ICSRec(Recommender):
         items, shares = self.label_items[rows].to(self.device), self.label_shares[rows].to(self.device)
         user, first, second = self.three_views(batch, partners)
         recommendation = soft_label_cross_entropy(user, self.backbone.item_embedding.weight, items, shares)
-        contrast = self.pair_contrast(first, second, batch.target, self.current_epoch)
-        coarse = contrast(first, second, batch.target)
-        fine = self.fine_loss(contrast, first) + self.fine_loss(contrast, second)
+        noise = self.pair_contrast.negatives(first, second, batch.target, self.current_epoch)
+        coarse = self.pair_contrast(first, second, batch.target, noise)
+        fine = self.fine_loss(first, noise) + self.fine_loss(second, noise)
         total = recommendation + self.coarse_weight * coarse + self.fine_weight * fine
         self.log_terms(batch, {"loss": total, "recommendation": recommendation, "coarse": coarse, "fine": fine})
         return total
@@ -100,7 +100,9 @@ class ICSRec(Recommender):
         user, first, second = self.represent(views).chunk(3)
         return user, first, second
 
-    def fine_loss(self, contrast: PairLoss, states: Tensor) -> Tensor:
+    def fine_loss(self, states: Tensor, noise: Tensor | None) -> Tensor:
         """Contrast of states ``(B, D)`` with the directions of their centroids, which are constant."""
         cluster = self.intents.assign(states.detach())
-        return contrast(states, F.normalize(self.intents.centroids[cluster], dim=1), cluster)
+        direction = F.normalize(self.intents.centroids[cluster], dim=1)
+        loss: Tensor = self.pair_contrast(states, direction, cluster, noise)
+        return loss

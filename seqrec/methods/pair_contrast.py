@@ -13,9 +13,9 @@ from seqrec.backbones.base import Backbone
 from seqrec.data.batch import Batch
 from seqrec.data.indices.soft_labels import Labels
 from seqrec.data.windows import Windows
-from seqrec.functional.hard_negatives import PairContrast
 from seqrec.functional.losses import NextItemLoss, soft_label_cross_entropy
 from seqrec.methods.base import BuildOptimizer, Recommender
+from seqrec.methods.contrasts import PairContrast
 
 
 class PairContrastive(Recommender, ABC):
@@ -27,7 +27,7 @@ class PairContrastive(Recommender, ABC):
         backbone: histories to states.
         optimizer: see :class:`Recommender`.
         loss: L_rec without ``labels``, a function of :mod:`seqrec.functional.losses`.
-        pair_contrast: L_cl, made anew for each batch; without labels, so all other rows are negatives.
+        pair_contrast: L_cl; without labels, so all other examples of the batch are negatives.
         contrast_weight: lambda.
         labels: distributions that L_rec aims at instead of the next item; None is the next item.
         **base: other arguments of :class:`Recommender`.
@@ -77,7 +77,8 @@ class PairContrastive(Recommender, ABC):
         together = torch.cat([F.pad(items, (0, length - items.shape[1])) for items in histories])
         user, first, second = self.backbone.newest(together).chunk(3)
         recommendation = self.recommendation(batch, user)
-        contrast = self.pair_contrast(first, second, None, self.current_epoch)(first, second, None)
+        noise = self.pair_contrast.negatives(first, second, None, self.current_epoch)
+        contrast = self.pair_contrast(first, second, None, noise)
         loss = recommendation + self.contrast_weight * contrast
         self.log_terms(batch, {"loss": loss, "recommendation": recommendation, "contrast": contrast})
         return loss

@@ -1,8 +1,9 @@
-"""Where the callables of older versions are today, so that configurations stored by them still mean something."""
+"""Where the callables of older versions are today, so that configurations stored by them can still be built."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 MOVED: Mapping[str, str] = {
     "seqrec.data.amazon.Amazon": "seqrec.data.sets.amazon.Amazon",
@@ -11,6 +12,8 @@ MOVED: Mapping[str, str] = {
     "seqrec.data.soft_labels.soft_labels": "seqrec.data.indices.soft_labels.soft_labels",
     "seqrec.data.synthetic.Synthetic": "seqrec.data.sets.synthetic.Synthetic",
     "seqrec.data.yelp.Yelp": "seqrec.data.sets.yelp.Yelp",
+    "seqrec.functional.hard_negatives.enduring": "seqrec.methods.contrasts.HardNegativeContrast",
+    "seqrec.functional.hard_negatives.in_batch": "seqrec.methods.contrasts.InBatchContrast",
     "seqrec.nn.memory.ExternalMemory": "seqrec.methods.easnrec.memory.ExternalMemory",
     "seqrec.nn.siamese.Attention": "seqrec.methods.easnrec.siamese.Attention",
     "seqrec.nn.siamese.Convolution": "seqrec.methods.easnrec.siamese.Convolution",
@@ -19,3 +22,27 @@ MOVED: Mapping[str, str] = {
     "seqrec.nn.uncertainty.UncertaintyAttention": "seqrec.methods.easnrec.uncertainty.UncertaintyAttention",
     "seqrec.tasks.warm_start.FirstStage": "seqrec.training.stages.FirstStage",
 }
+
+NOW_BUILT = frozenset(
+    {"seqrec.functional.hard_negatives.enduring", "seqrec.functional.hard_negatives.in_batch"},
+)
+"""Old names of functions, once configured with ``_partial_: true``, that are classes to build today."""
+
+
+def upgraded(node: Any) -> Any:
+    """A configuration of plain dicts and lists, stored by this or an older version, in the names of today.
+
+    Args:
+        node: the configuration or a part of it; it stays as it is.
+    """
+    if isinstance(node, list):
+        return [upgraded(part) for part in node]
+    if not isinstance(node, dict):
+        return node
+    target = node.get("_target_")
+    new = {key: upgraded(value) for key, value in node.items()}
+    if isinstance(target, str) and target in MOVED:
+        new["_target_"] = MOVED[target]
+        if target in NOW_BUILT:
+            new.pop("_partial_", None)
+    return new

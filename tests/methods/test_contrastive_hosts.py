@@ -15,17 +15,17 @@ from seqrec.data.indices.same_target import SameTarget
 from seqrec.data.sequences import Sequences
 from seqrec.data.windows import Windows, last_window, prefixes
 from seqrec.functional.augment import different_views
-from seqrec.functional.hard_negatives import enduring, in_batch
 from seqrec.functional.keyed_random import keys
 from seqrec.functional.losses import next_item
 from seqrec.functional.ragged import ragged
 from seqrec.methods.cl4srec import CL4SRec
+from seqrec.methods.contrasts import HardNegativeContrast, InBatchContrast, PairContrast
 from seqrec.methods.duorec import DuoRec
 from seqrec.nn.attention import DotProductAttention
 
 ITEMS, LENGTH, TOKEN = 150, 12, 151
 VIEWS = partial(different_views, crop_ratio=0.6, mask_ratio=0.3, reorder_ratio=0.6)
-INFO_NCE = partial(in_batch, temperature=1.0)
+INFO_NCE = InBatchContrast(temperature=1.0)
 ADAM = partial(torch.optim.Adam, lr=1e-3)
 
 
@@ -73,9 +73,19 @@ def duorec(dropout: float = 0.0, contrast=INFO_NCE, **options) -> DuoRec:
     return quiet(model)
 
 
-def always(loss):
-    """A contrast that makes the same loss for every batch."""
-    return lambda first, second, labels, epoch: loss
+class Always(PairContrast):
+    """A contrast without further negatives that calls a given loss."""
+
+    def __init__(self, loss) -> None:
+        super().__init__(temperature=1.0)
+        self.loss = loss
+
+    def negatives(self, first: Tensor, second: Tensor, labels: Tensor | None, epoch: int) -> None:
+        return None
+
+    def forward(self, first: Tensor, second: Tensor, labels: Tensor | None, noise: Tensor | None) -> Tensor:
+        assert noise is None
+        return self.loss(first, second, labels)
 
 
 def quiet(model):
@@ -161,7 +171,7 @@ def test_the_vectors_of_the_contrast_belong_to_the_row_and_carry_no_labels(build
         seen.append((first, second, labels))
         return first.sum() * 0
 
-    model = build(contrast=always(contrast))
+    model = build(contrast=Always(contrast))
     model.training_step(BATCH, 0)
     some = torch.tensor([17, 3, 0, 90])
     model.training_step(WINDOWS.batch(some, LENGTH), 0)
@@ -175,7 +185,7 @@ def test_the_total_is_a_weighted_sum() -> None:
     def constant(first: Tensor, second: Tensor, labels: Tensor | None) -> Tensor:
         return torch.tensor(3.0)
 
-    plain, more = (cl4srec(contrast=always(constant), weight=weight).training_step(BATCH, 0) for weight in (0.0, 0.5))
+    plain, more = (cl4srec(contrast=Always(constant), weight=weight).training_step(BATCH, 0) for weight in (0.0, 0.5))
     torch.testing.assert_close(more - plain, torch.tensor(1.5))
     user = cl4srec().eval().represent(BATCH)
     weight = cl4srec().backbone.item_embedding.weight
@@ -217,7 +227,7 @@ def test_each_pass_of_duorec_has_its_own_dropout() -> None:
         vectors.extend((first, second))
         return first.sum() * 0
 
-    model = duorec(dropout=0.5, contrast=always(contrast))
+    model = duorec(dropout=0.5, contrast=Always(contrast))
     target = WINDOWS.sequences.items[WINDOWS.stop].long()
     alone = ROWS[torch.bincount(target)[target] == 1]  # their partner is themselves
     model.training_step(WINDOWS.batch(alone, LENGTH), 0)
@@ -232,7 +242,7 @@ def test_duorec_needs_one_target_a_window() -> None:
 @pytest.mark.parametrize("build", [cl4srec, duorec])
 def test_fenrecs_contrast_takes_the_place_of_info_nce(build) -> None:
     hard = partial(
-        enduring,
+        HardNegativeContrast,
         temperature=1.0,
         noise_ratio=0,
         noise_steps=4,
@@ -244,7 +254,7 @@ def test_fenrecs_contrast_takes_the_place_of_info_nce(build) -> None:
     )
     plain, warm, full = (
         build(contrast=contrast).training_step(BATCH, 0)
-        for contrast in (INFO_NCE, partial(hard, warmup_epochs=1), partial(hard, warmup_epochs=0))
+        for contrast in (INFO_NCE, hard(warmup_epochs=1), hard(warmup_epochs=0))
     )
     assert torch.equal(plain, warm)
     assert torch.isfinite(full) and not torch.isclose(full, plain)

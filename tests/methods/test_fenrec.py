@@ -9,9 +9,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from seqrec.functional import hard_negatives
 from seqrec.functional.info_nce import info_nce
 from seqrec.functional.losses import cross_entropy, soft_label_cross_entropy
+from seqrec.methods.contrasts import HardNegativeContrast
 from tests.methods.small import made, trainer
 
 NO_WARMUP = "model.pair_contrast.warmup_epochs=0"
@@ -85,10 +85,18 @@ def test_the_form_changes_after_the_warm_up() -> None:
         "hard_weight": 0.1,
     }
     plain = info_nce(first, second, None, 1.0)
-    before = hard_negatives.enduring(first, second, None, 19, **options)
-    after = hard_negatives.enduring(first, second, None, 20, **options)
-    assert torch.equal(before(first, second, None), plain)
-    assert not torch.allclose(after(first, second, None), plain)
+    contrast = HardNegativeContrast(**options)
+    before, after = (contrast.negatives(first, second, None, epoch) for epoch in (19, 20))
+    assert before is None and after is not None and after.shape == (2 * len(first), first.shape[1])
+    assert torch.equal(contrast(first, second, None, before), plain)
+    assert not torch.allclose(contrast(first, second, None, after), plain)
+
+
+def test_a_model_prints_its_contrast(tmp_path: Path) -> None:
+    model, _ = made(tmp_path, "model=fenrec")
+    printed = repr(model)
+    assert "HardNegativeContrast(temperature=1.0, warmup_epochs=" in printed and "hard_weight=0.1" in printed
+    assert not any(name.startswith("pair_contrast") for name in model.state_dict())
 
 
 def test_a_row_without_negatives_costs_nothing() -> None:

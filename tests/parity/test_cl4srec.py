@@ -15,10 +15,10 @@ import torch
 from torch import Tensor
 
 from seqrec.functional import augment
-from seqrec.functional.hard_negatives import in_batch
 from seqrec.functional.losses import next_item
 from seqrec.functional.ragged import ragged
 from seqrec.methods.cl4srec import CL4SRec
+from seqrec.methods.contrasts import InBatchContrast
 from tests.parity import recbole
 
 OPERATORS = ("crop", "mask", "reorder")
@@ -31,7 +31,7 @@ def build(golden) -> CL4SRec:
         backbone=recbole.build(golden, golden.meta["heads"], golden["out/scores"].shape[1] - 1),
         optimizer=partial(torch.optim.Adam, lr=1e-3),
         loss=partial(next_item, padding_class=True),
-        pair_contrast=partial(in_batch, temperature=golden.meta["tau"]),
+        pair_contrast=InBatchContrast(golden.meta["tau"]),
         contrast_weight=golden.meta["lmd"],
     )
 

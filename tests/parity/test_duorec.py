@@ -17,9 +17,9 @@ from torch import Tensor
 from seqrec.data.indices.same_target import SameTarget
 from seqrec.data.sequences import Sequences
 from seqrec.data.windows import prefixes
-from seqrec.functional.hard_negatives import in_batch
 from seqrec.functional.losses import next_item
 from seqrec.methods import duorec
+from seqrec.methods.contrasts import InBatchContrast
 from seqrec.methods.duorec import DuoRec
 from tests.parity import recbole
 
@@ -40,7 +40,7 @@ def build(golden) -> DuoRec:
         recbole.build(golden, golden.meta["heads"], golden["out/scores"].shape[1] - 1),
         partial(torch.optim.Adam, lr=1e-3),
         partial(next_item, padding_class=True),
-        partial(in_batch, temperature=golden.meta["tau"]),
+        InBatchContrast(golden.meta["tau"]),
         golden.meta["lmd_sem"],
     )
     model.same_target = same_target(golden)

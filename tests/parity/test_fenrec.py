@@ -13,6 +13,7 @@ from torch import Tensor
 
 from seqrec.data.indices.soft_labels import soft_labels
 from seqrec.functional import hard_negatives, info_nce
+from seqrec.methods.contrasts import HardNegativeContrast
 from seqrec.methods.icsrec import ICSRec
 from tests.parity import icsrec_golden as shared
 
@@ -35,8 +36,7 @@ def weighting(reference) -> dict[str, float]:
 
 def model_of(reference) -> ICSRec:
     meta = reference.meta
-    contrast = partial(
-        hard_negatives.enduring,
+    contrast = HardNegativeContrast(
         warmup_epochs=meta["warmup_epochs"],
         noise_ratio=meta["noise_negative_portion"],
         noise_steps=meta["noise_steps"],

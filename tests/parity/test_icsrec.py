@@ -11,8 +11,9 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from seqrec.data.indices.soft_labels import soft_labels
-from seqrec.functional import hard_negatives, info_nce
+from seqrec.functional import info_nce
 from seqrec.functional.losses import cross_entropy
+from seqrec.methods.contrasts import InBatchContrast
 from seqrec.methods.icsrec import ICSRec
 from tests.parity import icsrec_golden as shared
 
@@ -25,7 +26,7 @@ def reference(golden: Callable):
 
 
 def model_of(reference) -> ICSRec:
-    return shared.build(reference, ONE_HOT, partial(hard_negatives.in_batch, temperature=reference.meta["temperature"]))
+    return shared.build(reference, ONE_HOT, InBatchContrast(reference.meta["temperature"]))
 
 
 def views(reference, model: ICSRec) -> dict[str, tuple[Tensor, Tensor, Tensor]]:

@@ -1,0 +1,38 @@
+"""Configurations stored by older versions."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from seqrec.runs.moved import MOVED, upgraded
+from seqrec.runs.targets import find
+
+
+def test_every_old_name_leads_to_something() -> None:
+    for old, new in MOVED.items():
+        assert new not in MOVED, f"{old} leads to {new}, which has moved again"
+        assert callable(find(old, "model"))
+
+
+def test_old_names_are_replaced_wherever_they_stand() -> None:
+    stored = {
+        "data": {"_target_": "seqrec.data.yelp.Yelp", "seed": 1},
+        "parts": [{"_target_": "torch.nn.ReLU"}, 3, None],
+    }
+    assert upgraded(stored) == {**stored, "data": {"_target_": "seqrec.data.sets.yelp.Yelp", "seed": 1}}
+    assert stored["data"] == {"_target_": "seqrec.data.yelp.Yelp", "seed": 1}
+    assert upgraded(upgraded(stored)) == upgraded(stored)
+
+
+def test_a_function_that_became_a_class_is_built() -> None:
+    old = {"_target_": "seqrec.functional.hard_negatives.in_batch", "_partial_": True, "temperature": 1.0}
+    assert upgraded({"contrast": old}) == {
+        "contrast": {"_target_": "seqrec.methods.contrasts.InBatchContrast", "temperature": 1.0}
+    }
+
+
+def test_other_partial_nodes_stay_partial() -> None:
+    loss = {"_target_": "seqrec.functional.losses.next_item", "_partial_": True}
+    labels = {"_target_": "seqrec.data.soft_labels.soft_labels", "_partial_": True, "gamma": 0.0}
+    assert upgraded(loss) == loss
+    assert upgraded(labels)["_partial_"] is True and callable(partial(find(labels["_target_"], "model.labels")))
