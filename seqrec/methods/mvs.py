@@ -85,15 +85,9 @@ class MVS(Recommender):
                 f"the complementary model has dim={complementary.dim} and the model dim={backbone.dim}; MVS scores the "
                 "states of both with one item table, so give them the same"
             )
-        self.complementary = complementary.requires_grad_(False).eval()
+        self.complementary = complementary.requires_grad_(False)
         self.label_weight, self.context_weight, self.model_weight = label_weight, context_weight, model_weight
         self.noise_scale, self.adversarial_step = noise_scale, adversarial_step
-
-    def train(self, mode: bool = True) -> MVS:
-        """As usual, but the complementary model never has dropout."""
-        super().train(mode)
-        self.complementary.eval()
-        return self
 
     def training_step(self, batch: Batch, batch_index: int) -> Tensor:
         """The total of a batch; the noise is drawn for its soft positions alone."""
@@ -125,7 +119,7 @@ class MVS(Recommender):
     @torch.no_grad()
     def complement(self, items: Tensor) -> Complement:
         """What the complementary model says of histories ``(B, L)``, those at padding too; in full precision."""
-        model, valid = self.complementary, items != 0
+        model, valid = self.complementary.eval(), items != 0  # it never has dropout
         shift = model.trunk.max_length - valid.sum(1, keepdim=True)
         column = (shift + torch.arange(items.shape[1], device=items.device)).clamp(max=model.trunk.max_length - 1)
         left = left_padded(items, valid, model.trunk.max_length)

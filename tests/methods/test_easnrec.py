@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from seqrec.functional import augment_states
-from seqrec.methods.easnrec.memory import memories_of
+from seqrec.methods.easnrec.memory import first_reads, written
 from seqrec.methods.easnrec.uncertainty import UncertaintyAttention
 from seqrec.nn.attention import DotProductAttention
 from seqrec.nn.packing import Packing
@@ -75,22 +75,44 @@ def test_memory_is_written_in_training_only_and_once_a_step() -> None:
     model.training_step(BATCHES[1], 1)
     assert not torch.equal(memory.memory, start)
     copied = copy.deepcopy(model.backbone.trunk)  # no graph is left behind
-    written = memory.memory.clone()
-    copied.eval()
-    assert copied.memory.pending is None and not torch.equal(copied.memory.memory, written)
+    before = memory.memory.clone()
+    copied.memory.settle()
+    assert copied.memory.pending is None and not torch.equal(copied.memory.memory, before)
+    copied.memory.settle()  # nothing is left to finish
     stored = model.state_dict()["backbone.trunk.memory.memory"]
-    torch.testing.assert_close(stored, copied.memory.memory)
+    model.on_save_checkpoint({})
+    assert memory.pending is None and torch.equal(stored, copied.memory.memory)
+
+
+def test_neither_modes_nor_state_dicts_write() -> None:
+    memory = build().backbone.trunk.memory
+    memory.remember(torch.randn(4, DIM))
+    before = memory.memory.clone()
+    memory.eval()
+    assert torch.equal(memory.state_dict()["memory"], before) and memory.pending is not None
+
+
+def test_evaluation_and_the_end_of_an_epoch_finish_the_write() -> None:
+    model = offline(build())
+    model.lr_schedulers = lambda: None
+    for hook in (model.on_validation_start, model.on_train_epoch_end):
+        model.training_step(BATCHES[0], 0)
+        before = model.backbone.trunk.memory.memory.clone()
+        hook()
+        assert model.backbone.trunk.memory.pending is None and model.generator.memory.pending is None
+        assert not torch.equal(model.backbone.trunk.memory.memory, before)
 
 
 def test_read_only_passes_use_the_memory_of_the_first_pass() -> None:
     trunk = build().backbone.trunk.train()
     memory = trunk.memory
-    memory.pending = torch.randn(4, DIM)
-    x = torch.randn(3, DIM)
+    memory.remember(torch.randn(4, DIM))
+    x, other = torch.randn(3, DIM), torch.randn(2, DIM)
     memory.fusion.dropout.p = 0.0
-    with memories_of(trunk, trunk):
+    with written(trunk), first_reads(trunk) as seen:
         torch.testing.assert_close(memory(x), memory(x))
-        assert memory.recorded is not None and torch.equal(memory.recorded, x)
+        memory(other)
+    assert list(seen) == [memory] and torch.equal(seen[memory], x)
 
 
 def test_a_delayed_write_gives_gradient_to_the_write_weights() -> None:

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from seqrec.backbones.transformer import Transformer
-from seqrec.methods.easnrec.memory import ExternalMemory
+from seqrec.methods.easnrec.memory import ExternalMemory, first_reads
 from seqrec.methods.easnrec.uncertainty import UncertaintyAttention
 from seqrec.nn.attention import AttentionKernel, DotProductAttention
 
@@ -73,10 +73,10 @@ def same_gradients(model: Transformer, actual: torch.Tensor, expected: torch.Ten
         torch.testing.assert_close(a, b, msg=lambda text, name=name: f"{name}: {text}")
 
 
-def test_a_memory_records_all_states_in_training() -> None:
+def test_a_memory_is_read_with_all_states_in_training() -> None:
     model = transformer(DotProductAttention, True, memory=partial(ExternalMemory, num_slots=4, dropout=0.0))
     memory = model.trunk.memory
     assert isinstance(memory, ExternalMemory)
-    memory.recording = True
-    model.newest(histories())
-    assert memory.recorded is not None and len(memory.recorded) == sum(LENGTHS)
+    with first_reads(model) as seen:
+        model.newest(histories())
+    assert len(seen[memory]) == sum(LENGTHS)

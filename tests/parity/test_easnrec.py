@@ -96,7 +96,7 @@ def test_full_losses(reference, step: SimpleNamespace) -> None:
 
 
 def test_full_memories_after_the_write(reference, step: SimpleNamespace) -> None:
-    step.model.eval()
+    step.model.on_validation_start()
     reference.check("out/full_memory_new_encoder", step.model.backbone.trunk.memory.memory)
     reference.check("out/full_memory_new_generator", step.model.generator.memory.memory)
 

@@ -16,7 +16,7 @@ from seqrec.functional.contrast import contrast_states
 from seqrec.functional.generation import generate
 from seqrec.functional.info_nce import anchored_info_nce, anchored_info_nce_rows
 from seqrec.functional.pooling import newest_mean
-from seqrec.methods.easnrec.memory import ExternalMemory
+from seqrec.methods.easnrec.memory import ExternalMemory, first_reads, remember, written
 from seqrec.methods.easnrec.memory_rules import gated_update, slot_mean, slot_sum, token_softmax
 from seqrec.methods.easnrec.siamese import FullyConnected
 from seqrec.methods.easnrec.uncertainty import UncertaintyAttention
@@ -122,24 +122,22 @@ def test_memory_write(reference, name: str, rule: Callable) -> None:
             reference.check(f"out/write_{part}_{name}", actual)
 
     built.train()
-    built.open(write=True)
-    built(tokens)
-    built.close()
-    built.eval()
+    with first_reads(built) as seen:
+        built(tokens)
+    remember(seen)
+    built.settle()
     reference.check(f"out/write_memory_new_{name}", built.memory)
 
 
 def test_delayed_write_has_gradient(reference) -> None:
     built = memory(reference).train()
     where = reference["in/item_seq"] != 0
-    built.open(write=True)
-    built(reference["in/emm_h"][where])
-    built.close()
-    built.open(write=True)
+    built.remember(reference["in/emm_h"][where])
     states = reference["in/emm_h_next"]
-    read = built.addressing(states, built.live) @ built.live
-    reference.check("out/read_vector_next", read, where)
-    (read * reference["in/emm_probe"]).sum().backward()
+    with written(built):
+        read = built.addressing(states, built.live) @ built.live
+        reference.check("out/read_vector_next", read, where)
+        (read * reference["in/emm_probe"]).sum().backward()
     for name in ("w_w", "w_u", "w_r", "w_c"):
         reference.check(f"grad/emm.{name}", getattr(built, name).grad)
     reference.check("grad/emm.w_a", built.addressing.w_a.grad)

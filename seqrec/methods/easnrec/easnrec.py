@@ -26,7 +26,7 @@ from seqrec.functional.pooling import newest_mean
 from seqrec.functional.precision import at_least_float
 from seqrec.methods.adversarial import AdversarialRecommender
 from seqrec.methods.base import BuildOptimizer
-from seqrec.methods.easnrec.memory import flush_memories, memories_of
+from seqrec.methods.easnrec.memory import first_reads, remember, settle, written
 from seqrec.nn.trunk import TransformerTrunk, initialise
 
 Contrast = Callable[[Tensor, Tensor, Tensor, Encode], Tensor]
@@ -106,7 +106,6 @@ class EASNRec(AdversarialRecommender):
         self.pool = partial(newest_mean, window=window)
         self.schedule = schedules[adversarial]
         self.similarity = self._no_similarity if siamese is None else partial(self._similarity, siamese)
-        self.judge = backbone.encode if discriminator is None else discriminator.forward
         self.judges = ("discriminator", "encoder") if discriminator is None else ("discriminator",)
 
     def players(self) -> Mapping[str, list[nn.Module]]:
@@ -136,7 +135,7 @@ class EASNRec(AdversarialRecommender):
         Literally summed, the two similarity terms would cancel. Here each reaches its own player: the term
         below is the discriminator's, and the gradient that it sends on to the generator is turned around.
         """
-        with self.turn(*self.players()) as step, memories_of(self, self):
+        with self.turn_of(*self.players()) as step, first_reads(self) as seen:
             states = self.backbone(batch.items)
             made = self.generate(batch.items, masked)
             recommendation = self.recommendation_loss(states, batch)
@@ -149,6 +148,7 @@ class EASNRec(AdversarialRecommender):
                 + self.lambda_4 * made.loss
                 + self.lambda_5 * (detection + self.lambda_2 * similarity)
             )
+            remember(seen)
         return Terms(
             recommendation,
             contrast,
@@ -158,9 +158,9 @@ class EASNRec(AdversarialRecommender):
         )
 
     def alternating_step(self, batch: Batch, masked: Tensor) -> Terms:
-        """The turns of generator, discriminator and encoder."""
+        """The turns of generator, discriminator and encoder; each remembers the states of its own network."""
         table = self.backbone.item_embedding
-        with self.turn_of("generator", "embedding") as step:
+        with self.turn_of("generator", "embedding") as step, first_reads(self.generator) as seen:
             made = self.generate(batch.items, masked)
             similarity = self.similarity(
                 batch.items,
@@ -169,23 +169,26 @@ class EASNRec(AdversarialRecommender):
             ).mean()
             generator = made.loss - self.lambda_1 * similarity  # (14)
             step(generator)
-        with self.turn_of(*self.judges) as step:
+            remember(seen)
+        with self.turn_of(*self.judges) as step, first_reads(self.discriminator) as seen:
             states = self.backbone(batch.items)
             similarity = self.similarity(batch.items, lambda: states, lambda: table(made.items)).mean()
             detection = self.detection_loss(states, batch.items, made.items)
             discriminator = detection - self.lambda_2 * (1 - similarity)  # (16)
             step(discriminator)
-        with self.turn_of("encoder", "embedding") as step:
+            remember(seen)
+        with self.turn_of("encoder", "embedding") as step, first_reads(self.backbone) as seen:
             states = self.backbone(batch.items)
             recommendation = self.recommendation_loss(states, batch)
             contrast = self.contrast_loss(states, batch)
             step(recommendation + self.lambda_3 * contrast)
+            remember(seen)
         return Terms(recommendation, contrast, generator, discriminator, similarity)
 
     @contextmanager
-    def turn_of(self, player: str, *partners: str) -> Iterator[Callable[[Tensor], None]]:
-        """A turn that also writes the memories of ``player``; all others are only read."""
-        with self.turn(player, *partners) as step, memories_of(self, *self.players()[player]):
+    def turn_of(self, *players: str) -> Iterator[Callable[[Tensor], None]]:
+        """A turn whose passes read all memories as their pending writes leave them."""
+        with self.turn(*players) as step, written(self):
             yield step
 
     def recommendation_loss(self, states: Tensor, batch: Batch) -> Tensor:
@@ -216,7 +219,8 @@ class EASNRec(AdversarialRecommender):
     def verdict(self, states: Tensor, generated: Tensor) -> Tensor:
         """Logits ``(B, L)`` of being original, given the encoder's states ``(B, L, D)`` of the real items."""
         conditioned = self.backbone.item_embedding(generated) + states
-        logits: Tensor = self.head(self.judge(conditioned, generated != 0)).squeeze(-1)
+        judge = self.backbone.encode if self.discriminator is None else self.discriminator
+        logits: Tensor = self.head(judge(conditioned, generated != 0)).squeeze(-1)
         return logits
 
     def turned(self, made: Generated) -> Tensor:
@@ -241,10 +245,19 @@ class EASNRec(AdversarialRecommender):
         """Without a Siamese network, and without its passes."""
         return torch.zeros(len(items), device=items.device)
 
+    def on_validation_start(self) -> None:
+        """Evaluation reads memories without a pending write."""
+        settle(self)
+
     def on_train_epoch_end(self) -> None:
         """Finish pending memory writes, so that a run resumed from here is the same run."""
         super().on_train_epoch_end()
-        flush_memories(self)
+        settle(self)
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Finish pending memory writes, in place: the state dict that was taken already has them too."""
+        super().on_save_checkpoint(checkpoint)
+        settle(self)
 
 
 def _check_similarity(discriminator_weight: float, similarity_weight: float) -> None:

@@ -6,7 +6,7 @@ S the width of a slot.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Literal, TypeVar
 
@@ -20,12 +20,18 @@ Choice = TypeVar("Choice")
 
 
 class ExternalMemory(nn.Module):
-    """A memory that a trunk reads in every pass and that learns from one pass a training step.
+    """A memory that a trunk reads in every pass and that is written from one pass a training step.
 
-    A write is delayed: a step keeps its detached states, and the next step writes them with gradient before
-    it reads. So the write weights learn (back-propagation through one step), and no position sees its own
-    future or its batch mates. Use :func:`memories_of` around a training step. Leaving the training mode or
-    taking the state dict finishes a pending write first, which all ranks must do together.
+    A write is delayed by a step: a step remembers its states, and the next one writes them, with gradient, before it
+    reads. So the write weights learn (back-propagation through one step), and no position sees its own future or its
+    batch mates. A training step therefore has four parts, all of them visible in the method::
+
+        with written(network), first_reads(network) as seen:  # what the last step remembered is written
+            ...                                               # passes read the memory; backward
+            remember(seen)                                    # what the next step will write
+
+    Where training pauses, :func:`settle` finishes a write that is pending, without gradient; all ranks must call it
+    together.
 
     Args:
         dim: width of the states D.
@@ -58,24 +64,32 @@ class ExternalMemory(nn.Module):
         self.w_u, self.w_r, self.w_c = (nn.Parameter(torch.randn(width, width + dim) * 0.02) for _ in range(3))
         # Not zero: equal slots would stay equal.
         self.register_buffer("memory", torch.randn(num_slots, width) * 0.02)
-        self.pending: Tensor | None = None  # states (T, D) of the last step, not yet written
-        self.recorded: Tensor | None = None  # states of this step
-        self.live: Tensor | None = None  # the memory of this step, with its graph
-        self.recording = False
-        self.register_state_dict_pre_hook(_flush)
+        self.pending: Tensor | None = None  # states (T, D) that are remembered, not yet written
+        self.live: Tensor | None = None  # the memory of this step, with its graph to the write weights
 
     def forward(self, tokens: Tensor) -> Tensor:
-        """Refine packed states ``(T, D)`` by what they read; the first pass of a writing step is recorded."""
-        if self.recording:
-            self.recorded, self.recording = tokens.detach(), False
+        """See :meth:`read`; a trunk calls it with its last layer's states."""
+        return self.read(tokens)
+
+    def read(self, tokens: Tensor) -> Tensor:
+        """Packed states ``(T, D)``, each refined by what it reads from the memory (21)-(22); changes nothing."""
         memory = self.memory if self.live is None else self.live
         with torch.autocast(tokens.device.type, enabled=False):
             states = tokens.to(memory.dtype)
-            fused: Tensor = self.fusion(states, self.addressing(states, memory) @ memory)  # (22)
+            fused: Tensor = self.fusion(states, self.addressing(states, memory) @ memory)
         return fused
 
-    def written(self) -> Tensor:
-        """The memory ``(N, S)`` after the pending write, with gradient to the write weights."""
+    def remember(self, tokens: Tensor) -> None:
+        """Keep states ``(T, D)`` of this step for the write of the next one; call it after the backward pass.
+
+        The write of this step becomes the memory itself. Before the backward pass that would overwrite what it needs.
+        """
+        if self.live is not None:
+            self.memory.copy_(self.live.detach())
+        self.pending = tokens.detach()
+
+    def after_write(self) -> Tensor:
+        """The memory ``(N, S)`` after the pending write (23)-(27), with gradient to the write weights."""
         if self.pending is None:
             return self.memory
         with torch.autocast(self.memory.device.type, enabled=False):
@@ -83,56 +97,62 @@ class ExternalMemory(nn.Module):
             _, value = self.write_rule(states, states @ self.w_w)
             return gated_update(self.memory, value, self.w_u, self.w_r, self.w_c).memory
 
-    def open(self, write: bool) -> None:
-        """Begin a training step; its first pass is kept for writing if ``write``."""
-        self.live, self.recording = self.written(), write
-
-    def close(self) -> None:
-        """End a training step, after its backward passes."""
-        if self.recorded is not None and self.live is not None:
-            self.memory.copy_(self.live.detach())
-            self.pending = self.recorded
-        self.live = self.recorded = None
-        self.recording = False
-
     @torch.no_grad()
-    def flush(self) -> None:
+    def settle(self) -> None:
         """Finish a pending write, without gradient."""
         if self.pending is not None:
-            self.memory.copy_(self.written())
+            self.memory.copy_(self.after_write())
             self.pending = None
 
-    def train(self, mode: bool = True) -> ExternalMemory:
-        """Switch the mode; evaluation reads a memory without a pending write."""
-        if not mode:
-            self.flush()
-        return super().train(mode)
+
+def memories(network: nn.Module | None) -> list[ExternalMemory]:
+    """All memories of a network; none of None."""
+    return [] if network is None else [part for part in network.modules() if isinstance(part, ExternalMemory)]
 
 
 @contextmanager
-def memories_of(module: nn.Module, *writers: nn.Module) -> Iterator[None]:
-    """A training step: memories in ``module`` are read, those in ``writers`` also keep their first pass."""
-    memories = [m for m in module.modules() if isinstance(m, ExternalMemory)]
-    written = {m for writer in writers for m in writer.modules()}
-    for memory in memories:
-        memory.open(write=memory in written)
+def written(network: nn.Module) -> Iterator[None]:
+    """Within the block, reads see the memories of a network after their pending writes.
+
+    All passes of the block share one write, so that its gradient is formed once. A memory that remembers nothing in the
+    block is as it was afterwards: its write stays pending, and the next block forms it with newer weights.
+    """
+    for memory in memories(network):
+        memory.live = memory.after_write()
     try:
         yield
     finally:
-        for memory in memories:
-            memory.close()
+        for memory in memories(network):
+            memory.live = None  # the graph of this step is used up
 
 
-def flush_memories(module: nn.Module) -> None:
-    """Finish the pending writes of all memories in ``module``."""
-    for part in module.modules():
-        _flush(part)
+@contextmanager
+def first_reads(network: nn.Module | None) -> Iterator[dict[ExternalMemory, Tensor]]:
+    """The states ``(T, D)``, without gradient, with which each memory of a network is read first within the block."""
+    seen: dict[ExternalMemory, Tensor] = {}
+
+    def note(memory: nn.Module, inputs: tuple[Tensor]) -> None:
+        if isinstance(memory, ExternalMemory):
+            seen.setdefault(memory, inputs[0].detach())
+
+    hooks = [memory.register_forward_pre_hook(note) for memory in memories(network)]
+    try:
+        yield seen
+    finally:
+        for hook in hooks:
+            hook.remove()
 
 
-def _flush(module: nn.Module, *_: object) -> None:
-    """Finish a pending write; also a hook of the state dict."""
-    if isinstance(module, ExternalMemory):
-        module.flush()
+def remember(seen: Mapping[ExternalMemory, Tensor]) -> None:
+    """Let each memory remember its states; see :meth:`ExternalMemory.remember`."""
+    for memory, tokens in seen.items():
+        memory.remember(tokens)
+
+
+def settle(network: nn.Module) -> None:
+    """Finish the pending writes of all memories of a network; see :meth:`ExternalMemory.settle`."""
+    for memory in memories(network):
+        memory.settle()
 
 
 def _choose(argument: str, name: str, choices: dict[str, Choice]) -> Choice:

@@ -21,8 +21,8 @@ stored, results = torch.load(inputs), {}
 for rule, state in stored["states"].items():
     memory = ExternalMemory(6, 4, 0.0, write_norm=rule).double()
     memory.load_state_dict(state)
-    memory.pending = stored["tokens"][rank]
-    written = memory.written()
+    memory.remember(stored["tokens"][rank])
+    written = memory.after_write()
     (written * stored["probe"][rank]).sum().backward()
     results[rule] = [written.detach(), memory.w_w.grad, memory.w_u.grad]
 torch.save(results, f"{output}.{rank}")
@@ -45,8 +45,8 @@ def test_two_ranks_write_what_one_would(tmp_path: Path) -> None:
     first, second = (torch.load(tmp_path / f"output.{rank}") for rank in range(2))
 
     for rule, memory in memories.items():
-        memory.pending = torch.cat(tokens)
-        written = memory.written()
+        memory.remember(torch.cat(tokens))
+        written = memory.after_write()
         (written * (probe[0] + probe[1])).sum().backward()
         torch.testing.assert_close(first[rule][0], written.detach())
         torch.testing.assert_close(second[rule][0], written.detach())
@@ -57,7 +57,7 @@ def test_two_ranks_write_what_one_would(tmp_path: Path) -> None:
 def test_writes_do_not_depend_on_how_often_a_batch_is_repeated() -> None:
     memory = ExternalMemory(6, 4, 0.0).double()
     tokens = torch.randn(5, 6).double()
-    memory.pending = tokens
-    once = memory.written()
-    memory.pending = tokens.repeat(7, 1)
-    torch.testing.assert_close(memory.written(), once)
+    memory.remember(tokens)
+    once = memory.after_write()
+    memory.remember(tokens.repeat(7, 1))
+    torch.testing.assert_close(memory.after_write(), once)
