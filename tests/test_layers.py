@@ -15,7 +15,18 @@ FILES = {
 }
 MODULES = [name for name in FILES if name != "seqrec"]
 LAYERS = {"functional": 0, "data": 0, "nn": 0, "backbones": 1, "metrics": 2, "checkpoint": 2, "methods": 3, "tasks": 4}
-SHARED = {"methods": {"base", "adversarial", "contrasts", "pair_contrast", "view_contrast"}, "backbones": {"base"}}
+SHARED = {
+    "methods": {
+        "base",
+        "adversarial",
+        "contrasts",
+        "generator_discriminator",
+        "layout",
+        "pair_contrast",
+        "view_contrast",
+    },
+    "backbones": {"base"},
+}
 MAX_FILE, MAX_FUNCTION = 300, 60
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef

@@ -8,31 +8,25 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, Literal, NamedTuple, cast
 
-import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from seqrec.backbones.transformer import Transformer
 from seqrec.data.batch import Batch
-from seqrec.functional.cloze import learnt_slots
 from seqrec.functional.generation import Generated, generate
 from seqrec.functional.info_nce import anchored_info_nce
-from seqrec.functional.left_padding import left_padded
 from seqrec.functional.losses import cross_entropy
-from seqrec.functional.pooling import newest_mean
-from seqrec.methods.adversarial import AdversarialRecommender
 from seqrec.methods.base import BuildOptimizer
+from seqrec.methods.generator_discriminator import GeneratorDiscriminator
+from seqrec.methods.layout import Layout, LeftPaddedWindows, RightPadded
 from seqrec.nn.trunk import TransformerTrunk, initialise
-from seqrec.nn.window_trunk import Encode, check_plain, history_states, window_states
+from seqrec.nn.window_trunk import check_plain
 
 Masks = Callable[[Tensor, Tensor, float], Tensor]
 """Positions ``(B, L)`` to fill in, of ``(items (B, L), keys (B,), ratio)``."""
 
-Pool = Callable[[Tensor, Tensor, int], Tensor]
-"""User vectors ``(B, D)`` of states ``(B, W, D)``, validity ``(B, W)`` and k."""
 
-
-class Terms(NamedTuple):
+class Losses(NamedTuple):
     """Scalar terms of a training step."""
 
     recommendation: Tensor
@@ -41,25 +35,25 @@ class Terms(NamedTuple):
     discriminator: Tensor
 
 
-class Task(NamedTuple):
+class Inputs(NamedTuple):
     """What the networks learn from a batch, in the layout in which they see it.
 
     Attributes:
         items: ``(B, W)``.
         next_items: ``(B, W)``, 0 is the padding class where padding learns.
-        learnt: ``(B, W)`` bool, where the next item is learnt.
+        supervised: ``(B, W)`` bool, the positions that learn their next item.
         hidden: ``(B, W)`` bool, what the generator does not see.
         filled: ``(B, W)`` bool, those of ``hidden`` that it fills in; the others stay hidden.
     """
 
     items: Tensor
     next_items: Tensor
-    learnt: Tensor
+    supervised: Tensor
     hidden: Tensor
     filled: Tensor
 
 
-class ECLSR(AdversarialRecommender):
+class ECLSR(GeneratorDiscriminator[Losses]):
     """Players: the item table (``embedding``), ``encoder``, ``generator`` and ``discriminator``.
 
     The discriminator is the encoder itself with a head: it sees the generator's items, each added to the encoder's
@@ -81,7 +75,7 @@ class ECLSR(AdversarialRecommender):
         contrast_weight: of the contrast.
         generator_weight: of the generator's loss.
         discriminator_weight: of the discriminator's loss.
-        **base: other arguments of :class:`AdversarialRecommender`.
+        **base: other arguments of :class:`~seqrec.methods.adversarial.AdversarialRecommender`.
     """
 
     needs_causal = True
@@ -102,11 +96,7 @@ class ECLSR(AdversarialRecommender):
         discriminator_weight: float,
         **base: Any,
     ) -> None:
-        super().__init__(backbone, optimizer, **base)
-        schedules = {"simultaneous": self.simultaneous_step, "alternating": self.alternating_step}
-        if adversarial not in schedules:
-            raise ValueError(f"adversarial is {adversarial!r}; choose 'simultaneous' or 'alternating'")
-        self.schedule = schedules[adversarial]
+        super().__init__(backbone, optimizer, adversarial, **base)
         self.generator = generator
         self.head = nn.Linear(backbone.dim, 1, bias=False)
         initialise(self.head)
@@ -121,11 +111,7 @@ class ECLSR(AdversarialRecommender):
         if padding_learns:
             check_plain(backbone.trunk, generator)
             nn.init.normal_(backbone.item_embedding.weight.data[0], std=0.02)
-        # How histories are laid out and encoded, what a user vector is, and the first class of a softmax.
-        self.task = self._windows if padding_learns else self._histories
-        self.encode: Encode = window_states if padding_learns else history_states
-        self.pool: Pool = _mean_of_columns if padding_learns else newest_mean
-        self.first_class = 0 if padding_learns else 1
+        self.layout: Layout = LeftPaddedWindows(backbone.trunk.max_length) if padding_learns else RightPadded()
 
     def players(self) -> Mapping[str, list[nn.Module]]:
         """See the class."""
@@ -145,77 +131,93 @@ class ECLSR(AdversarialRecommender):
     @property
     def classes(self) -> Tensor:
         """Vectors ``(C, D)`` of all that may be predicted; the first is padding where padding learns."""
-        return self.backbone.item_embedding.weight[self.first_class : -1]
+        return self.backbone.item_embedding.weight[self.layout.first_class : -1]
 
-    def training_step(self, batch: Batch, batch_index: int) -> None:
+    def learn(self, batch: Batch) -> Losses:
         """One step or three turns on a batch."""
         hidden = self.masked_positions(batch.items, self.keys(batch.row, view=0), self.mask_ratio)
-        terms = self.schedule(self.task(batch, hidden))
-        self.log_terms(batch, {"loss": self.total(terms)} | terms._asdict())
+        inputs = self.inputs(batch, hidden)
+        return self.simultaneous_step(inputs) if self.simultaneous else self.alternating_step(inputs)
 
-    def total(self, terms: Terms) -> Tensor:
+    def inputs(self, batch: Batch, hidden: Tensor) -> Inputs:
+        """What the networks learn from a batch of which items ``(B, L)`` are hidden from the generator."""
+        valid = batch.items != 0
+        hidden = self.layout.arrange(hidden, valid)
+        return Inputs(
+            self.layout.arrange(batch.items, valid),
+            self.layout.following(batch),
+            self.layout.supervised(batch),
+            hidden,
+            self.layout.filled(hidden, self.mask_ratio),
+        )
+
+    def total(self, losses: Losses) -> Tensor:
         """The objective; the next item's weight is 1."""
-        adversaries = self.generator_weight * terms.generator + self.discriminator_weight * terms.discriminator
-        return terms.recommendation + self.contrast_weight * terms.contrast + adversaries
+        adversaries = self.generator_weight * losses.generator + self.discriminator_weight * losses.discriminator
+        return losses.recommendation + self.contrast_weight * losses.contrast + adversaries
 
-    def simultaneous_step(self, task: Task) -> Terms:
+    def simultaneous_step(self, inputs: Inputs) -> Losses:
         """One backward pass of the sum."""
         with self.turn(*self.players()) as step:
-            states, again = self.states_twice(task)
-            made = self.generate(task)
-            terms = Terms(
-                self.recommendation_loss(states, task),
-                self.contrast_loss(states, again, task.items),
+            states, again = self.states_twice(inputs)
+            made = self.generate(inputs)
+            losses = Losses(
+                self.recommendation_loss(states, inputs),
+                self.contrast_loss(states, again, inputs.items),
                 made.loss,
-                self.detection_loss(states, task.items, made.items),
+                self.detection_loss(states, inputs.items, made.items),
             )
-            step(self.total(terms))
-        return terms
+            step(self.total(losses))
+        return losses
 
-    def alternating_step(self, task: Task) -> Terms:
+    def alternating_step(self, inputs: Inputs) -> Losses:
         """The turns of generator, discriminator and encoder."""
         with self.turn("generator", "embedding") as step:
-            made = self.generate(task)
+            made = self.generate(inputs)
             step(made.loss)
         with self.turn("discriminator", "encoder") as step:
-            valid = task.items != 0
-            states = self.encode(self.encoder, self.backbone.item_embedding(task.items), valid, valid)
-            detection = self.detection_loss(states, task.items, made.items)
+            valid = inputs.items != 0
+            states = self.layout.encode(self.encoder, self.backbone.item_embedding(inputs.items), valid, valid)
+            detection = self.detection_loss(states, inputs.items, made.items)
             step(detection)
         with self.turn("encoder", "embedding") as step:
-            states, again = self.states_twice(task)
-            recommendation = self.recommendation_loss(states, task)
-            contrast = self.contrast_loss(states, again, task.items)
+            states, again = self.states_twice(inputs)
+            recommendation = self.recommendation_loss(states, inputs)
+            contrast = self.contrast_loss(states, again, inputs.items)
             step(recommendation + self.contrast_weight * contrast)
-        return Terms(recommendation, contrast, made.loss, detection)
+        return Losses(recommendation, contrast, made.loss, detection)
 
-    def states_twice(self, task: Task) -> tuple[Tensor, Tensor]:
+    def states_twice(self, inputs: Inputs) -> tuple[Tensor, Tensor]:
         """The encoder's states ``(B, W, D)`` in two passes, which differ by dropout; where a term needs them."""
-        items = task.items.repeat(2, 1)
-        wanted = task.learnt | (task.items != 0)
+        items = inputs.items.repeat(2, 1)
+        wanted = inputs.supervised | (inputs.items != 0)
         wanted[:, -self.window :] = True  # of the contrast
-        states = self.encode(self.encoder, self.backbone.item_embedding(items), items != 0, wanted.repeat(2, 1))
+        states = self.layout.encode(self.encoder, self.backbone.item_embedding(items), items != 0, wanted.repeat(2, 1))
         first, second = states.chunk(2)
         return first, second
 
-    def recommendation_loss(self, states: Tensor, task: Task) -> Tensor:
-        """Cross entropy of the next items, the mean over learnt positions of ``(B, W, D)``."""
-        target = task.next_items[task.learnt] - self.first_class
-        return cross_entropy(states[task.learnt], self.classes, target)
+    def recommendation_loss(self, states: Tensor, inputs: Inputs) -> Tensor:
+        """Cross entropy of the next items, the mean over supervised positions of ``(B, W, D)``."""
+        target = inputs.next_items[inputs.supervised] - self.layout.first_class
+        return cross_entropy(states[inputs.supervised], self.classes, target)
 
     def contrast_loss(self, states: Tensor, again: Tensor, items: Tensor) -> Tensor:
         """InfoNCE of the user vectors of two passes ``(B, W, D)``; negatives are other rows of the second."""
-        first, second = (self.pool(x, items != 0, self.window) for x in (states, again))
+        first, second = (self.layout.newest_mean(x, items != 0, self.window) for x in (states, again))
         return anchored_info_nce(first, second, second, self.temperature)
 
-    def generate(self, task: Task) -> Generated:
+    def generate(self, inputs: Inputs) -> Generated:
         """Fill in items; the loss is their mean cross entropy over the batch."""
-        seen = task.items.masked_fill(task.hidden, self.backbone.mask_token)
-        states = self.encode(self.generator, self.backbone.item_embedding(seen), seen != 0, task.filled)[task.filled]
+        seen = inputs.items.masked_fill(inputs.hidden, self.backbone.mask_token)
+        states = self.layout.encode(self.generator, self.backbone.item_embedding(seen), seen != 0, inputs.filled)[
+            inputs.filled
+        ]
         weight = states.new_full((len(states),), 1.0 / max(1, len(states)))
-        target = task.items[task.filled] - self.first_class
+        target = inputs.items[inputs.filled] - self.layout.first_class
         loss, choice, mean = generate(states, self.classes, target, weight)
-        return Generated(seen.masked_scatter(task.filled, choice + self.first_class), task.filled, mean, loss)
+        return Generated(
+            seen.masked_scatter(inputs.filled, choice + self.layout.first_class), inputs.filled, mean, loss
+        )
 
     def detection_loss(self, states: Tensor, items: Tensor, generated: Tensor) -> Tensor:
         """Binary cross entropy of which items of ``(B, W)`` are replaced, the mean over all of them."""
@@ -229,24 +231,5 @@ class ECLSR(AdversarialRecommender):
         States are ``(B, W, D)``, items and ``wanted`` ``(B, W)``.
         """
         conditioned = self.backbone.item_embedding(generated) + states
-        logits: Tensor = self.head(self.encode(self.encoder, conditioned, generated != 0, wanted)).squeeze(-1)
+        logits: Tensor = self.head(self.layout.encode(self.encoder, conditioned, generated != 0, wanted)).squeeze(-1)
         return logits
-
-    def _histories(self, batch: Batch, hidden: Tensor) -> Task:
-        """Right-padded histories as they are."""
-        return Task(batch.items, batch.next_items, batch.next_items != 0, hidden, hidden)
-
-    def _windows(self, batch: Batch, hidden: Tensor) -> Task:
-        """Left-padded windows; all positions learn what follows, or the newest if the batch learns no other."""
-        valid, width = batch.items != 0, self.encoder.max_length
-        items, hidden = left_padded(batch.items, valid, width), left_padded(hidden, valid, width)
-        next_items = torch.cat([items[:, 1:], batch.target[:, None]], 1)
-        newest = torch.arange(width, device=items.device) == width - 1
-        every = (batch.next_items != 0).sum() > len(items)
-        filled = learnt_slots(hidden, int(self.mask_ratio * width))
-        return Task(items, next_items, (newest | every).expand(items.shape), hidden, filled)
-
-
-def _mean_of_columns(states: Tensor, valid: Tensor, window: int) -> Tensor:
-    """Mean ``(B, D)`` of the last ``window`` columns of ``(B, W, D)``, padding or not."""
-    return states[:, -window:].mean(1)

@@ -15,42 +15,41 @@ from torch.optim import Optimizer
 
 from seqrec.backbones.transformer import Transformer
 from seqrec.data.batch import Batch
-from seqrec.functional import keyed_random as keyed
 from seqrec.functional.generation import draw
-from seqrec.functional.left_padding import from_newest, left_padded
 from seqrec.functional.losses import cross_entropy
-from seqrec.methods.adversarial import AdversarialRecommender
 from seqrec.methods.base import BuildOptimizer
+from seqrec.methods.generator_discriminator import GeneratorDiscriminator
+from seqrec.methods.layout import Layout, LeftPaddedWindows, RightPadded
 from seqrec.nn.trunk import TransformerTrunk, initialise
-from seqrec.nn.window_trunk import Encode, check_plain, history_states, window_states
+from seqrec.nn.window_trunk import check_plain
 
 
-class Terms(NamedTuple):
+class Losses(NamedTuple):
     """Scalar terms of a training step."""
 
     generator: Tensor
     discriminator: Tensor
 
 
-class Task(NamedTuple):
+class Inputs(NamedTuple):
     """What the networks learn from a batch, in the layout in which they see it.
 
     Attributes:
         items: ``(B, W)``.
         next_items: ``(B, W)``, 0 at padding.
-        learnt: ``(B, W)`` bool, where the generator learns the next item.
+        supervised: ``(B, W)`` bool, the positions at which the generator learns the next item.
         drawn: ``(B, W)`` bool, where the discriminator gets an item drawn from the generator.
         uniform: ``(B, W)``, the draws.
     """
 
     items: Tensor
     next_items: Tensor
-    learnt: Tensor
+    supervised: Tensor
     drawn: Tensor
     uniform: Tensor
 
 
-class ELECRec(AdversarialRecommender):
+class ELECRec(GeneratorDiscriminator[Losses]):
     """Players: ``shared``, ``generator`` and ``discriminator``; each network owns its embedding norm at least.
 
     The discriminator sees next items: its position t holds the true one or a draw, so it learns at all positions of
@@ -72,7 +71,7 @@ class ELECRec(AdversarialRecommender):
         power: of the probabilities drawn from.
         generator_weight: of the generator's loss.
         discriminator_weight: of the discriminator's loss.
-        **base: other arguments of :class:`AdversarialRecommender`.
+        **base: other arguments of :class:`~seqrec.methods.adversarial.AdversarialRecommender`.
     """
 
     needs_causal = True
@@ -92,15 +91,11 @@ class ELECRec(AdversarialRecommender):
         discriminator_weight: float,
         **base: Any,
     ) -> None:
-        super().__init__(backbone, self.with_shared_rate, **base)
-        schedules = {"simultaneous": self.simultaneous_step, "alternating": self.alternating_step}
-        if adversarial not in schedules:
-            raise ValueError(f"adversarial is {adversarial!r}; choose 'simultaneous' or 'alternating'")
+        super().__init__(backbone, self.with_shared_rate, adversarial, **base)
         if sharing not in ("full", "embed_only"):
             raise ValueError(f"sharing is {sharing!r}; choose 'full' or 'embed_only'")
         if not 0.0 <= sample_ratio <= 1.0:
             raise ValueError(f"sample_ratio is {sample_ratio}; it must be between 0 and 1")
-        self.schedule = schedules[adversarial]
         generator.position = backbone.trunk.position
         if sharing == "full":
             generator.layers = backbone.trunk.layers
@@ -113,10 +108,8 @@ class ELECRec(AdversarialRecommender):
         if padding_learns:
             check_plain(backbone.trunk, generator)
             nn.init.normal_(backbone.item_embedding.weight.data[0], std=0.02)
-        # How histories are laid out and encoded, and the classes of the generator's softmax.
-        self.task = self._windows if padding_learns else self._histories
-        self.encode: Encode = window_states if padding_learns else history_states
-        self.first_class = 0 if padding_learns else 1
+        self.layout: Layout = LeftPaddedWindows(backbone.trunk.max_length) if padding_learns else RightPadded()
+        # Where padding is a class of the generator's softmax, the mask token at the end of the table is one too.
         self.end_class: int | None = None if padding_learns else -1
 
     def players(self) -> Mapping[str, list[nn.Module]]:
@@ -145,79 +138,72 @@ class ELECRec(AdversarialRecommender):
                 group["lr"] *= self.shared_lr_multiplier
         return optimizer
 
-    def training_step(self, batch: Batch, batch_index: int) -> None:
+    def learn(self, batch: Batch) -> Losses:
         """One step or two turns on a batch."""
-        terms = self.schedule(self.task(batch))
-        self.log_terms(batch, {"loss": self.total(terms)} | terms._asdict())
+        inputs = self.inputs(batch)
+        return self.simultaneous_step(inputs) if self.simultaneous else self.alternating_step(inputs)
 
-    def total(self, terms: Terms) -> Tensor:
+    def inputs(self, batch: Batch) -> Inputs:
+        """What the networks learn from a batch; all positions that take part learn and may get a draw."""
+        items = self.layout.arrange(batch.items, batch.items != 0)
+        next_items = self.layout.following(batch) * (items != 0)
+        supervised = self.layout.taking_part(items)
+        replaced, uniform = (self.layout.draws(self.keys(batch.row, view), items) for view in (0, 1))
+        return Inputs(items, next_items, supervised, supervised & (replaced < self.sample_ratio), uniform)
+
+    def total(self, losses: Losses) -> Tensor:
         """The objective."""
-        return self.generator_weight * terms.generator + self.discriminator_weight * terms.discriminator
+        return self.generator_weight * losses.generator + self.discriminator_weight * losses.discriminator
 
-    def simultaneous_step(self, task: Task) -> Terms:
+    def simultaneous_step(self, inputs: Inputs) -> Losses:
         """One backward pass of the sum."""
         with self.turn(*self.players()) as step:
-            states = self.generator_states(task)
-            made = self.generate(states, task)
-            terms = Terms(self.generator_loss(states, task), self.detection_loss(made, task))
-            step(self.total(terms))
-        return terms
+            states = self.generator_states(inputs)
+            made = self.generate(states, inputs)
+            losses = Losses(self.generator_loss(states, inputs), self.detection_loss(made, inputs))
+            step(self.total(losses))
+        return losses
 
-    def alternating_step(self, task: Task) -> Terms:
+    def alternating_step(self, inputs: Inputs) -> Losses:
         """The turns of generator and discriminator."""
         with self.turn("generator", "shared") as step:
-            states = self.generator_states(task)
-            made = self.generate(states, task)
-            generator = self.generator_loss(states, task)
+            states = self.generator_states(inputs)
+            made = self.generate(states, inputs)
+            generator = self.generator_loss(states, inputs)
             step(generator)
         with self.turn("discriminator", "shared") as step:
-            discriminator = self.detection_loss(made, task)
+            discriminator = self.detection_loss(made, inputs)
             step(discriminator)
-        return Terms(generator, discriminator)
+        return Losses(generator, discriminator)
 
-    def generator_states(self, task: Task) -> Tensor:
+    def generator_states(self, inputs: Inputs) -> Tensor:
         """``(B, W, D)``."""
-        return self.encode(self.generator, self.backbone.item_embedding(task.items), task.items != 0, task.learnt)
+        return self.layout.encode(
+            self.generator, self.backbone.item_embedding(inputs.items), inputs.items != 0, inputs.supervised
+        )
 
-    def generator_loss(self, states: Tensor, task: Task) -> Tensor:
-        """Cross entropy of the next items, the mean over learnt positions of ``(B, W, D)``."""
-        classes = self.backbone.item_embedding.weight[self.first_class : self.end_class]
-        return cross_entropy(states[task.learnt], classes, task.next_items[task.learnt] - self.first_class)
+    def generator_loss(self, states: Tensor, inputs: Inputs) -> Tensor:
+        """Cross entropy of the next items, the mean over supervised positions of ``(B, W, D)``."""
+        classes = self.backbone.item_embedding.weight[self.layout.first_class : self.end_class]
+        return cross_entropy(
+            states[inputs.supervised], classes, inputs.next_items[inputs.supervised] - self.layout.first_class
+        )
 
     @torch.no_grad()
-    def generate(self, states: Tensor, task: Task) -> Tensor:
+    def generate(self, states: Tensor, inputs: Inputs) -> Tensor:
         """The discriminator's input ``(B, W)``: next items, or draws from the generator's states ``(B, W, D)``."""
         classes = self.backbone.item_embedding.weight[1 : self.end_class]
-        chosen = 1 + draw(states[task.drawn], classes, task.uniform[task.drawn], self.power)
-        return task.next_items.masked_scatter(task.drawn, chosen)
+        chosen = 1 + draw(states[inputs.drawn], classes, inputs.uniform[inputs.drawn], self.power)
+        return inputs.next_items.masked_scatter(inputs.drawn, chosen)
 
-    def detection_loss(self, made: Tensor, task: Task) -> Tensor:
+    def detection_loss(self, made: Tensor, inputs: Inputs) -> Tensor:
         """Binary cross entropy of which items of ``(B, W)`` are the true next ones, the mean over those known."""
-        known = task.next_items != 0
+        known = inputs.next_items != 0
         verdict = self.verdict(made, known)[known]
-        return F.binary_cross_entropy_with_logits(verdict, (made == task.next_items)[known].to(verdict.dtype))
+        return F.binary_cross_entropy_with_logits(verdict, (made == inputs.next_items)[known].to(verdict.dtype))
 
     def verdict(self, items: Tensor, wanted: Tensor) -> Tensor:
         """Logits ``(B, W)`` of being true of items ``(B, W)``, where they are wanted."""
-        states = self.encode(self.discriminator, self.backbone.item_embedding(items), items != 0, wanted)
+        states = self.layout.encode(self.discriminator, self.backbone.item_embedding(items), items != 0, wanted)
         logits: Tensor = self.head(states).squeeze(-1)
         return logits
-
-    def _histories(self, batch: Batch) -> Task:
-        """Right-padded histories as they are."""
-        valid = batch.items != 0
-        place = from_newest(valid)
-        rolled = F.pad(batch.items[:, 1:], (0, 1))
-        next_items = torch.where(place == 0, batch.target[:, None], rolled) * valid
-        replaced, uniform = (
-            keyed.uniform(self.keys(batch.row, view), valid.shape[1]).gather(1, place) for view in (0, 1)
-        )
-        return Task(batch.items, next_items, valid, valid & (replaced < self.sample_ratio), uniform)
-
-    def _windows(self, batch: Batch) -> Task:
-        """Left-padded windows; all positions learn and may get draws."""
-        width = self.discriminator.max_length
-        items = left_padded(batch.items, batch.items != 0, width)
-        next_items = torch.cat([items[:, 1:], batch.target[:, None]], 1) * (items != 0)
-        replaced, uniform = (keyed.uniform(self.keys(batch.row, view), width).flip(1) for view in (0, 1))
-        return Task(items, next_items, torch.ones_like(items, dtype=torch.bool), replaced < self.sample_ratio, uniform)

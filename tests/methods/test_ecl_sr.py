@@ -94,7 +94,7 @@ def test_it_is_easnrec_without_the_additions(length: int) -> None:
     theirs.head.weight.data.neg_()
     batch = equally_long(length)
     hidden = masked_positions(batch.items, ours.keys(batch.row, view=0), 0.4)
-    task = ours.task(batch, hidden)
+    task = ours.inputs(batch, hidden)
     states = ours.backbone(batch.items)
     made, expected = ours.generate(task), theirs.generate(batch.items, hidden)
     assert torch.equal(made.items, expected.items) and not torch.equal(made.items, batch.items)
@@ -149,7 +149,7 @@ def test_terms_do_not_depend_on_how_far_a_batch_is_padded(padding_learns: bool) 
     for columns in (longest, LENGTH):
         items, next_items = batch.items[:, :columns], batch.next_items[:, :columns]
         hidden = masked_positions(items, model.keys(batch.row, view=0), 0.4)
-        task = model.task(batch._replace(items=items, next_items=next_items), hidden)
+        task = model.inputs(batch._replace(items=items, next_items=next_items), hidden)
         states, again = model.states_twice(task)
         made = model.generate(task)
         found.append(
@@ -166,19 +166,19 @@ def test_terms_do_not_depend_on_how_far_a_batch_is_padded(padding_learns: bool) 
 def test_padding_learns_what_follows_it() -> None:
     model = build(padding_learns=True)
     batch = random_batch([0])
-    task = model.task(batch, torch.zeros_like(batch.items, dtype=torch.bool))
+    task = model.inputs(batch, torch.zeros_like(batch.items, dtype=torch.bool))
     length = int((batch.items != 0).sum())
-    assert task.learnt.all() and task.next_items[0, -length - 1] == batch.items[0, 0]
+    assert task.supervised.all() and task.next_items[0, -length - 1] == batch.items[0, 0]
     assert not task.next_items[0, : -length - 1].any() and task.next_items[0, -1] == batch.target[0]
     newest_only = batch.next_items * (torch.arange(LENGTH) == length - 1)
-    task = model.task(batch._replace(next_items=newest_only), torch.zeros_like(batch.items, dtype=torch.bool))
-    assert task.learnt.tolist() == [[False] * (LENGTH - 1) + [True]]
+    task = model.inputs(batch._replace(next_items=newest_only), torch.zeros_like(batch.items, dtype=torch.bool))
+    assert task.supervised.tolist() == [[False] * (LENGTH - 1) + [True]]
 
 
 def test_masks_beyond_the_limit_stay_hidden_and_count_as_replaced() -> None:
     model = build(padding_learns=True)
     batch = equally_long(LENGTH)
-    task = model.task(batch, masked_positions(batch.items, batch.row, 0.4))
+    task = model.inputs(batch, masked_positions(batch.items, batch.row, 0.4))
     assert task.hidden.sum(1).tolist() == [int(0.4 * LENGTH) + 1] * 5
     assert task.filled.sum(1).tolist() == [int(0.4 * LENGTH)] * 5
     made = model.generate(task).items

@@ -57,7 +57,7 @@ def test_each_loss_reaches_its_network_and_what_is_shared(sharing: str, padding_
     names = {name for name, _ in model.named_parameters()}
     shared = {name for name in names if name.startswith(SHARED[sharing])}
     generator = {name for name in names if name.startswith("generator.")}
-    task = model.task(BATCHES[0])
+    task = model.inputs(BATCHES[0])
     states = model.generator_states(task)
     assert gradients(model, model.generator_loss(states, task)) == shared | generator
     assert gradients(model, model.detection_loss(model.generate(states, task), task)) == names - generator
@@ -84,7 +84,7 @@ def test_players_that_step_together_are_one_optimizer() -> None:
     offline(ours).optimizers = lambda: optimizers  # type: ignore[method-assign]
     for batch in BATCHES:
         ours.training_step(batch, 0)
-        task = theirs.train().task(batch)
+        task = theirs.train().inputs(batch)
         states = theirs.generator_states(task)
         made = theirs.generate(states, task)
         one.zero_grad()
@@ -117,7 +117,7 @@ def note_moved(model: ELECRec, step: Callable[[], None], found: list[set[str]]) 
 @pytest.mark.parametrize("padding_learns", [True, False])
 def test_without_draws_every_item_is_true(padding_learns: bool) -> None:
     model = offline(build(sample_ratio=0.0, padding_learns=padding_learns))
-    task = model.task(BATCHES[0])
+    task = model.inputs(BATCHES[0])
     made = model.generate(model.generator_states(task), task)
     assert torch.equal(made, task.next_items)
     with torch.no_grad():
@@ -128,7 +128,7 @@ def test_without_draws_every_item_is_true(padding_learns: bool) -> None:
 
 def test_draws_stand_where_asked_for_and_a_lucky_one_is_true() -> None:
     model = offline(build(sample_ratio=1.0, padding_learns=False))
-    task = model.task(BATCHES[0])
+    task = model.inputs(BATCHES[0])
     states = model.generator_states(task)
     truth = task.next_items
     assert torch.equal(task.drawn, truth != 0)
@@ -162,7 +162,7 @@ def test_terms_do_not_depend_on_how_far_a_batch_is_padded(padding_learns: bool) 
     found = []
     for columns in (longest, LENGTH):
         items, next_items = batch.items[:, :columns], batch.next_items[:, :columns]
-        task = model.task(batch._replace(items=items, next_items=next_items))
+        task = model.inputs(batch._replace(items=items, next_items=next_items))
         assert torch.equal(task.next_items[task.next_items != 0], next_items[next_items != 0])
         states = model.generator_states(task)
         made = model.generate(states, task)

@@ -78,7 +78,7 @@ def step(reference, to_right: Callable, monkeypatch: pytest.MonkeyPatch) -> Simp
     monkeypatch.setattr(model, "manual_backward", lambda loss: loss.backward())
     seen: dict[str, Tensor] = {}
     monkeypatch.setattr(model, "log_dict", lambda named, **_: seen.update(named))
-    for name in ("task", "generate", "verdict"):
+    for name in ("inputs", "generate", "verdict"):
         watched = getattr(model, name)
         monkeypatch.setattr(model, name, lambda *a, f=watched, n=name: seen.setdefault(n, f(*a)))
     model.training_step(Batch(target, target, items, target, next_items), 0)
@@ -87,17 +87,17 @@ def step(reference, to_right: Callable, monkeypatch: pytest.MonkeyPatch) -> Simp
 
 def test_states_and_scores(reference, step: SimpleNamespace, to_right: Callable) -> None:
     model, left, table = step.model, step.left, step.model.backbone.item_embedding
-    hidden, masked = model.encode(model.encoder, table(left), left != 0), reference["in/masked_item_seq"]
+    hidden, masked = model.layout.encode(model.encoder, table(left), left != 0), reference["in/masked_item_seq"]
     reference.check("out/encoder_hidden", hidden, left != 0)
     torch.testing.assert_close(hidden, reference["out/encoder_hidden"], rtol=1e-3, atol=1e-3)
-    reference.check("out/generator_hidden", model.encode(model.generator, table(masked), masked != 0), left != 0)
+    reference.check("out/generator_hidden", model.layout.encode(model.generator, table(masked), masked != 0), left != 0)
     user = model.backbone.newest(to_right(left, left))
     reference.check("out/user_vector", user)
     reference.check("out/scores", user @ table.weight[:-1].T)
 
 
 def test_masks_and_generated_items(reference, step: SimpleNamespace) -> None:
-    task, made, left = step.seen["task"], step.seen["generate"], step.left
+    task, made, left = step.seen["inputs"], step.seen["generate"], step.left
     learnt = reference["in/mlm_label"] != 0
     places = torch.zeros_like(left).scatter_add(1, reference["in/mlm_index"], learnt.long())
     assert torch.equal(task.filled, places.bool())
@@ -109,16 +109,16 @@ def test_masks_and_generated_items(reference, step: SimpleNamespace) -> None:
 def test_discriminator(reference, step: SimpleNamespace) -> None:
     model, made, left = step.model, step.seen["generate"].items, step.left
     table = model.backbone.item_embedding
-    states = model.encode(model.encoder, table(left), left != 0)
+    states = model.layout.encode(model.encoder, table(left), left != 0)
     visible = ((made != 0).cumsum(1) > 0) & (left != 0)
-    judged = model.encode(model.encoder, table(made) + states, made != 0)
+    judged = model.layout.encode(model.encoder, table(made) + states, made != 0)
     reference.check("out/disc_hidden_addall_causal", judged, visible)
     torch.testing.assert_close(judged, reference["out/disc_hidden_addall_causal"], rtol=1e-3, atol=1e-3)
     reference.check("out/replace_prob", step.seen["verdict"].sigmoid(), visible)
 
 
 def test_losses(reference, step: SimpleNamespace) -> None:
-    model, logged, task = step.model, step.seen, step.seen["task"]
+    model, logged, task = step.model, step.seen, step.seen["inputs"]
     for name, ours in {
         "rec": "recommendation",
         "con": "contrast",
@@ -127,10 +127,10 @@ def test_losses(reference, step: SimpleNamespace) -> None:
         "total": "loss",
     }.items():
         reference.check(f"out/loss_{name}", logged[f"train/{ours}"])
-    newest = torch.zeros_like(task.learnt)
+    newest = torch.zeros_like(task.supervised)
     newest[:, -1] = True
     states = model.states_twice(task)[0]
-    reference.check("out/loss_rec_last", model.recommendation_loss(states, task._replace(learnt=newest)))
+    reference.check("out/loss_rec_last", model.recommendation_loss(states, task._replace(supervised=newest)))
     first, second = reference["in/con_view0"], reference["in/con_view1"]
     reference.check("out/con_avgk", model.contrast_loss(first, second, task.items))
     model.window = first.shape[1]

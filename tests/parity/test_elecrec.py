@@ -77,8 +77,8 @@ def step(reference, to_right: Callable, monkeypatch: pytest.MonkeyPatch) -> Simp
     left = reference["in/item_seq"]
     model, items, target = build(reference), to_right(left, left), reference["in/target_seq"][:, -1]
     given = reference["in/replace_mask"] != 0
-    laid_out = model.task(Batch(target, target, items, target, items))._replace(drawn=given)
-    monkeypatch.setattr(model, "task", lambda batch: laid_out)
+    laid_out = model.inputs(Batch(target, target, items, target, items))._replace(drawn=given)
+    monkeypatch.setattr(model, "inputs", lambda batch: laid_out)
     monkeypatch.setattr("seqrec.methods.elecrec.draw", lambda *_: reference["in/sampled_raw"][given] - 1)
     resting = SimpleNamespace(step=lambda: None, zero_grad=lambda: None)
     monkeypatch.setattr(model, "optimizers", lambda: [resting] * len(model.players()))
@@ -108,9 +108,9 @@ def test_states_and_scores(reference, step: SimpleNamespace) -> None:
     reference.check("out/generator_hidden", states, left != 0)
     torch.testing.assert_close(states, expected, rtol=1e-3, atol=1e-3)
     made = step.seen["generate"]
-    judged = model.encode(model.discriminator, table(made), made != 0)
+    judged = model.layout.encode(model.discriminator, table(made), made != 0)
     reference.check("out/disc_hidden", judged, (made != 0).cumsum(1) > 0)
-    reference.check("out/disc_hidden_eval", model.encode(model.discriminator, table(left), left != 0), left != 0)
+    reference.check("out/disc_hidden_eval", model.layout.encode(model.discriminator, table(left), left != 0), left != 0)
     user = model.backbone.newest(step.right)
     reference.check("out/user_vector", user)
     reference.check("out/scores", user @ table.weight.T)

@@ -24,9 +24,9 @@ from seqrec.functional.generation import Generated, generate, mean_of_means, rel
 from seqrec.functional.losses import cross_entropy
 from seqrec.functional.pooling import newest_mean
 from seqrec.functional.precision import at_least_float
-from seqrec.methods.adversarial import AdversarialRecommender
 from seqrec.methods.base import BuildOptimizer
 from seqrec.methods.easnrec.memory import first_reads, remember, settle, written
+from seqrec.methods.generator_discriminator import GeneratorDiscriminator
 from seqrec.nn.trunk import TransformerTrunk, initialise
 
 Contrast = Callable[[Tensor, Tensor, Tensor, Encode], Tensor]
@@ -36,7 +36,7 @@ Lazy = Callable[[], Tensor]
 """Computes ``(B, L, D)`` where there is a Siamese network to use it."""
 
 
-class Terms(NamedTuple):
+class Losses(NamedTuple):
     """Scalar terms of a training step: L_rec (2), L_cl (10), L_gen (14), L_disc (16), the mean of (13)."""
 
     recommendation: Tensor
@@ -46,7 +46,7 @@ class Terms(NamedTuple):
     similarity: Tensor
 
 
-class EASNRec(AdversarialRecommender):
+class EASNRec(GeneratorDiscriminator[Losses]):
     """Players: the item table (``embedding``), ``encoder``, ``generator`` and ``discriminator``.
 
     The item table is its own player because it learns with the encoder and with the generator. The Siamese
@@ -68,7 +68,7 @@ class EASNRec(AdversarialRecommender):
         generator_weight: lambda_4 (28).
         discriminator_weight: lambda_5 (28).
         discriminator: trunk of its own for the discriminator; None shares all of the encoder's.
-        **base: other arguments of :class:`AdversarialRecommender`.
+        **base: other arguments of :class:`~seqrec.methods.adversarial.AdversarialRecommender`.
     """
 
     needs_causal = True
@@ -91,10 +91,7 @@ class EASNRec(AdversarialRecommender):
         discriminator: TransformerTrunk | None = None,
         **base: Any,
     ) -> None:
-        super().__init__(backbone, optimizer, **base)
-        schedules = {"simultaneous": self.simultaneous_step, "alternating": self.alternating_step}
-        if adversarial not in schedules:
-            raise ValueError(f"adversarial is {adversarial!r}; choose 'simultaneous' or 'alternating'")
+        super().__init__(backbone, optimizer, adversarial, **base)
         if siamese is not None and adversarial == "simultaneous":
             _check_similarity(discriminator_weight, discriminator_similarity_weight)
         self.generator, self.discriminator, self.siamese = generator, discriminator, siamese
@@ -104,7 +101,6 @@ class EASNRec(AdversarialRecommender):
         self.lambda_1, self.lambda_2 = generator_similarity_weight, discriminator_similarity_weight
         self.lambda_3, self.lambda_4, self.lambda_5 = contrast_weight, generator_weight, discriminator_weight
         self.pool = partial(newest_mean, window=window)
-        self.schedule = schedules[adversarial]
         self.similarity = self._no_similarity if siamese is None else partial(self._similarity, siamese)
         self.judges = ("discriminator", "encoder") if discriminator is None else ("discriminator",)
 
@@ -118,18 +114,17 @@ class EASNRec(AdversarialRecommender):
             "discriminator": [m for m in (self.head, self.siamese, self.discriminator) if m is not None],
         }
 
-    def training_step(self, batch: Batch, batch_index: int) -> None:
+    def learn(self, batch: Batch) -> Losses:
         """One step or three turns on a batch."""
         masked = masked_positions(batch.items, self.keys(batch.row, view=0), self.mask_ratio)
-        terms = self.schedule(batch, masked)
-        self.log_terms(batch, {"loss": self.total(terms)} | terms._asdict())
+        return self.simultaneous_step(batch, masked) if self.simultaneous else self.alternating_step(batch, masked)
 
-    def total(self, terms: Terms) -> Tensor:
+    def total(self, losses: Losses) -> Tensor:
         """The objective (28)."""
-        adversaries = self.lambda_4 * terms.generator + self.lambda_5 * terms.discriminator
-        return terms.recommendation + self.lambda_3 * terms.contrast + adversaries
+        adversaries = self.lambda_4 * losses.generator + self.lambda_5 * losses.discriminator
+        return losses.recommendation + self.lambda_3 * losses.contrast + adversaries
 
-    def simultaneous_step(self, batch: Batch, masked: Tensor) -> Terms:
+    def simultaneous_step(self, batch: Batch, masked: Tensor) -> Losses:
         """One backward pass of (28).
 
         Literally summed, the two similarity terms would cancel. Here each reaches its own player: the term
@@ -149,7 +144,7 @@ class EASNRec(AdversarialRecommender):
                 + self.lambda_5 * (detection + self.lambda_2 * similarity)
             )
             remember(seen)
-        return Terms(
+        return Losses(
             recommendation,
             contrast,
             made.loss - self.lambda_1 * similarity,
@@ -157,7 +152,7 @@ class EASNRec(AdversarialRecommender):
             similarity,
         )
 
-    def alternating_step(self, batch: Batch, masked: Tensor) -> Terms:
+    def alternating_step(self, batch: Batch, masked: Tensor) -> Losses:
         """The turns of generator, discriminator and encoder; each remembers the states of its own network."""
         table = self.backbone.item_embedding
         with self.turn_of("generator", "embedding") as step, first_reads(self.generator) as seen:
@@ -183,7 +178,7 @@ class EASNRec(AdversarialRecommender):
             contrast = self.contrast_loss(states, batch)
             step(recommendation + self.lambda_3 * contrast)
             remember(seen)
-        return Terms(recommendation, contrast, generator, discriminator, similarity)
+        return Losses(recommendation, contrast, generator, discriminator, similarity)
 
     @contextmanager
     def turn_of(self, *players: str) -> Iterator[Callable[[Tensor], None]]:
