@@ -1,8 +1,8 @@
 """Random changes of item histories, on whole batches.
 
-Shapes: histories as :class:`~seqrec.functional.ragged.Ragged`, or items ``(B, L)``, 0 pads on the right; keys ``(B,)``,
-see :mod:`.keyed_random`. The n-th draw of a key belongs to the n-th oldest item, so neither batch mates
-nor padding change what a row gets.
+Shapes: histories as :class:`~seqrec.functional.ragged.Ragged`, or items ``(B, L)``, 0 pads on the right; rng_keys
+``(B,)``, see :mod:`.keyed_random`. The n-th draw of a key belongs to the n-th oldest item, so neither batch mates nor
+padding change what a history gets.
 """
 
 from __future__ import annotations
@@ -16,22 +16,22 @@ from seqrec.functional.keyed_random import integers, nth_uniform, split, uniform
 from seqrec.functional.ragged import ABSENT, Ragged, together
 
 Place = Callable[[Tensor, Tensor, Tensor], Tensor]
-"""First column ``(B,)`` of a stretch, of keys, lengths n and numbers of items ``(B,)`` in the stretch."""
+"""First column ``(B,)`` of a stretch, of rng_keys, lengths n and numbers of items ``(B,)`` in the stretch."""
 
 
-def anywhere(keys: Tensor, length: Tensor, count: Tensor) -> Tensor:
+def anywhere(rng_keys: Tensor, length: Tensor, count: Tensor) -> Tensor:
     """A :data:`Place`: all places are as likely, ``0 .. n - count``."""
-    return _below(keys, length - count.clamp(min=1) + 1)
+    return _below(rng_keys, length - count.clamp(min=1) + 1)
 
 
-def before_newest(keys: Tensor, length: Tensor, count: Tensor) -> Tensor:
+def before_newest(rng_keys: Tensor, length: Tensor, count: Tensor) -> Tensor:
     """A :data:`Place` that leaves the newest item out, ``0 .. n - count - 1``, as in ICLRec's and CoSeRec's code."""
-    return _below(keys, (length - count).clamp(min=1))
+    return _below(rng_keys, (length - count).clamp(min=1))
 
 
-def subset(keys: Tensor, eligible: Tensor, count: Tensor) -> Tensor:
+def subset(rng_keys: Tensor, eligible: Tensor, count: Tensor) -> Tensor:
     """Random choice ``(B, L)`` of ``count`` ``(B,)`` of the ``eligible`` ``(B, L)`` positions of each row."""
-    order = uniform(keys, eligible.shape[1]).masked_fill(~eligible, 2.0)
+    order = uniform(rng_keys, eligible.shape[1]).masked_fill(~eligible, 2.0)
     return (order.argsort(dim=1, stable=True).argsort(dim=1) < count[:, None]) & eligible
 
 
@@ -40,14 +40,14 @@ def share(ratio: float, length: Tensor) -> Tensor:
     return (ratio * length.double()).floor().long()
 
 
-def masked_positions(items: Tensor, keys: Tensor, ratio: float) -> Tensor:
+def masked_positions(items: Tensor, rng_keys: Tensor, ratio: float) -> Tensor:
     """Positions ``(B, L)`` to fill in: ``floor(ratio * n) + 1``, at most n - 1, never the first."""
     length = (items != 0).sum(1)
     after_first = (items != 0) & (torch.arange(items.shape[1], device=items.device) > 0)
-    return subset(keys, after_first, (share(ratio, length) + 1).minimum(length - 1))
+    return subset(rng_keys, after_first, (share(ratio, length) + 1).minimum(length - 1))
 
 
-def masked_left_to_right(items: Tensor, keys: Tensor, ratio: float, max_length: int) -> Tensor:
+def masked_left_to_right(items: Tensor, rng_keys: Tensor, ratio: float, max_length: int) -> Tensor:
     """Positions ``(B, L)`` to fill in as ECL-SR's code draws them: each item with probability ``ratio``.
 
     From the oldest on, until ``ratio * max_length + 1`` are found; never the first item of a full window. Where none
@@ -56,16 +56,16 @@ def masked_left_to_right(items: Tensor, keys: Tensor, ratio: float, max_length: 
     valid = items != 0
     length = valid.sum(1, keepdim=True)
     column = torch.arange(items.shape[1], device=items.device)
-    drawn = valid & (uniform(keys, items.shape[1]) < ratio) & ((column > 0) | (length < max_length))
+    drawn = valid & (uniform(rng_keys, items.shape[1]) < ratio) & ((column > 0) | (length < max_length))
     found_before = drawn.long().cumsum(1) - drawn.long()
     none = ~drawn.any(1, keepdim=True)
     return (drawn & (found_before < ratio * max_length + 1)) | (none & (column == length - 1))
 
 
-def crop(histories: Ragged, keys: Tensor, ratio: float, place: Place = anywhere) -> Ragged:
+def crop(histories: Ragged, rng_keys: Tensor, ratio: float, place: Place = anywhere) -> Ragged:
     """Keep a random stretch of ``floor(ratio * n)`` items, at least one (CL4SRec, eq. 4)."""
     count = share(ratio, histories.length)
-    start, kept = place(keys, histories.length, count), count.clamp(min=1).minimum(histories.length)
+    start, kept = place(rng_keys, histories.length, count), count.clamp(min=1).minimum(histories.length)
     moved = histories.place - histories.each(start)
     return histories._replace(place=torch.where(moved >= 0, moved, ABSENT), length=kept)
 
@@ -76,11 +76,11 @@ def mask(histories: Ragged, rank: Tensor, ratio: float, token: int) -> Ragged:
     return histories._replace(items=torch.where(hidden, token, histories.items))
 
 
-def reorder(histories: Ragged, keys: Tensor, ratio: float, place: Place = anywhere) -> Ragged:
+def reorder(histories: Ragged, rng_keys: Tensor, ratio: float, place: Place = anywhere) -> Ragged:
     """Shuffle a random stretch of ``floor(ratio * n)`` items (CL4SRec, eq. 6)."""
     items, row, old, length = histories
     count = share(ratio, length)
-    place_keys, order_keys = split(keys, 2).unbind(1)
+    place_keys, order_keys = split(rng_keys, 2).unbind(1)
     start, moved = histories.each(place(place_keys, length, count)), histories.each(count)
     # Within the stretch an item sorts at start + u * stretch, so it stays between its neighbours outside.
     shuffled = start + nth_uniform(histories.each(order_keys), old).double() * moved
@@ -88,19 +88,19 @@ def reorder(histories: Ragged, keys: Tensor, ratio: float, place: Place = anywhe
     return histories._replace(items=items[(histories.each(_first(row, len(length))) + goal).argsort()])
 
 
-def random_order(histories: Ragged, keys: Tensor) -> Tensor:
+def random_order(histories: Ragged, rng_keys: Tensor) -> Tensor:
     """Rank ``(N,)`` of each item in a random order of its history, from 0; that of an absent item is not below n."""
     row = histories.row
-    drawn = torch.where(histories.present, nth_uniform(histories.each(keys), histories.place), 1.0)
+    drawn = torch.where(histories.present, nth_uniform(histories.each(rng_keys), histories.place), 1.0)
     order = (2.0 * row + drawn.double()).argsort(stable=True)
     rank = torch.empty_like(order)
-    rank[order] = torch.arange(len(order), device=order.device) - histories.each(_first(row, len(keys)))
+    rank[order] = torch.arange(len(order), device=order.device) - histories.each(_first(row, len(rng_keys)))
     return rank
 
 
 def dsa(
     histories: Ragged,
-    keys: Tensor,
+    rng_keys: Tensor,
     token: int,
     crop_ratio: float,
     mask_ratio: float,
@@ -108,26 +108,26 @@ def dsa(
     place: Place = anywhere,
 ) -> Ragged:
     """One of crop, mask and reorder for each row, with equal chances (CL4SRec's view; ICLRec's; EASNRec Fig. 6)."""
-    choice_keys, keys = split(keys, 2).unbind(1)
+    choice_keys, rng_keys = split(rng_keys, 2).unbind(1)
     choice = integers(choice_keys, 1, 3)[:, 0]
     cropped, hidden, shuffled = (histories.of(choice == k) for k in range(3))
     changed = (
-        crop(cropped, keys, crop_ratio, place),
-        mask(hidden, random_order(hidden, keys), mask_ratio, token),
-        reorder(shuffled, keys, reorder_ratio, place),
+        crop(cropped, rng_keys, crop_ratio, place),
+        mask(hidden, random_order(hidden, rng_keys), mask_ratio, token),
+        reorder(shuffled, rng_keys, reorder_ratio, place),
     )
     return together(changed)
 
 
 def different_views(
-    histories: Ragged, keys: Tensor, token: int, crop_ratio: float, mask_ratio: float, reorder_ratio: float
+    histories: Ragged, rng_keys: Tensor, token: int, crop_ratio: float, mask_ratio: float, reorder_ratio: float
 ) -> tuple[Ragged, Ragged]:
     """Two views of each history by two different ones of crop, mask and reorder, in random order.
 
     CL4SRec's views as its implementations draw them; the paper draws the two operators independently. Ratios
     below 1 leave a history of one item as it is.
     """
-    pair_keys, crop_keys, mask_keys, reorder_keys = split(keys, 4).unbind(1)
+    pair_keys, crop_keys, mask_keys, reorder_keys = split(rng_keys, 4).unbind(1)
     changed = (
         crop(histories, crop_keys, crop_ratio),
         mask(histories, random_order(histories, mask_keys), mask_ratio, token),
@@ -152,9 +152,9 @@ def choose(choice: Tensor, *copies: Tensor) -> Tensor:
     return torch.stack(copies).gather(0, index)[0]
 
 
-def _below(keys: Tensor, high: Tensor) -> Tensor:
+def _below(rng_keys: Tensor, high: Tensor) -> Tensor:
     """A random number ``(B,)`` in ``[0, high)``."""
-    return (uniform(keys, 1)[:, 0].double() * high).long()
+    return (uniform(rng_keys, 1)[:, 0].double() * high).long()
 
 
 def _first(row: Tensor, count: int) -> Tensor:

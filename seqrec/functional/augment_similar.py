@@ -37,7 +37,7 @@ def insert(histories: Ragged, rank: Tensor, ratio: float, similar: Tensor) -> Ra
 
 def informative(
     histories: Ragged,
-    keys: Tensor,
+    rng_keys: Tensor,
     token: int,
     similar: Tensor,
     threshold: int,
@@ -53,7 +53,7 @@ def informative(
 
     Args:
         histories: of B rows.
-        keys: ``(B,)``.
+        rng_keys: ``(B,)``.
         token: what :func:`seqrec.functional.augment.mask` puts in.
         similar: ``(I + 2,)``.
         threshold: K; longer histories get any of :data:`OPERATORS`, others one of ``short``.
@@ -66,18 +66,18 @@ def informative(
     """
     if not short or not set(short) <= set(OPERATORS):
         raise ValueError(f"operators of short histories are {list(short)}; choose one or more of {list(OPERATORS)}")
-    choice_keys, keys = split(keys, 2).unbind(1)
-    numbers = torch.tensor([OPERATORS.index(name) for name in short], device=keys.device)
+    choice_keys, rng_keys = split(rng_keys, 2).unbind(1)
+    numbers = torch.tensor([OPERATORS.index(name) for name in short], device=rng_keys.device)
     is_short = histories.length <= threshold
     drawn = integers(choice_keys, 1, torch.where(is_short, len(numbers), len(OPERATORS))[:, None])[:, 0]
     choice = torch.where(is_short, numbers[drawn.clamp(max=len(numbers) - 1)], drawn)
     cropped, hidden, shuffled, longer, exchanged = (histories.of(choice == k) for k in range(len(OPERATORS)))
     changed = (
-        crop(cropped, keys, crop_ratio, place),
-        mask(hidden, random_order(hidden, keys), mask_ratio, token),
-        reorder(shuffled, keys, reorder_ratio, place),
-        insert(longer, random_order(longer, keys), insert_ratio, similar),
-        substitute(exchanged, random_order(exchanged, keys), substitute_ratio, similar),
+        crop(cropped, rng_keys, crop_ratio, place),
+        mask(hidden, random_order(hidden, rng_keys), mask_ratio, token),
+        reorder(shuffled, rng_keys, reorder_ratio, place),
+        insert(longer, random_order(longer, rng_keys), insert_ratio, similar),
+        substitute(exchanged, random_order(exchanged, rng_keys), substitute_ratio, similar),
     )
     return together(changed)
 

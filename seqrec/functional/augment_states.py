@@ -1,6 +1,6 @@
 """Random changes of hidden states (EASNRec eqs. (3)-(7)): dropout, perturbation, mask, or one of the three.
 
-The arithmetic takes its draws as arguments. The augmentations draw from keys ``(B,)`` (see
+The arithmetic takes its draws as arguments. The augmentations draw from rng_keys ``(B,)`` (see
 :mod:`seqrec.functional.keyed_random`) and change ``states`` ``(B, K, D)``, the newest K positions of each history,
 newest first (see :func:`seqrec.functional.pooling.newest`); ``valid`` ``(B, L)`` tells the lengths.
 """
@@ -29,21 +29,21 @@ def hide(states: Tensor, hidden: Tensor) -> Tensor:
     return states.masked_fill(hidden[..., None], 0.0)
 
 
-def dropout(states: Tensor, valid: Tensor, keys: Tensor, probability: float) -> Tensor:
+def dropout(states: Tensor, valid: Tensor, rng_keys: Tensor, probability: float) -> Tensor:
     """Each element is zeroed with this probability."""
-    return drop_out(states, _uniform_like(states, keys) >= probability)
+    return drop_out(states, _uniform_like(states, rng_keys) >= probability)
 
 
-def perturbation(states: Tensor, valid: Tensor, keys: Tensor, magnitude: float) -> Tensor:
+def perturbation(states: Tensor, valid: Tensor, rng_keys: Tensor, magnitude: float) -> Tensor:
     """Each element grows by a share drawn from ``U(0, magnitude)``."""
-    return perturb(states, _uniform_like(states, keys) * magnitude)
+    return perturb(states, _uniform_like(states, rng_keys) * magnitude)
 
 
-def mask(states: Tensor, valid: Tensor, keys: Tensor, ratio: float) -> Tensor:
+def mask(states: Tensor, valid: Tensor, rng_keys: Tensor, ratio: float) -> Tensor:
     """``floor(ratio * n)`` of all n positions are zeroed; the newest stays if else none of the K would."""
     length = valid.sum(1)
     newest_first = torch.arange(valid.shape[1], device=valid.device) < length[:, None]
-    hidden = subset(keys, newest_first, share(ratio, length))
+    hidden = subset(rng_keys, newest_first, share(ratio, length))
     window = min(states.shape[1], valid.shape[1])
     none_left = (hidden | ~newest_first)[:, :window].all(1)
     hidden[:, 0] &= ~none_left
@@ -51,17 +51,19 @@ def mask(states: Tensor, valid: Tensor, keys: Tensor, ratio: float) -> Tensor:
     return hide(states, torch.nn.functional.pad(hidden[:, :window], (0, states.shape[1] - window)))
 
 
-def dynamic(states: Tensor, valid: Tensor, keys: Tensor, probability: float, magnitude: float, ratio: float) -> Tensor:
+def dynamic(
+    states: Tensor, valid: Tensor, rng_keys: Tensor, probability: float, magnitude: float, ratio: float
+) -> Tensor:
     """One of :func:`dropout`, :func:`perturbation`, :func:`mask` for each row, with equal chances."""
-    choice_keys, keys = split(keys, 2).unbind(1)
+    choice_keys, rng_keys = split(rng_keys, 2).unbind(1)
     return choose(
         integers(choice_keys, 1, 3)[:, 0],
-        dropout(states, valid, keys, probability),
-        perturbation(states, valid, keys, magnitude),
-        mask(states, valid, keys, ratio),
+        dropout(states, valid, rng_keys, probability),
+        perturbation(states, valid, rng_keys, magnitude),
+        mask(states, valid, rng_keys, ratio),
     )
 
 
-def _uniform_like(states: Tensor, keys: Tensor) -> Tensor:
+def _uniform_like(states: Tensor, rng_keys: Tensor) -> Tensor:
     """Draws in [0, 1) for each element of ``(B, K, D)``."""
-    return uniform(split(keys, states.shape[1]), states.shape[2]).to(states.dtype)
+    return uniform(split(rng_keys, states.shape[1]), states.shape[2]).to(states.dtype)

@@ -1,6 +1,6 @@
 """The cloze task of BERT4Rec: which items of a right-padded history are hidden, and which of those are learnt.
 
-Shapes: items ``(B, L)``, 0 pads on the right; keys ``(B,)``, see :mod:`seqrec.functional.keyed_random`.
+Shapes: items ``(B, L)``, 0 pads on the right; rng_keys ``(B,)``, see :mod:`seqrec.functional.keyed_random`.
 """
 
 from __future__ import annotations
@@ -13,19 +13,19 @@ from seqrec.functional.augment import subset
 from seqrec.functional.keyed_random import integers, split, uniform
 
 
-def independent(items: Tensor, keys: Tensor, ratio: float, most: int) -> tuple[Tensor, Tensor]:
+def independent(items: Tensor, rng_keys: Tensor, ratio: float, most: int) -> tuple[Tensor, Tensor]:
     """Each item with probability ``ratio``, as in RecBole.
 
     Args:
         items: ``(B, L)``.
-        keys: ``(B,)``.
+        rng_keys: ``(B,)``.
         ratio: of hidden items.
         most: hidden items of a history that are learnt, see :func:`learnt_slots`.
 
     Returns:
         Hidden and learnt positions, both ``(B, L)`` bool.
     """
-    hidden = (items != 0) & (uniform(keys, items.shape[1]) < ratio)
+    hidden = (items != 0) & (uniform(rng_keys, items.shape[1]) < ratio)
     return hidden, learnt_slots(hidden, most)
 
 
@@ -39,7 +39,7 @@ def learnt_slots(hidden: Tensor, most: int) -> Tensor:
     return hidden & (newer <= most) & after_first
 
 
-def exact_share(items: Tensor, keys: Tensor, ratio: float, most: int) -> tuple[Tensor, Tensor]:
+def exact_share(items: Tensor, rng_keys: Tensor, ratio: float, most: int) -> tuple[Tensor, Tensor]:
     """``round(ratio * n)`` of n items, at least one and at most ``most``, and all are learnt.
 
     The form with which Petrov and Macdonald reach BERT4Rec's published quality (A Systematic Review and
@@ -48,7 +48,7 @@ def exact_share(items: Tensor, keys: Tensor, ratio: float, most: int) -> tuple[T
     """
     valid = items != 0
     count = (ratio * valid.sum(1).double()).round().long().clamp(max=most).clamp(min=1)
-    hidden = subset(keys, valid, count)
+    hidden = subset(rng_keys, valid, count)
     return hidden, hidden
 
 
@@ -62,19 +62,19 @@ def append(items: Tensor, newest: Tensor, drop: Tensor) -> Tensor:
     return torch.where(drop[:, None], F.pad(longer[:, 1:], (0, 1)), longer)
 
 
-def bert_view(items: Tensor, keys: Tensor, ratio: float, token: int) -> tuple[Tensor, Tensor]:
+def bert_view(items: Tensor, rng_keys: Tensor, ratio: float, token: int) -> tuple[Tensor, Tensor]:
     """BERT's rule: an item is learnt with probability ``ratio``; of those, 80 % are hidden and 10 % exchanged.
 
     Args:
         items: ``(B, L)``.
-        keys: ``(B,)``.
+        rng_keys: ``(B,)``.
         ratio: of learnt items.
         token: hides an item, I + 1; an exchanged one becomes any of ``1..I``.
 
     Returns:
         The changed items ``(B, L)``, and the learnt positions ``(B, L)`` bool.
     """
-    place_keys, item_keys = split(keys, 2).unbind(-1)
+    place_keys, item_keys = split(rng_keys, 2).unbind(-1)
     draw = uniform(place_keys, items.shape[1])
     learnt = (items != 0) & (draw < ratio)
     other = 1 + integers(item_keys, items.shape[1], token - 1)

@@ -30,7 +30,7 @@ class Encode(Protocol):
 def contrast_states(
     states: Tensor,
     items: Tensor,
-    keys: Tensor,
+    rng_keys: Tensor,
     encode: Encode,
     window: int,
     temperature: float,
@@ -41,7 +41,7 @@ def contrast_states(
     Args:
         states: ``(B, L, D)`` of the histories.
         items: ``(B, L)`` the histories.
-        keys: ``(B,)`` random keys.
+        rng_keys: ``(B,)``, see :mod:`seqrec.functional.keyed_random`.
         encode: unused; here because every contrast gets it.
         window: k of eq. (9).
         temperature: tau.
@@ -51,13 +51,13 @@ def contrast_states(
     taken, present = newest(states, valid, window)
     count = present.sum(1, keepdim=True)
     user = taken.sum(1) / count
-    return anchored_info_nce(user, augment(taken, valid, keys).sum(1) / count, user, temperature)
+    return anchored_info_nce(user, augment(taken, valid, rng_keys).sum(1) / count, user, temperature)
 
 
 def contrast_items(
     states: Tensor,
     items: Tensor,
-    keys: Tensor,
+    rng_keys: Tensor,
     encode: Encode,
     window: int,
     temperature: float,
@@ -68,13 +68,13 @@ def contrast_items(
     Args:
         states: unused, as the views are encoded anew.
         items: ``(B, L)``.
-        keys: ``(B,)`` random keys.
+        rng_keys: ``(B,)``, see :mod:`seqrec.functional.keyed_random`.
         encode: the backbone.
         window: k of eq. (9).
         temperature: tau.
-        augment: ``(histories, keys, mask token)`` -> histories, a function of :mod:`seqrec.functional.augment`.
+        augment: ``(histories, rng_keys, mask token)`` -> histories, a function of :mod:`seqrec.functional.augment`.
     """
-    changed = augment(ragged(items.repeat(2, 1)), split(keys, 2).T.flatten(), encode.mask_token)
+    changed = augment(ragged(items.repeat(2, 1)), split(rng_keys, 2).T.flatten(), encode.mask_token)
     views = changed.padded(items.shape[1])
     first, second = newest_mean(encode(views), views != 0, window).chunk(2)
     return nt_xent(first, second, temperature)

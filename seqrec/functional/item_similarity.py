@@ -115,10 +115,10 @@ def better(first: Similar, second: Similar) -> Similar:
     )
 
 
-def with_random_neighbours(similar: Similar, keys: Tensor) -> Similar:
-    """Items without a neighbour get a random one among those that have one, by their keys ``(V,)``, score 0."""
+def with_random_neighbours(similar: Similar, rng_keys: Tensor) -> Similar:
+    """Items without a neighbour get a random one among those that have one, by their rng_keys ``(V,)``, score 0."""
     known = similar.item.nonzero().flatten()
     if not len(known):
-        known = torch.arange(1, len(keys) - 1, device=keys.device)
-    drawn = known[integers(keys, 1, len(known))[:, 0]]
+        known = torch.arange(1, len(rng_keys) - 1, device=rng_keys.device)
+    drawn = known[integers(rng_keys, 1, len(known))[:, 0]]
     return Similar(torch.where(similar.item == 0, drawn, similar.item), similar.score)

@@ -1,13 +1,40 @@
 """Random draws that depend on keys only: the same for any batch mates, padding, worker or rank.
 
-A key is a 64-bit number made of (seed, epoch, row, view); the n-th draw of a key is a hash of the two. The
-hash is SplitMix64 (Steele, Lea, Flood: Fast splittable pseudorandom number generators, OOPSLA 2014).
+A key is a 64-bit number made of (seed, epoch, example, stream); the n-th draw of a key is a hash of the two. A stream
+is one use of random numbers. The hash is SplitMix64 (Steele, Lea, Flood: Fast splittable pseudorandom number
+generators, OOPSLA 2014): a counter times the golden ratio, then two rounds of shift, xor and multiplication, after
+which neighbouring counters have nothing in common. It is defined on unsigned numbers; int64 wraps to the same bits.
 """
 
 from __future__ import annotations
 
+from enum import IntEnum
+
 import torch
 from torch import Tensor
+
+
+class Stream(IntEnum):
+    """The uses of random numbers. Uses with the same number never occur in one model: that would give equal draws.
+
+    The numbers are part of what a seed means. Changing one changes the results of its model.
+    """
+
+    NEGATIVES = 0  # of the loss on the next item
+    MASK = 0  # which positions are hidden or replaced
+    EDGES = 0  # which edges of a graph are reconstructed
+    VIEW = 1  # a changed history, or augmented states
+    PARTNER = 1  # another history of the same target
+    REPLACEMENT = 1  # what is put in at replaced positions
+    OUTSIDE = 1  # items that a history does not have
+    FIRST_ITEM = 1  # negatives of a loss on the first item
+    OTHER_ENDS = 1  # of the edges
+    MASK_KIND = 1  # of a whole batch
+    SECOND_VIEW = 2
+    SEGMENT = 2  # which stretch of a history is hidden
+    PATHS = 2  # of a graph: this number and those after it, one for each draw
+    NEIGHBOURS = 3  # of items
+
 
 _GOLDEN = -7046029254386353131  # 0x9E3779B97F4A7C15 as a signed number
 _MIX_1 = -4658895280553007687  # 0xBF58476D1CE4E5B9
@@ -15,7 +42,7 @@ _MIX_2 = -7723592293110705685  # 0x94D049BB133111EB
 
 
 def _shift(x: Tensor, bits: int) -> Tensor:
-    """Logical shift to the right."""
+    """Logical shift to the right; that of torch fills in the sign."""
     return (x >> bits) & ((1 << (64 - bits)) - 1)
 
 
@@ -25,10 +52,17 @@ def _hash(x: Tensor) -> Tensor:
     return x ^ _shift(x, 31)
 
 
-def keys(seed: int, epoch: int, row: Tensor, view: int) -> Tensor:
-    """Keys ``(...)`` int64 of rows ``(...)``; ``view`` tells apart the uses that one row has in an epoch."""
-    key = _hash(torch.full_like(row, seed * 1_000_003 + view) * _GOLDEN + epoch)
-    return _hash(key + row * _GOLDEN)
+def rng_keys(seed: int, epoch: int, example: Tensor, stream: int) -> Tensor:
+    """Keys ``(...)`` int64 of examples ``(...)``.
+
+    Args:
+        seed: of the run.
+        epoch: number of the epoch.
+        example: int64 numbers of the training windows, or of batches or items where draws belong to those.
+        stream: a :class:`Stream`; each use that one example has in an epoch needs its own.
+    """
+    key = _hash(torch.full_like(example, seed * 1_000_003 + stream) * _GOLDEN + epoch)
+    return _hash(key + example * _GOLDEN)
 
 
 def split(key: Tensor, n: int) -> Tensor:

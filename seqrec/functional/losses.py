@@ -17,7 +17,7 @@ from seqrec.functional.keyed_random import integers
 from seqrec.functional.precision import at_least_float
 
 NextItemLoss = Callable[[Tensor, Tensor, Tensor, Tensor], Tensor]
-"""Loss of ``(states (M, D), target (M,), table (I + 2, D), keys (M,))``."""
+"""Loss of ``(states (M, D), target (M,), table (I + 2, D), rng_keys (M,))``."""
 
 CHUNK_ELEMENTS = 3 << 19  # logits alive at a time: 6 MB, which stay in the cache between their passes
 
@@ -107,14 +107,14 @@ def soft_label_cross_entropy(
     return loss
 
 
-def next_item(states: Tensor, target: Tensor, table: Tensor, keys: Tensor, padding_class: bool = False) -> Tensor:
+def next_item(states: Tensor, target: Tensor, table: Tensor, rng_keys: Tensor, padding_class: bool = False) -> Tensor:
     """Mean cross entropy over all items (EASNRec eq. 2; SASRec in RecBole's form with ``padding_class``).
 
     Args:
         states: ``(M, D)``.
         target: ``(M,)`` ids 1..I.
         table: ``(I + 2, D)``.
-        keys: unused; here because every next-item loss gets them.
+        rng_keys: not used by this loss.
         padding_class: count the padding row as a class, as RecBole does.
     """
     first = 0 if padding_class else 1
@@ -155,7 +155,7 @@ def sampled(
     states: Tensor,
     target: Tensor,
     table: Tensor,
-    keys: Tensor,
+    rng_keys: Tensor,
     loss: Callable[[Tensor, Tensor], Tensor],
     num_negatives: int,
     sparse: bool = False,
@@ -166,13 +166,13 @@ def sampled(
         states: ``(M, D)``.
         target: ``(M,)`` ids 1..I.
         table: ``(I + 2, D)``.
-        keys: ``(M,)`` random keys, see :mod:`seqrec.functional.keyed_random`.
+        rng_keys: ``(M,)``, see :mod:`seqrec.functional.keyed_random`.
         loss: function of scores ``(M,)`` and ``(M, K)``.
         num_negatives: K.
         sparse: the table's gradient is a sparse tensor of the rows that were used, for
             :class:`~seqrec.nn.lazy_adam.LazyAdam`.
     """
-    drawn = 1 + integers(keys, num_negatives, len(table) - 3)
+    drawn = 1 + integers(rng_keys, num_negatives, len(table) - 3)
     return against(states, target, drawn + (drawn >= target[:, None]), table, loss, sparse)
 
 
@@ -194,7 +194,7 @@ def sampled_gbce(
     states: Tensor,
     target: Tensor,
     table: Tensor,
-    keys: Tensor,
+    rng_keys: Tensor,
     num_negatives: int,
     calibration: float,
     sparse: bool = False,
@@ -204,10 +204,10 @@ def sampled_gbce(
     def loss(positive: Tensor, negative: Tensor) -> Tensor:
         return gbce(positive, negative, len(table) - 2, calibration)
 
-    return sampled(states, target, table, keys, loss, num_negatives, sparse)
+    return sampled(states, target, table, rng_keys, loss, num_negatives, sparse)
 
 
-def whole_table(states: Tensor, target: Tensor, table: Tensor, keys: Tensor) -> Tensor:
+def whole_table(states: Tensor, target: Tensor, table: Tensor, rng_keys: Tensor) -> Tensor:
     """Mean cross entropy over all rows of the table, padding and mask token too (S3-Rec in RecBole's form, MVS).
 
     Arguments as in :func:`next_item`.

@@ -1,6 +1,6 @@
 """Views and losses of S3-Rec's pre-training (Zhou et al., CIKM 2020): what is hidden, and what it is told from.
 
-Shapes: items ``(B, L)``, 0 pads on the right; keys ``(B,)``, see :mod:`seqrec.functional.keyed_random`.
+Shapes: items ``(B, L)``, 0 pads on the right; rng_keys ``(B,)``, see :mod:`seqrec.functional.keyed_random`.
 """
 
 from __future__ import annotations
@@ -24,18 +24,18 @@ class Segments(NamedTuple):
     negative: Tensor
 
 
-def hide_segment(items: Tensor, keys: Tensor, pool: Tensor, token: int) -> Segments:
+def hide_segment(items: Tensor, rng_keys: Tensor, pool: Tensor, token: int) -> Segments:
     """Hide a random segment of each history; all but it, and all but it exchanged, are hidden in the other two.
 
     Of k items the segment has 1 to ``k // 2``. A history of one item has no segment: all three are the history.
 
     Args:
         items: ``(B, L)``.
-        keys: ``(B,)``.
+        rng_keys: ``(B,)``.
         pool: ``(P,)`` items in the order of consumption; a stretch of it from a random place is the other segment.
         token: id that hides an item.
     """
-    of_length, of_start, of_other = split(keys, 3).unbind(1)
+    of_length, of_start, of_other = split(rng_keys, 3).unbind(1)
     count = (items != 0).sum(1, keepdim=True)
     length = (1 + integers(of_length[:, None], 1, (count // 2)[..., None])[..., 0]) * (count > 1)
     start = integers(of_start[:, None], 1, (count - length + 1)[..., None])[..., 0]
@@ -48,12 +48,12 @@ def hide_segment(items: Tensor, keys: Tensor, pool: Tensor, token: int) -> Segme
     return Segments(context, items.masked_fill(outside, token), exchanged.masked_fill(outside, token))
 
 
-def uniform_outside(items: Tensor, keys: Tensor, high: int) -> Tensor:
+def uniform_outside(items: Tensor, rng_keys: Tensor, high: int) -> Tensor:
     """Uniform ids ``(B, L)`` of 1 to ``high`` that a row does not have; a row must leave at least one.
 
     Args:
         items: ``(B, L)`` ids of at most ``high``.
-        keys: ``(B,)``.
+        rng_keys: ``(B,)``.
         high: largest id.
     """
     nothing = 2 * high + items.shape[1]  # beyond all that can be drawn
@@ -61,7 +61,7 @@ def uniform_outside(items: Tensor, keys: Tensor, high: int) -> Tensor:
     again = F.pad(ordered[:, 1:] == ordered[:, :-1], (1, 0))
     distinct = ordered.masked_fill(again, nothing).sort(1).values
     free = high - (distinct < nothing).sum(1, keepdim=True)
-    drawn = integers(keys, items.shape[1], free)
+    drawn = integers(rng_keys, items.shape[1], free)
     # The j-th of the row's ids (from 0) lies below a draw where as many free ids or fewer precede it.
     free_before = distinct - 1 - torch.arange(items.shape[1], device=items.device)
     return drawn + 1 + torch.searchsorted(free_before, drawn, right=True)

@@ -51,7 +51,7 @@ def shared(
     states: Tensor,
     target: Tensor,
     table: Tensor,
-    keys: Tensor,
+    rng_keys: Tensor,
     loss: Callable[[Tensor], Tensor],
     num_negatives: int,
     group_size: int,
@@ -65,7 +65,7 @@ def shared(
         states: ``(M, D)``.
         target: ``(M,)`` ids 1..I.
         table: ``(I + 2, D)``.
-        keys: ``(M,)`` random keys, see :mod:`seqrec.functional.keyed_random`; they make the groups and the samples.
+        rng_keys: ``(M,)``, see :mod:`seqrec.functional.keyed_random`; they make the groups and the samples.
         loss: of scores ``(G, G + K)``.
         num_negatives: K.
         group_size: G; the last group may be smaller.
@@ -76,8 +76,8 @@ def shared(
     if num_negatives < 1 or group_size < 1:
         raise ValueError(f"num_negatives is {num_negatives} and group_size {group_size}; both must be at least 1")
     total = states.new_zeros(())
-    for group in torch.argsort(keys).split(group_size):
-        samples = 1 + integers(keys[group[0]], num_negatives, len(table) - 2)
+    for group in torch.argsort(rng_keys).split(group_size):
+        samples = 1 + integers(rng_keys[group[0]], num_negatives, len(table) - 2)
         columns = F.embedding(torch.cat([target[group], samples]), table)
         total = total + len(group) * loss(states[group] @ columns.T)
     return total / max(1, len(states))

@@ -99,9 +99,9 @@ class Recommender(LightningModule, ABC):
         """Scores ``(B, I)`` of all items; column ``i`` is item ``i + 1``."""
         return self.represent(batch).float() @ self.backbone.item_matrix.float().T
 
-    def keys(self, row: Tensor, view: int) -> Tensor:
-        """Keys of the random draws of windows ``row`` in this epoch; ``view`` numbers the uses."""
-        return keyed.keys(self.seed, self.current_epoch, row, view)
+    def rng_keys(self, example: Tensor, stream: keyed.Stream) -> Tensor:
+        """Keys of the random draws of training windows ``example`` in this epoch, for one use of them."""
+        return keyed.rng_keys(self.seed, self.current_epoch, example, stream)
 
     @torch.no_grad()
     def vectors_of_all(self, windows: Windows, max_length: int, vector: Callable[[Batch], Tensor]) -> Tensor:
@@ -127,14 +127,15 @@ class Recommender(LightningModule, ABC):
         named = {f"train/{name}": value.detach() for name, value in terms.items()}
         self.log_dict(named, on_step=False, on_epoch=True, sync_dist=True, batch_size=len(batch.row))
 
-    def position_keys(self, batch: Batch) -> Tensor:
+    def position_rng_keys(self, batch: Batch) -> Tensor:
         """A random key for each position, ``(B, L)``, counted from the newest so that trimming changes nothing."""
         length = batch.items.shape[1]
         oldest_first = (batch.items != 0).sum(1, keepdim=True) - 1 - torch.arange(length, device=batch.row.device)
-        return keyed.split(self.keys(batch.row, view=0), length).gather(1, oldest_first.clamp(min=0))
+        of_examples = self.rng_keys(batch.row, keyed.Stream.NEGATIVES)
+        return keyed.split(of_examples, length).gather(1, oldest_first.clamp(min=0))
 
     def next_item_loss(self, loss: NextItemLoss, batch: Batch, states: Tensor | None = None) -> Tensor:
-        """``loss`` over the learnt positions of a batch; its draws are view 0.
+        """``loss`` over the learnt positions of a batch; its draws are :attr:`Stream.NEGATIVES`.
 
         Args:
             loss: see :mod:`seqrec.functional.losses`.
@@ -155,7 +156,7 @@ class Recommender(LightningModule, ABC):
                 )
             states = self.backbone.newest(batch.items) if newest_only else self.backbone.at(batch.items, learnt)
         table = self.backbone.item_embedding.weight
-        return loss(states, batch.next_items[learnt], table, self.position_keys(batch)[learnt])
+        return loss(states, batch.next_items[learnt], table, self.position_rng_keys(batch)[learnt])
 
     @final
     def configure_optimizers(self) -> Any:

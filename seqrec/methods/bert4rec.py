@@ -14,14 +14,14 @@ from torch import Tensor, nn
 
 from seqrec.backbones.base import Backbone
 from seqrec.data.batch import Batch
-from seqrec.functional import keyed_random as keyed
 from seqrec.functional.cloze import append
+from seqrec.functional.keyed_random import Stream, uniform
 from seqrec.functional.losses import cross_entropy
 from seqrec.methods.base import BuildOptimizer, Recommender
 from seqrec.nn.trunk import initialise
 
 Masks = Callable[[Tensor, Tensor, float, int], tuple[Tensor, Tensor]]
-"""Hidden and learnt positions ``(B, L)`` of ``(items (B, L), keys (B,), ratio, most)``, see
+"""Hidden and learnt positions ``(B, L)`` of ``(items (B, L), rng_keys (B,), ratio, most)``, see
 :mod:`seqrec.functional.cloze`."""
 
 
@@ -75,16 +75,16 @@ class BERT4Rec(Recommender):
 
     def training_step(self, batch: Batch, batch_index: int) -> Tensor:
         """The loss of one batch; its kind of masks is drawn for the batch, the same on all ranks."""
-        coin = keyed.uniform(keyed.keys(self.seed, self.current_epoch, torch.tensor(batch_index), view=1), 1)
-        newest_only = float(coin) < self.last_ratio
-        items = self.sequences(batch)
-        loss = self.newest_loss(items) if newest_only else self.cloze_loss(items, self.keys(batch.row, view=0))
+        key_of_batch = self.rng_keys(torch.tensor(batch_index), Stream.MASK_KIND)
+        newest_only = float(uniform(key_of_batch, 1)) < self.last_ratio
+        items, rng_keys = self.sequences(batch), self.rng_keys(batch.row, Stream.MASK)
+        loss = self.newest_loss(items) if newest_only else self.cloze_loss(items, rng_keys)
         self.log_terms(batch, {"loss": loss})
         return loss
 
-    def cloze_loss(self, items: Tensor, keys: Tensor) -> Tensor:
-        """Mean over the learnt positions of all histories ``(B, L)``; keys ``(B,)`` choose them."""
-        hidden, learnt = self.masks(items, keys, self.mask_ratio, self.most)
+    def cloze_loss(self, items: Tensor, rng_keys: Tensor) -> Tensor:
+        """Mean over the learnt positions of all histories ``(B, L)``; rng_keys ``(B,)`` choose them."""
+        hidden, learnt = self.masks(items, rng_keys, self.mask_ratio, self.most)
         states = self.backbone(items.masked_fill(hidden, self.backbone.mask_token))
         return self.item_loss(states[learnt], items[learnt])
 

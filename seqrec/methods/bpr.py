@@ -14,7 +14,7 @@ from torch import Tensor
 from seqrec.backbones.factors import Factors
 from seqrec.data.batch import Batch
 from seqrec.data.indices.unseen import Unseen
-from seqrec.functional.keyed_random import integers
+from seqrec.functional.keyed_random import Stream, integers
 from seqrec.functional.losses import bpr
 from seqrec.methods.base import BuildOptimizer, Recommender
 
@@ -54,7 +54,8 @@ class BPR(Recommender):
     def negatives(self, batch: Batch) -> Tensor:
         """Items ``(B, K)``, uniform over those that the user of each row has not in training."""
         count = self.unseen.count[batch.user][:, None]
-        return self.unseen.items(batch.user, integers(self.keys(batch.row, view=0), self.num_negatives, count))
+        drawn = integers(self.rng_keys(batch.row, Stream.NEGATIVES), self.num_negatives, count)
+        return self.unseen.items(batch.user, drawn)
 
     def represent(self, batch: Batch) -> Tensor:
         """Vectors ``(B, D)`` of the users; their histories do not enter."""

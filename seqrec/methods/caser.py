@@ -11,6 +11,7 @@ from torch import Tensor
 
 from seqrec.backbones.caser.caser import Convolutions
 from seqrec.data.batch import Batch
+from seqrec.functional.keyed_random import Stream
 from seqrec.functional.losses import NextItemLoss
 from seqrec.methods.base import BuildOptimizer, Recommender
 
@@ -37,7 +38,8 @@ class Caser(Recommender):
     def training_step(self, batch: Batch, batch_index: int) -> Tensor:
         """The total of a batch."""
         table = self.backbone.item_embedding.weight
-        recommendation = self.loss(self.represent(batch), batch.target, table, self.keys(batch.row, view=0))
+        rng_keys = self.rng_keys(batch.row, Stream.NEGATIVES)
+        recommendation = self.loss(self.represent(batch), batch.target, table, rng_keys)
         total = recommendation + self.norm_weight * self.backbone.norms()
         self.log_terms(batch, {"loss": total, "recommendation": recommendation})
         return total

@@ -16,7 +16,7 @@ from seqrec.backbones.pre_norm import PreNormTransformer
 from seqrec.data.batch import Batch
 from seqrec.functional.cloze import append, bert_view
 from seqrec.functional.info_nce import pairwise_nt_xent
-from seqrec.functional.keyed_random import split
+from seqrec.functional.keyed_random import Stream, split
 from seqrec.functional.losses import cross_entropy
 from seqrec.methods.base import BuildOptimizer, Recommender
 
@@ -70,7 +70,7 @@ class CBiT(Recommender):
     def training_step(self, batch: Batch, batch_index: int) -> Tensor:
         """The total of one batch; all views go through the network together."""
         items = self.appended(batch.items, batch.target)
-        views, learnt = self.views(items, self.keys(batch.row, view=0))
+        views, learnt = self.views(items, self.rng_keys(batch.row, Stream.MASK))
         states = self.backbone.windows(views.flatten(0, 1)).unflatten(0, views.shape[:2])
         cloze = self.cloze_loss(states, items, learnt)
         contrast = self.contrasts(states).sum()
@@ -78,11 +78,11 @@ class CBiT(Recommender):
         self.log_terms(batch, {"loss": loss, "cloze": cloze, "contrast": contrast, "theta": self.theta})
         return loss
 
-    def views(self, items: Tensor, keys: Tensor) -> tuple[Tensor, Tensor]:
+    def views(self, items: Tensor, rng_keys: Tensor) -> tuple[Tensor, Tensor]:
         """K copies ``(K, B, L)`` of histories ``(B, L)``, and their learnt positions ``(K, B, L)``."""
         drawn = [
             bert_view(items, view_keys, self.mask_ratio, self.backbone.mask_token)
-            for view_keys in split(keys, self.num_views).unbind(1)
+            for view_keys in split(rng_keys, self.num_views).unbind(1)
         ]
         views, learnt = zip(*drawn, strict=True)
         return torch.stack(views), torch.stack(learnt)

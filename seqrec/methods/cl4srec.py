@@ -12,11 +12,12 @@ from typing import Any
 from torch import Tensor
 
 from seqrec.data.batch import Batch
+from seqrec.functional.keyed_random import Stream
 from seqrec.functional.ragged import Ragged, ragged
 from seqrec.methods.pair_contrast import PairContrastive
 
 Views = Callable[[Ragged, Tensor, int], tuple[Ragged, Ragged]]
-"""Two views of ``(histories, keys (B,), mask token)``; the items themselves stay as they are."""
+"""Two views of ``(histories, rng_keys (B,), mask token)``; the items themselves stay as they are."""
 
 
 class CL4SRec(PairContrastive):
@@ -33,6 +34,6 @@ class CL4SRec(PairContrastive):
 
     def views(self, batch: Batch) -> tuple[Tensor, Tensor]:
         """Both augmented histories, ``(B, L)`` each."""
-        keys, width = self.keys(batch.row, view=1), batch.items.shape[1]
-        first, second = self.augmented(ragged(batch.items), keys, self.backbone.mask_token)
+        rng_keys, width = self.rng_keys(batch.row, Stream.VIEW), batch.items.shape[1]
+        first, second = self.augmented(ragged(batch.items), rng_keys, self.backbone.mask_token)
         return first.padded(width), second.padded(width)

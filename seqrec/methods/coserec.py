@@ -23,12 +23,13 @@ from seqrec.functional.item_similarity import (
     most_similar_by_vectors,
     with_random_neighbours,
 )
+from seqrec.functional.keyed_random import Stream
 from seqrec.functional.ragged import HIDDEN, Ragged
 from seqrec.methods.base import BuildOptimizer
 from seqrec.methods.view_contrast import ViewContrastive
 
 View = Callable[[Ragged, Tensor, int, Tensor], Ragged]
-"""A view of ``(histories, keys (B,), token of a hidden item, most similar items (I + 2,))``."""
+"""A view of ``(histories, rng_keys (B,), token of a hidden item, most similar items (I + 2,))``."""
 
 
 class CoSeRec(ViewContrastive):
@@ -89,15 +90,15 @@ class CoSeRec(ViewContrastive):
     @torch.no_grad()
     def refresh(self) -> None:
         """The table of this epoch; an item that shares no user gets a random neighbour, for this epoch."""
-        keys = self.keys(torch.arange(len(self.by_users.item), device=self.device), view=3)
-        chosen = with_random_neighbours(self.by_users, keys)
+        rng_keys = self.rng_keys(torch.arange(len(self.by_users.item), device=self.device), Stream.NEIGHBOURS)
+        chosen = with_random_neighbours(self.by_users, rng_keys)
         if self.current_epoch > self.warmup_epochs:
             chosen = better(chosen, most_similar_by_vectors(self.backbone.item_embedding.weight))
         self.similar = chosen.item.masked_fill(chosen.item == 0, HIDDEN)
 
-    def changed(self, histories: Ragged, keys: Tensor) -> Ragged:
+    def changed(self, histories: Ragged, rng_keys: Tensor) -> Ragged:
         """See :meth:`ViewContrastive.changed`."""
-        return self.view(histories, keys, HIDDEN, self.similar)
+        return self.view(histories, rng_keys, HIDDEN, self.similar)
 
     def training_step(self, batch: Batch, batch_index: int) -> Tensor:
         """The total of a batch."""

@@ -11,7 +11,7 @@ from torch import Tensor
 from seqrec.data.batch import Batch
 from seqrec.data.indices.same_target import SameTarget
 from seqrec.data.windows import Windows
-from seqrec.functional.keyed_random import uniform
+from seqrec.functional.keyed_random import Stream, uniform
 from seqrec.methods.pair_contrast import PairContrastive
 
 
@@ -37,6 +37,6 @@ class DuoRec(PairContrastive):
 
     def partners(self, row: Tensor) -> Tensor:
         """A history ``(B, L')`` with the same target for each of windows ``row`` ``(B,)``, drawn by its key."""
-        drawn = uniform(self.keys(row, view=1), 1)[:, 0]
+        drawn = uniform(self.rng_keys(row, Stream.PARTNER), 1)[:, 0]
         partner = self.same_target.random_excluding_self(row.cpu(), drawn.cpu())
         return self.same_target.windows.batch(partner, self.same_target.max_length).items.to(row.device)

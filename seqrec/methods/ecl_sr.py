@@ -15,6 +15,7 @@ from seqrec.backbones.transformer import Transformer
 from seqrec.data.batch import Batch
 from seqrec.functional.generation import Generated, generate
 from seqrec.functional.info_nce import anchored_info_nce
+from seqrec.functional.keyed_random import Stream
 from seqrec.functional.losses import cross_entropy
 from seqrec.methods.base import BuildOptimizer
 from seqrec.methods.generator_discriminator import GeneratorDiscriminator
@@ -23,7 +24,7 @@ from seqrec.nn.trunk import TransformerTrunk, initialise
 from seqrec.nn.window_trunk import check_plain
 
 Masks = Callable[[Tensor, Tensor, float], Tensor]
-"""Positions ``(B, L)`` to fill in, of ``(items (B, L), keys (B,), ratio)``."""
+"""Positions ``(B, L)`` to fill in, of ``(items (B, L), rng_keys (B,), ratio)``."""
 
 
 class Losses(NamedTuple):
@@ -135,7 +136,7 @@ class ECLSR(GeneratorDiscriminator[Losses]):
 
     def learn(self, batch: Batch) -> Losses:
         """One step or three turns on a batch."""
-        hidden = self.masked_positions(batch.items, self.keys(batch.row, view=0), self.mask_ratio)
+        hidden = self.masked_positions(batch.items, self.rng_keys(batch.row, Stream.MASK), self.mask_ratio)
         inputs = self.inputs(batch, hidden)
         return self.simultaneous_step(inputs) if self.simultaneous else self.alternating_step(inputs)
 

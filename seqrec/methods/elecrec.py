@@ -16,6 +16,7 @@ from torch.optim import Optimizer
 from seqrec.backbones.transformer import Transformer
 from seqrec.data.batch import Batch
 from seqrec.functional.generation import draw
+from seqrec.functional.keyed_random import Stream
 from seqrec.functional.losses import cross_entropy
 from seqrec.methods.base import BuildOptimizer
 from seqrec.methods.generator_discriminator import GeneratorDiscriminator
@@ -148,7 +149,9 @@ class ELECRec(GeneratorDiscriminator[Losses]):
         items = self.layout.arrange(batch.items, batch.items != 0)
         next_items = self.layout.following(batch) * (items != 0)
         supervised = self.layout.taking_part(items)
-        replaced, uniform = (self.layout.draws(self.keys(batch.row, view), items) for view in (0, 1))
+        replaced, uniform = (
+            self.layout.draws(self.rng_keys(batch.row, stream), items) for stream in (Stream.MASK, Stream.REPLACEMENT)
+        )
         return Inputs(items, next_items, supervised, supervised & (replaced < self.sample_ratio), uniform)
 
     def total(self, losses: Losses) -> Tensor:

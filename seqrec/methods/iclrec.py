@@ -22,7 +22,7 @@ from seqrec.methods.view_contrast import ViewContrastive
 from seqrec.nn.kmeans import KMeans
 
 View = Callable[[Ragged, Tensor, int], Ragged]
-"""A view of ``(histories, keys (B,), token of a hidden item)``."""
+"""A view of ``(histories, rng_keys (B,), token of a hidden item)``."""
 
 
 class ICLRec(ViewContrastive):
@@ -63,9 +63,9 @@ class ICLRec(ViewContrastive):
         self.warmup_epochs, self.mask_same_intent, self.share_views = warmup_epochs, mask_same_intent, share_views
         self.intents = KMeans(num_clusters, backbone.dim, self.seed)
 
-    def changed(self, histories: Ragged, keys: Tensor) -> Ragged:
+    def changed(self, histories: Ragged, rng_keys: Tensor) -> Ragged:
         """See :meth:`ViewContrastive.changed`."""
-        return self.view(histories, keys, HIDDEN)
+        return self.view(histories, rng_keys, HIDDEN)
 
     @property
     def with_intents(self) -> bool:

@@ -51,7 +51,7 @@ class Layout(nn.Module, ABC):
 
     @abstractmethod
     def draws(self, rng_keys: Tensor, items: Tensor) -> Tensor:
-        """Uniform numbers ``(B, W)`` in [0, 1) of keys ``(B,)``, counted from the newest of arranged items."""
+        """Uniform numbers ``(B, W)`` in [0, 1) of rng_keys ``(B,)``, counted from the newest of arranged items."""
 
     @abstractmethod
     def encode(self, trunk: TransformerTrunk, x: Tensor, valid: Tensor, wanted: Tensor | None = None) -> Tensor:

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from seqrec.backbones.base import Backbone
 from seqrec.data.batch import Batch
+from seqrec.functional.keyed_random import Stream
 from seqrec.functional.losses import NextItemLoss
 from seqrec.methods.base import BuildOptimizer, Recommender
 
@@ -50,11 +51,12 @@ class LRURec(Recommender):
         first = batch.items[has_room, 0]
         states = torch.cat([self.states_of_nothing(len(first)), self.backbone.at(batch.items, learnt)])
         target = torch.cat([first, batch.next_items[learnt]])
-        keys = torch.cat([self.keys(batch.row, view=1)[has_room], self.position_keys(batch)[learnt]])
+        of_first = self.rng_keys(batch.row, Stream.FIRST_ITEM)[has_room]
+        rng_keys = torch.cat([of_first, self.position_rng_keys(batch)[learnt]])
         # The bias is one more column of the table, whose factor is 1 in every state.
         table = torch.cat([self.backbone.item_embedding.weight, self.item_bias[:, None]], dim=1)
         states = torch.cat([states, states.new_ones(len(states), 1)], dim=1)
-        loss = self.loss(states, target, table, keys)
+        loss = self.loss(states, target, table, rng_keys)
         self.log_terms(batch, {"loss": loss})
         return loss
 

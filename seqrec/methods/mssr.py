@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from seqrec.backbones.mssr.mssr import MSSR as Network
 from seqrec.data.batch import Batch
 from seqrec.functional.info_nce import info_nce
+from seqrec.functional.keyed_random import Stream
 from seqrec.functional.losses import NextItemLoss
 from seqrec.methods.base import BuildOptimizer, Recommender
 from seqrec.nn.dropout import Dropout
@@ -84,8 +85,8 @@ class MSSR(Recommender):
     def training_step(self, batch: Batch, batch_index: int) -> Tensor:
         """The total of a batch."""
         both = self.backbone.newest(batch.items)
-        keys = self.keys(batch.row, view=0)
-        recommendation = self.loss(self.gated(both), batch.target, self.backbone.table, keys)
+        rng_keys = self.rng_keys(batch.row, Stream.NEGATIVES)
+        recommendation = self.loss(self.gated(both), batch.target, self.backbone.table, rng_keys)
         attribute, alignment = self.attribute_loss(both, batch.target), self.alignment_loss(both)
         total = recommendation + self.attribute_weight * attribute + self.alignment_weight * alignment
         terms = {"loss": total, "recommendation": recommendation, "attribute": attribute, "alignment": alignment}

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from seqrec.backbones.base import Backbone
 from seqrec.data.batch import Batch
-from seqrec.functional.keyed_random import uniform
+from seqrec.functional.keyed_random import Stream, uniform
 from seqrec.functional.self_supervision import (
     Segments,
     attribute_loss,
@@ -91,9 +91,9 @@ class S3RecPretraining(Recommender):
     def training_step(self, batch: Batch, batch_index: int) -> Tensor:
         """The weighted sum of the four terms; the histories alone are used, not their targets."""
         items = batch.items
-        hidden = (items != 0) & (uniform(self.keys(batch.row, view=0), items.shape[1]) < self.mask_ratio)
-        negative = uniform_outside(items, self.keys(batch.row, view=1), self.backbone.mask_token)
-        segments = hide_segment(items, self.keys(batch.row, view=2), self.pool, self.backbone.mask_token)
+        hidden = (items != 0) & (uniform(self.rng_keys(batch.row, Stream.MASK), items.shape[1]) < self.mask_ratio)
+        negative = uniform_outside(items, self.rng_keys(batch.row, Stream.OUTSIDE), self.backbone.mask_token)
+        segments = hide_segment(items, self.rng_keys(batch.row, Stream.SEGMENT), self.pool, self.backbone.mask_token)
         terms = self.terms(items, hidden, negative, segments)
         loss = self.total(terms)
         self.log_terms(batch, terms | {"loss": loss})

@@ -13,7 +13,7 @@ from seqrec.data.batch import Batch
 from seqrec.data.indices.unseen import Unseen
 from seqrec.data.windows import Windows
 from seqrec.functional.info_nce import info_nce
-from seqrec.functional.keyed_random import integers
+from seqrec.functional.keyed_random import Stream, integers
 from seqrec.functional.losses import against, bce
 from seqrec.functional.ragged import Ragged, one_after_the_other
 from seqrec.methods.base import BuildOptimizer, Recommender
@@ -66,12 +66,12 @@ class ViewContrastive(Recommender, ABC):
         row, items = self.windows.seen(rows)
         parts = one_after_the_other(torch.cat([row, row + len(rows)]), items.repeat(2), 2 * len(rows))
         twice = Ragged(*(part.to(self.device) for part in parts))
-        keys = torch.cat([self.keys(rows.to(self.device), view) for view in (1, 2)])
-        return self.changed(twice, keys).windows(self.backbone.max_length).int().unflatten(0, (2, -1))
+        rng_keys = torch.cat([self.rng_keys(rows.to(self.device), view) for view in (Stream.VIEW, Stream.SECOND_VIEW)])
+        return self.changed(twice, rng_keys).windows(self.backbone.max_length).int().unflatten(0, (2, -1))
 
     @abstractmethod
-    def changed(self, histories: Ragged, keys: Tensor) -> Ragged:
-        """A view of each of B histories with keys ``(B,)``; hidden items are ``HIDDEN``."""
+    def changed(self, histories: Ragged, rng_keys: Tensor) -> Ragged:
+        """A view of each of B histories with rng_keys ``(B,)``; hidden items are ``HIDDEN``."""
 
     def views(self, batch: Batch) -> Tensor:
         """Both views of each history, first views over second ones, ``(2B, W)`` padded on the left."""
@@ -84,7 +84,7 @@ class ViewContrastive(Recommender, ABC):
         """
         learnt = batch.next_items != 0
         count = self.unseen.count[batch.user][:, None, None]
-        negatives = self.unseen.items(batch.user, integers(self.position_keys(batch), 1, count)[..., 0])
+        negatives = self.unseen.items(batch.user, integers(self.position_rng_keys(batch), 1, count)[..., 0])
         table = self.backbone.item_embedding.weight
         return against(states, batch.next_items[learnt], negatives[learnt][:, None], table, bce)
 

@@ -66,7 +66,7 @@ def test_random_partners_are_uniform_over_the_others() -> None:
     tally = torch.zeros(len(rows), len(rows))
     draws = 400
     for epoch in range(draws):
-        partner = index.random_excluding_self(rows, keyed.uniform(keyed.keys(0, epoch, rows, 0), 1)[:, 0])
+        partner = index.random_excluding_self(rows, keyed.uniform(keyed.rng_keys(0, epoch, rows, 0), 1)[:, 0])
         tally[rows, partner] += 1
     same = target[:, None] == target
     others = same.sum(1) - 1

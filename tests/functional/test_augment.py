@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from seqrec.functional import augment, augment_states
-from seqrec.functional.keyed_random import keys
+from seqrec.functional.keyed_random import rng_keys
 from seqrec.functional.pooling import newest, newest_mean
 from seqrec.functional.ragged import one_after_the_other, ragged
 
@@ -26,7 +26,7 @@ def histories(rows: Tensor, length: int) -> Tensor:
 ROWS = torch.arange(200)
 ITEMS = histories(ROWS, 20)
 LENGTHS = (ITEMS != 0).sum(1)
-KEYS = keys(5, 2, ROWS, view=3)
+KEYS = rng_keys(5, 2, ROWS, stream=3)
 
 
 def test_masked_positions_have_the_right_number_and_spare_the_first() -> None:

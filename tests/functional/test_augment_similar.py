@@ -11,7 +11,7 @@ from torch import Tensor
 
 from seqrec.functional import augment, augment_similar
 from seqrec.functional import item_similarity as similarity
-from seqrec.functional.keyed_random import keys, split, uniform
+from seqrec.functional.keyed_random import rng_keys, split, uniform
 from seqrec.functional.ragged import ragged
 
 ITEMS, TOKEN, ROWS = 90, -1, torch.arange(300)
@@ -20,7 +20,7 @@ COLUMN = torch.arange(24)
 HISTORIES = (1 + torch.randint(ITEMS, (300, 24), generator=torch.Generator().manual_seed(0))) * (
     LENGTHS[:, None] > COLUMN
 )
-KEYS = keys(3, 1, ROWS, view=1)
+KEYS = rng_keys(3, 1, ROWS, stream=1)
 SIMILAR = torch.cat([torch.zeros(1), 1000 + torch.arange(1, ITEMS + 2)]).long()  # unlike any item
 RATIOS = {"crop": 0.2, "mask": 0.7, "reorder": 0.7, "insert": 0.4, "substitute": 0.1}
 
@@ -105,9 +105,9 @@ def test_padding_and_batch_mates_change_nothing(name: str) -> None:
 
 def test_stretches_never_reach_the_newest_item() -> None:
     n = torch.full((2000,), 10)
-    starts = augment.before_newest(keys(0, 0, torch.arange(2000), 1), n, torch.full_like(n, 4))
+    starts = augment.before_newest(rng_keys(0, 0, torch.arange(2000), 1), n, torch.full_like(n, 4))
     assert sorted(set(starts.tolist())) == list(range(6))
-    anywhere = augment.anywhere(keys(0, 0, torch.arange(2000), 1), n, torch.full_like(n, 4))
+    anywhere = augment.anywhere(rng_keys(0, 0, torch.arange(2000), 1), n, torch.full_like(n, 4))
     assert sorted(set(anywhere.tolist())) == list(range(7))
 
 
@@ -133,7 +133,7 @@ def operator_of(old: list[int], new: list[int]) -> set[str]:
 )
 def test_long_and_short_histories_get_their_operators(threshold: int, short: list[str]) -> None:
     repeated = HISTORIES.repeat(4, 1)
-    drawn = keys(0, 0, torch.arange(len(repeated)), 1)
+    drawn = rng_keys(0, 0, torch.arange(len(repeated)), 1)
     seen: dict[bool, dict[str, int]] = {True: {}, False: {}}
     for old, new in zip(rows_of(repeated), rows_of(informative(threshold, short, repeated, drawn)), strict=True):
         allowed = set(short) if len(old) <= threshold else set(LOOPS)
@@ -155,7 +155,7 @@ def test_items_without_neighbours_get_random_ones_that_have() -> None:
     similar = similarity.Similar(torch.tensor([0, 2, 1, 0, 0, 4, 0]), torch.tensor([0, 0.5, 1, 0, 0, 0.3, 0]))
     seen: dict[int, set[int]] = {3: set(), 4: set()}
     for epoch in range(60):
-        filled = similarity.with_random_neighbours(similar, keys(0, epoch, torch.arange(7), 3))
+        filled = similarity.with_random_neighbours(similar, rng_keys(0, epoch, torch.arange(7), 3))
         assert torch.equal(filled.item[[1, 2, 5]], similar.item[[1, 2, 5]])
         assert torch.equal(filled.score, similar.score)
         for item, found in seen.items():
@@ -163,7 +163,7 @@ def test_items_without_neighbours_get_random_ones_that_have() -> None:
     assert seen == {3: {1, 2, 5}, 4: {1, 2, 5}}
     alone = similarity.most_similar_by_users(torch.tensor([0, 1]), torch.tensor([1, 2]), 5, similarity.inverse_log)
     assert not alone.item.any() and not alone.score.any()
-    assert set(similarity.with_random_neighbours(alone, keys(0, 0, torch.arange(5), 3)).item.tolist()) <= {1, 2, 3}
+    assert set(similarity.with_random_neighbours(alone, rng_keys(0, 0, torch.arange(5), 3)).item.tolist()) <= {1, 2, 3}
 
 
 def test_neighbours_by_users_are_those_of_plain_sets() -> None:

@@ -6,12 +6,12 @@ import pytest
 import torch
 
 from seqrec.functional.cloze import append, exact_share, independent, learnt_slots
-from seqrec.functional.keyed_random import keys
+from seqrec.functional.keyed_random import rng_keys
 
 ROWS = torch.arange(400)
 LENGTHS = 1 + 7 * ROWS % 20
 ITEMS = (1 + torch.arange(20)) * (torch.arange(20) < LENGTHS[:, None])
-KEYS = keys(5, 2, ROWS, view=3)
+KEYS = rng_keys(5, 2, ROWS, stream=3)
 
 
 def test_independent_hides_a_share_of_the_items() -> None:
@@ -43,7 +43,7 @@ def test_masks_do_not_depend_on_batch_mates_or_padding(masks) -> None:
     width = int(LENGTHS[some].max())
     for part, expected in zip(masks(ITEMS[some, :width], KEYS[some], 0.3, 4), whole, strict=True):
         assert torch.equal(part, expected[some, :width])
-    other = masks(ITEMS, keys(5, 3, ROWS, view=3), 0.3, 4)
+    other = masks(ITEMS, rng_keys(5, 3, ROWS, stream=3), 0.3, 4)
     assert not torch.equal(other[0], whole[0])
 
 

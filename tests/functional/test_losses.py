@@ -93,7 +93,7 @@ def test_gbce_is_bce_of_the_transformed_positive(calibration):
 def test_sampled_negatives_are_uniform_over_all_other_items():
     table = torch.arange(12.0)[:, None]  # ten items whose vector is their id
     target = torch.full((20000,), 4)
-    keys = keyed_random.keys(0, 0, torch.arange(20000), 0)
+    keys = keyed_random.rng_keys(0, 0, torch.arange(20000), 0)
     seen = {}
 
     def keep(positive, negative):
@@ -112,7 +112,7 @@ def test_sampled_negatives_are_uniform_over_all_other_items():
 def test_sparse_gradient_of_sampled_losses_equals_the_dense_one():
     table = torch.randn(40, 3, dtype=torch.float64, requires_grad=True)
     states = torch.randn(7, 3, dtype=torch.float64, requires_grad=True)
-    target, keys = torch.randint(1, 39, (7,)), keyed_random.keys(0, 0, torch.arange(7), 0)
+    target, keys = torch.randint(1, 39, (7,)), keyed_random.rng_keys(0, 0, torch.arange(7), 0)
     dense, sparse = (
         torch.autograd.grad(losses.sampled_gbce(states, target, table, keys, 2, 0.75, sparse), [states, table])
         for sparse in (False, True)

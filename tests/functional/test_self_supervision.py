@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 import torch.nn.functional as F
 
-from seqrec.functional.keyed_random import keys
+from seqrec.functional.keyed_random import rng_keys
 from seqrec.functional.self_supervision import attribute_loss, hide_segment, uniform_outside
 
 TOKEN = 21
@@ -20,7 +20,7 @@ def histories() -> torch.Tensor:
 
 def test_segments() -> None:
     items, pool = histories(), torch.arange(1, TOKEN)
-    context, positive, negative = hide_segment(items, keys(0, 0, ROWS, view=0), pool, TOKEN)
+    context, positive, negative = hide_segment(items, rng_keys(0, 0, ROWS, stream=0), pool, TOKEN)
     starts, lengths, others = set(), set(), set()
     for row, shown, alone, other in zip(*(x.tolist() for x in (items, context, positive, negative)), strict=True):
         count = sum(item != 0 for item in row)
@@ -47,7 +47,7 @@ def test_segments() -> None:
 
 
 def test_batch_mates_and_padding_change_no_view() -> None:
-    items, pool, all_keys = histories(), torch.arange(1, TOKEN), keys(0, 0, ROWS, view=0)
+    items, pool, all_keys = histories(), torch.arange(1, TOKEN), rng_keys(0, 0, ROWS, stream=0)
     few = [2, 5]
     for view, some in zip(
         hide_segment(items, all_keys, pool, TOKEN),
@@ -61,7 +61,7 @@ def test_batch_mates_and_padding_change_no_view() -> None:
 
 def test_negatives_are_uniform_over_what_a_row_does_not_have() -> None:
     items = torch.tensor([[3, 1, 3, 6, 0, 0]]).expand(4000, -1)
-    drawn = uniform_outside(items, keys(0, 0, torch.arange(4000), view=1), high=7)
+    drawn = uniform_outside(items, rng_keys(0, 0, torch.arange(4000), stream=1), high=7)
     found, count = drawn.unique(return_counts=True)
     assert found.tolist() == [2, 4, 5, 7]
     torch.testing.assert_close(count / count.sum(), torch.full((4,), 0.25), rtol=0, atol=0.01)

@@ -48,7 +48,7 @@ def test_extreme_scores_keep_a_finite_gradient(loss):
 
 def test_the_order_of_positions_changes_nothing():
     states, table, target = double(20, 4), double(12, 4, seed=1), torch.arange(20) % 10 + 1
-    keys = keyed_random.keys(0, 0, torch.arange(20), 0)
+    keys = keyed_random.rng_keys(0, 0, torch.arange(20), 0)
     order = torch.randperm(20, generator=torch.Generator().manual_seed(0))
     options = {"loss": shared_softmax, "num_negatives": 3, "group_size": 6}
     first = shared(states, target, table, keys, **options)
@@ -59,7 +59,7 @@ def test_the_order_of_positions_changes_nothing():
 def test_groups_and_samples():
     """Every position is once in a group of the asked size; samples are items, uniform, new in each group."""
     table = torch.arange(12.0)[:, None]  # ten items whose vector is their id
-    target, keys = torch.arange(3000) % 10 + 1, keyed_random.keys(0, 0, torch.arange(3000), 0)
+    target, keys = torch.arange(3000) % 10 + 1, keyed_random.rng_keys(0, 0, torch.arange(3000), 0)
     columns = []
 
     def keep(scores):

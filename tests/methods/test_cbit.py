@@ -15,7 +15,7 @@ from seqrec.data.sequences import Sequences
 from seqrec.data.windows import sliding
 from seqrec.functional.cloze import bert_view
 from seqrec.functional.info_nce import nt_xent, pairwise_nt_xent
-from seqrec.functional.keyed_random import keys
+from seqrec.functional.keyed_random import rng_keys
 from seqrec.methods.cbit import CBiT
 
 ITEMS, LENGTH, TOKEN = 30, 8, 31
@@ -61,7 +61,7 @@ def test_shares_of_berts_rule() -> None:
     rows = torch.arange(2000)
     items = torch.full((2000, 20), 7)
     items[:, 15:] = 0
-    view, learnt = bert_view(items, keys(0, 0, rows, 0), 0.4, TOKEN)
+    view, learnt = bert_view(items, rng_keys(0, 0, rows, 0), 0.4, TOKEN)
     valid = items != 0
     assert not (view[~valid].any() or learnt[~valid].any())
     assert torch.equal(view[~learnt], items[~learnt])

@@ -15,7 +15,7 @@ from seqrec.data.indices.same_target import SameTarget
 from seqrec.data.sequences import Sequences
 from seqrec.data.windows import Windows, last_window, prefixes
 from seqrec.functional.augment import different_views
-from seqrec.functional.keyed_random import keys
+from seqrec.functional.keyed_random import rng_keys
 from seqrec.functional.losses import next_item
 from seqrec.functional.ragged import ragged
 from seqrec.methods.cl4srec import CL4SRec
@@ -45,7 +45,7 @@ def windows(num_users: int = 40) -> Windows:
 WINDOWS = windows()
 ROWS = torch.arange(len(WINDOWS))
 BATCH = WINDOWS.batch(ROWS, LENGTH)
-KEYS = keys(0, 0, ROWS, view=1)
+KEYS = rng_keys(0, 0, ROWS, stream=1)
 
 
 def backbone(dropout: float) -> Transformer:
@@ -132,7 +132,7 @@ def test_each_view_is_one_operator_on_the_original_and_the_two_differ() -> None:
 
 def test_the_six_pairs_are_equally_likely() -> None:
     items = torch.arange(1, LENGTH + 1).expand(3000, -1)
-    first, second = both_views(items, keys(0, 0, torch.arange(3000), view=1))
+    first, second = both_views(items, rng_keys(0, 0, torch.arange(3000), stream=1))
 
     def kind(view: Tensor) -> Tensor:
         return torch.where((view == 0).any(1), 0, torch.where((view == TOKEN).any(1), 1, 2))

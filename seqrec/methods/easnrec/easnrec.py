@@ -21,6 +21,7 @@ from seqrec.data.batch import Batch
 from seqrec.functional.augment import masked_positions
 from seqrec.functional.contrast import Encode
 from seqrec.functional.generation import Generated, generate, mean_of_means, relax
+from seqrec.functional.keyed_random import Stream
 from seqrec.functional.losses import cross_entropy
 from seqrec.functional.pooling import newest_mean
 from seqrec.functional.precision import at_least_float
@@ -30,7 +31,7 @@ from seqrec.methods.generator_discriminator import GeneratorDiscriminator
 from seqrec.nn.trunk import TransformerTrunk, initialise
 
 Contrast = Callable[[Tensor, Tensor, Tensor, Encode], Tensor]
-"""Loss of ``(states (B, L, D), items (B, L), keys (B,), encode)``, see :mod:`seqrec.functional.contrast`."""
+"""Loss of ``(states (B, L, D), items (B, L), rng_keys (B,), encode)``, see :mod:`seqrec.functional.contrast`."""
 
 Lazy = Callable[[], Tensor]
 """Computes ``(B, L, D)`` where there is a Siamese network to use it."""
@@ -116,7 +117,7 @@ class EASNRec(GeneratorDiscriminator[Losses]):
 
     def learn(self, batch: Batch) -> Losses:
         """One step or three turns on a batch."""
-        masked = masked_positions(batch.items, self.keys(batch.row, view=0), self.mask_ratio)
+        masked = masked_positions(batch.items, self.rng_keys(batch.row, Stream.MASK), self.mask_ratio)
         return self.simultaneous_step(batch, masked) if self.simultaneous else self.alternating_step(batch, masked)
 
     def total(self, losses: Losses) -> Tensor:
@@ -193,7 +194,7 @@ class EASNRec(GeneratorDiscriminator[Losses]):
 
     def contrast_loss(self, states: Tensor, batch: Batch) -> Tensor:
         """L_cl (10) of ``(B, L, D)``."""
-        return self.contrast(states, batch.items, self.keys(batch.row, view=1), self.backbone)
+        return self.contrast(states, batch.items, self.rng_keys(batch.row, Stream.VIEW), self.backbone)
 
     def generate(self, items: Tensor, masked: Tensor) -> Generated:
         """Fill in ``masked`` positions of ``(B, L)``; the loss is a mean over users of means over items."""

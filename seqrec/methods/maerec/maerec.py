@@ -6,7 +6,7 @@ softmax, last position, item vectors of the masked graph and histories on the wh
 
 from __future__ import annotations
 
-from itertools import count
+from functools import partial
 from typing import Any
 
 import torch
@@ -21,7 +21,7 @@ from seqrec.functional.losses import cross_entropy
 from seqrec.methods.base import BuildOptimizer, Recommender
 from seqrec.methods.maerec.edge_decoder import EdgeDecoder
 from seqrec.methods.maerec.loss_trend import LossTrend
-from seqrec.methods.maerec.path_masking import Draw, mask_paths, node_scores
+from seqrec.methods.maerec.path_masking import PathDraws, mask_paths, node_scores
 from seqrec.nn.graph import Adjacency, normalised
 
 
@@ -106,7 +106,7 @@ class MAERec(Recommender):
         self.log_terms(batch, {"loss": loss, "recommendation": recommendation, "reconstruction": reconstruction})
         return loss
 
-    def renew_mask(self, draw: Draw) -> Tensor:
+    def renew_mask(self, draw: PathDraws) -> Tensor:
         """Choose seeds and mask the paths around them; returns the scores ``(V,)`` that chose."""
         backbone = self.backbone
         rows, cols, nodes = backbone.rows, backbone.cols, backbone.num_items + 1
@@ -122,10 +122,10 @@ class MAERec(Recommender):
 
     def drawn_edges(self, batch_index: int) -> tuple[Tensor, Tensor, Tensor]:
         """Masked edges ``(P, 2)``, and nodes ``(P, K / 2)`` as other ends and other starts, uniform over the items."""
-        chosen = keyed.uniform(self._key(batch_index, view=0), len(self.masked_edges))
+        chosen = keyed.uniform(self._key(batch_index, keyed.Stream.EDGES), len(self.masked_edges))
         edges = self.masked_edges[chosen.topk(min(self.num_edges, len(chosen)), largest=False).indices]
         drawn = 1 + keyed.integers(
-            self._key(batch_index, view=1), len(edges) * self.num_negatives, self.backbone.num_items
+            self._key(batch_index, keyed.Stream.OTHER_ENDS), len(edges) * self.num_negatives, self.backbone.num_items
         )
         ends, starts = drawn.view(len(edges), 2, -1).unbind(1)
         return edges, ends, starts
@@ -151,11 +151,10 @@ class MAERec(Recommender):
         """See :meth:`on_validation_end`."""
         self.backbone.release()
 
-    def _key(self, batch_index: int, view: int) -> Tensor:
-        """The key ``()`` of a batch's draws; ``view`` numbers the uses."""
-        return keyed.keys(self.seed, self.current_epoch, torch.tensor(batch_index, device=self.device), view)
+    def _key(self, batch_index: int, stream: int) -> Tensor:
+        """The key ``()`` of a batch's draws for one use of them."""
+        return keyed.rng_keys(self.seed, self.current_epoch, torch.tensor(batch_index, device=self.device), stream)
 
-    def _draws(self, batch_index: int) -> Draw:
-        """The draws of a new mask, one after the other."""
-        views = count(2)
-        return lambda n: keyed.uniform(self._key(batch_index, next(views)), n)
+    def _draws(self, batch_index: int) -> PathDraws:
+        """The draws of a new mask, the same on all ranks."""
+        return PathDraws(partial(self._key, batch_index))

@@ -12,8 +12,28 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from seqrec.functional.keyed_random import Stream, uniform
+
 Draw = Callable[[int], Tensor]
 """The next ``n`` uniform numbers ``(n,)`` in [0, 1)."""
+
+
+class PathDraws:
+    """The draws of one mask: each call gives the numbers of the next stream, from ``Stream.PATHS`` on.
+
+    Args:
+        key: the key ``()`` of a stream.
+    """
+
+    def __init__(self, key: Callable[[int], Tensor]) -> None:
+        self.key, self.stream = key, int(Stream.PATHS)
+
+    def __call__(self, n: int) -> Tensor:
+        """The next ``n`` uniform numbers ``(n,)`` in [0, 1)."""
+        drawn = uniform(self.key(self.stream), n)
+        self.stream += 1
+        return drawn
+
 
 SMALLEST = 2.0**-25  # below every positive draw, so that the double logarithm stays finite
 
