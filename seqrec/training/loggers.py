@@ -46,7 +46,10 @@ def _logger(name: str, node: DictConfig) -> Logger:
         logger: Logger = instantiate(node)
     except InstantiationException as error:
         if isinstance(error.__cause__, ModuleNotFoundError):
-            raise ValueError(f"logger={name} needs a package that is not installed: {error.__cause__.msg}") from None
+            reason = error.__cause__.msg.partition(". ")[0]
+            raise ValueError(
+                f"logger={name} needs a package that is not installed ({reason}): pip install {name}"
+            ) from None
         raise
     return logger
 

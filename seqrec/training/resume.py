@@ -8,6 +8,7 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 
 from seqrec.runs.folder import CONFIG, LAST, resumable
+from seqrec.runs.moved import upgraded
 
 CHANGEABLE = (
     "trainer", "callbacks", "patience", "logger", "task", "resume", "data.root", "data.cache_dir", "data.num_workers",
@@ -70,7 +71,7 @@ def stored_or_given(config: DictConfig, overrides: list[str], folder: Path) -> D
 
 def _read(path: Path, config: DictConfig) -> DictConfig:
     """A stored configuration; what a run of an older version did not store is as composed now."""
-    stored = OmegaConf.load(path)
+    stored = OmegaConf.create(upgraded(OmegaConf.to_container(OmegaConf.load(path))))
     assert isinstance(stored, DictConfig)
     if stored.get("logger") is None or "_target_" in stored.logger:  # version 0.1 had one logger or none
         stored.logger = {} if stored.get("logger") is None else {"logger": stored.logger}

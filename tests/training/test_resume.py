@@ -1,0 +1,65 @@
+"""Configurations that older versions stored are read in the words of today."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import yaml
+from omegaconf import DictConfig, OmegaConf
+
+from seqrec.runs.folder import CONFIG, LAST
+from seqrec.training.resume import stored_or_given
+
+STORED = {  # the shape of version 0.1: no callbacks, one logger or none, protocols named after papers
+    "seed": 3,
+    "resume": None,
+    "patience": 10,
+    "catalog": {"num_items": 5},
+    "data": {"_target_": "seqrec.data.synthetic.Synthetic", "root": None},
+    "model": {
+        "_target_": "seqrec.methods.icsrec.ICSRec",
+        "pair_contrast": {
+            "_target_": "seqrec.functional.hard_negatives.in_batch",
+            "_partial_": True,
+            "temperature": 1.0,
+        },
+    },
+    "protocol": {"_target_": "seqrec.metrics.Protocol", "name": "fenrec", "remove_seen": True},
+    "trainer": {"max_epochs": 2},
+    "logger": None,
+}
+
+
+def composed() -> DictConfig:
+    now = {**STORED, "resume": "here", "logger": {}, "callbacks": {"last": {"_target_": "x"}}, "seed": 0}
+    return OmegaConf.create({**now, "trainer": {"max_epochs": 9}})
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    (tmp_path / LAST).parent.mkdir()
+    (tmp_path / LAST).touch()
+    (tmp_path / CONFIG).write_text(yaml.safe_dump(STORED))
+    return tmp_path
+
+
+def test_names_that_moved_lead_to_those_of_today_and_new_parts_are_as_composed(folder: Path) -> None:
+    stored = stored_or_given(composed(), [], folder)
+    assert stored.data._target_ == "seqrec.data.sets.synthetic.Synthetic"
+    assert stored.model.pair_contrast == {"_target_": "seqrec.methods.contrasts.InBatchContrast", "temperature": 1.0}
+    assert stored.logger == {} and stored.callbacks.last._target_ == "x"
+    assert (stored.seed, stored.trainer.max_epochs) == (3, 2)
+
+
+def test_the_one_logger_of_an_older_run_is_kept(folder: Path) -> None:
+    logger = {"_target_": "pytorch_lightning.loggers.WandbLogger", "project": "mine"}
+    (folder / CONFIG).write_text(yaml.safe_dump({**STORED, "logger": logger}))
+    assert stored_or_given(composed(), [], folder).logger == {"logger": logger}
+
+
+def test_budgets_are_taken_from_the_command_line_and_nothing_else(folder: Path) -> None:
+    stored = stored_or_given(composed(), ["trainer.max_epochs=9"], folder)
+    assert stored.trainer.max_epochs == 9
+    with pytest.raises(ValueError, match="seed=0 would make another run than the stored one"):
+        stored_or_given(composed(), ["seed=0"], folder)
