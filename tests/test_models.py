@@ -128,7 +128,7 @@ def trained(name: str, data: Synthetic, originals: dict[str, Recommender]) -> Re
 
 @torch.no_grad()
 def scores(model: Recommender, batch: Batch) -> torch.Tensor:
-    return model.score(batch)
+    return model.score(batch.histories)
 
 
 def test_every_parameter_moves(name: str, data: Synthetic) -> None:
@@ -248,7 +248,7 @@ def states(backbone: Backbone, items: torch.Tensor) -> torch.Tensor:
 def test_nan_scores_are_refused(name: str, trained: Recommender, data: Synthetic, batch: Batch) -> None:
     broken = scores(trained, batch)[:1, :].clone()
     broken[0, 3] = torch.nan
-    trained.score = lambda part: broken.expand(len(part.row), -1)  # type: ignore[method-assign]
+    trained.score = lambda part: broken.expand(len(part.items), -1)  # type: ignore[method-assign]
     with pytest.raises(ValueError, match="NaN or infinity"):
         quiet_trainer().validate(trained, datamodule=data, verbose=False)
 

@@ -1,4 +1,4 @@
-"""The one batch type that everything passes around."""
+"""The types that everything passes around: histories to score, batches to learn from, batches to rank."""
 
 from __future__ import annotations
 
@@ -7,8 +7,24 @@ from typing import NamedTuple
 from torch import Tensor
 
 
+class Histories(NamedTuple):
+    """What a model scores: B histories, padded on the right with 0 to the longest of them (L columns).
+
+    Attributes:
+        items: ``(B, L)`` int64, ids ``1..I``, oldest item first.
+        user: ``(B,)`` int64, user index, 0-based; None where the users are unknown.
+    """
+
+    items: Tensor
+    user: Tensor | None = None
+
+    def part(self, rows: slice) -> Histories:
+        """The histories of some rows, of the same width."""
+        return Histories(self.items[rows], None if self.user is None else self.user[rows])
+
+
 class Batch(NamedTuple):
-    """A batch of B histories, padded on the right with 0 to the longest of them (L columns).
+    """A batch of B histories to learn from, padded on the right with 0 to the longest of them (L columns).
 
     Attributes:
         row: ``(B,)`` int64, number of the window; random draws are seeded by it.
@@ -23,3 +39,25 @@ class Batch(NamedTuple):
     items: Tensor
     target: Tensor
     next_items: Tensor
+
+    @property
+    def histories(self) -> Histories:
+        """What a model may see of the batch when it scores."""
+        return Histories(self.items, self.user)
+
+
+class RankedBatch(NamedTuple):
+    """A batch of B evaluated histories.
+
+    Attributes:
+        row: ``(B,)`` int64, number of the window.
+        histories: what the model scores.
+        target: ``(B,)`` int64, the item to rank.
+        seen: ``(row in the batch, item)`` pairs of the *whole* histories, ``(n,)`` each, sorted by row; a protocol
+            that removes seen items takes them out of the ranking.
+    """
+
+    row: Tensor
+    histories: Histories
+    target: Tensor
+    seen: tuple[Tensor, Tensor]

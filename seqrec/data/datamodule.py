@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import torch
 from pytorch_lightning import LightningDataModule
@@ -14,20 +15,22 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
 
 from seqrec.data.attributes import ItemAttributes, numbered
-from seqrec.data.batch import Batch
+from seqrec.data.batch import Batch, RankedBatch
 from seqrec.data.sequences import Sequences
 from seqrec.data.store import cached
 from seqrec.data.windows import WindowRule, Windows, held_out
 
+Example = TypeVar("Example", Batch, RankedBatch)
 
-class _Gather(Dataset[Batch]):
+
+class _Gather(Dataset[Example], Generic[Example]):
     """A data set whose index is a tensor of rows and whose example is a whole batch."""
 
-    def __init__(self, windows: Windows, max_length: int) -> None:
-        self.windows, self.max_length = windows, max_length
+    def __init__(self, gather: Callable[[Tensor], Example]) -> None:
+        self.gather: Callable[[Tensor], Example] = gather
 
-    def __getitem__(self, rows: Tensor) -> Batch:
-        return self.windows.batch(rows, self.max_length)
+    def __getitem__(self, rows: Tensor) -> Example:
+        return self.gather(rows)
 
 
 class _Batches(Sampler[Tensor]):
@@ -156,37 +159,57 @@ class SequenceDataModule(LightningDataModule, ABC):
         windows = self.training_windows(epoch)
         generator = torch.Generator().manual_seed(_mix(self.seed, epoch, 2))
         rows = torch.randperm(len(windows), generator=generator).split(self.batch_size)
-        return self._loader(windows, [batch[rank::world] for batch in rows if len(batch) >= world])
+        gather = partial(windows.batch, max_length=self.max_length)
+        return self._loader(gather, [batch[rank::world] for batch in rows if len(batch) >= world])
 
-    def val_dataloader(self) -> DataLoader[Batch]:
+    def val_dataloader(self) -> DataLoader[RankedBatch]:
         """Validation histories, each exactly once over all ranks."""
         return self._evaluation("val")
 
-    def test_dataloader(self) -> DataLoader[Batch]:
+    def test_dataloader(self) -> DataLoader[RankedBatch]:
         """Test histories, each exactly once over all ranks."""
         return self._evaluation("test")
 
-    def _evaluation(self, split: str) -> DataLoader[Batch]:
+    def ranked_batches(self, split: str) -> Iterator[RankedBatch]:
+        """All histories of a split, each exactly once, in the batches of a validation or test on one rank.
+
+        Args:
+            split: ``val`` or ``test``.
+        """
+        for rows in self._evaluated_rows(split, world=1):
+            yield ranked_batch(self.splits[split], rows, self.max_length)
+
+    def _evaluation(self, split: str) -> DataLoader[RankedBatch]:
         """Whole batches for each rank, the same ones for any number of ranks that has enough of them.
 
         A score's last digit may depend on the batch that it is computed in; so ranks do not share batches.
         """
         _, rank, world = _place(self.trainer)
+        gather = partial(ranked_batch, self.splits[split], max_length=self.max_length)
+        return self._loader(gather, self._evaluated_rows(split, world)[rank::world])
+
+    def _evaluated_rows(self, split: str, world: int) -> list[Tensor]:
+        """The rows of each evaluation batch, over all ranks: histories of similar length together."""
         windows = self.splits[split]
         if len(windows) < world:
             raise ValueError(f"{len(windows)} users cannot be shared by {world} processes; lower trainer.devices")
         size = min(self.eval_batch_size, len(windows) // world)  # else a rank could have no batch, and wait for ever
-        batches = torch.argsort(windows.lengths, stable=True).split(size)
-        return self._loader(windows, list(batches[rank::world]))
+        return list(torch.argsort(windows.lengths, stable=True).split(size))
 
-    def _loader(self, windows: Windows, rows: list[Tensor]) -> DataLoader[Batch]:
+    def _loader(self, gather: Callable[[Tensor], Example], rows: list[Tensor]) -> DataLoader[Example]:
         return DataLoader(
-            _Gather(windows, self.max_length),
+            _Gather(gather),
             sampler=_Batches(rows),
             batch_size=None,
             num_workers=self.num_workers,
             generator=torch.Generator(),  # its own, so that the loader draws nothing from the global state
         )
+
+
+def ranked_batch(windows: Windows, rows: Tensor, max_length: int) -> RankedBatch:
+    """Windows ``rows`` ``(B,)`` to score and rank; the histories are cut to their newest ``max_length`` items."""
+    batch = windows.batch(rows, max_length)
+    return RankedBatch(rows, batch.histories, batch.target, windows.seen(rows))
 
 
 def _mix(seed: int, epoch: int, use: int) -> int:

@@ -1,4 +1,4 @@
-"""Recommender: the base of every method. Training differs; scoring, validation and testing are the same for all."""
+"""Recommender: the base of every method that learns. Training differs; scoring is the same for all."""
 
 from __future__ import annotations
 
@@ -7,46 +7,38 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, final
 
 import torch
-from pytorch_lightning import LightningModule
+import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
 from seqrec.backbones.base import Backbone
-from seqrec.data.batch import Batch
-from seqrec.data.datamodule import SequenceDataModule
+from seqrec.data.batch import Batch, Histories
 from seqrec.data.windows import Windows
 from seqrec.functional import keyed_random as keyed
 from seqrec.functional.losses import NextItemLoss
-from seqrec.functional.ranking import target_rank
-from seqrec.methods.checkpoint import random_states, restore_random_state
-from seqrec.metrics import ALL_ITEMS, Protocol, RankingMetrics
-
-SCORE_ELEMENTS = 1 << 23  # scores alive at a time: 32 MB
+from seqrec.methods.ranker import Ranker
 
 BuildOptimizer = Callable[[Iterable[nn.Parameter]], Optimizer]
 BuildScheduler = Callable[[Optimizer], LRScheduler]
 
 
-class Recommender(LightningModule, ABC):
+class Recommender(Ranker, ABC):
     """A backbone and a way to learn from batches.
 
-    A subclass writes :meth:`training_step`; :meth:`represent` and :meth:`score` are the only other hooks.
+    A subclass writes :meth:`training_step`; :meth:`query` and :meth:`output_table` are the only hooks of scoring.
 
     Args:
         backbone: histories to states.
         optimizer: builds the optimizer from parameters.
         scheduler: builds a learning-rate scheduler, stepped once an epoch.
-        monitor: validation metric that selects the weights and stops the training.
-        seed: of the keyed random draws.
         sparse_items: gradients of looked-up items hold their rows only, for catalogues of a million items
             (``+overlay=sparse_items``).
-        protocol: how validation and test rank.
+        **ranker: other arguments of :class:`~seqrec.methods.ranker.Ranker`.
 
     Attributes:
         needs_causal: the method always learns at older positions, whose states may not depend on newer items.
         uses_attributes: the method learns from attributes of the items.
-        ranks: of the last evaluation.
     """
 
     needs_causal: bool = False
@@ -57,12 +49,10 @@ class Recommender(LightningModule, ABC):
         backbone: Backbone,
         optimizer: BuildOptimizer,
         scheduler: BuildScheduler | None = None,
-        monitor: str = "ndcg@10",
-        seed: int = 0,
         sparse_items: bool = False,
-        protocol: Protocol = ALL_ITEMS,
+        **ranker: Any,
     ) -> None:
-        super().__init__()
+        super().__init__(backbone, **ranker)
         if backbone.only_under not in ("", *(kind.__name__ for kind in type(self).__mro__)):
             raise ValueError(
                 f"{type(backbone).__name__} gives states that only {backbone.only_under} can use, not "
@@ -73,50 +63,63 @@ class Recommender(LightningModule, ABC):
                 f"{type(self).__name__} learns at all positions, but states of a {type(backbone).__name__} depend on "
                 "newer items, which they are to predict; choose a causal model/backbone"
             )
-        self.backbone = backbone
         self.backbone.item_embedding.sparse = sparse_items
         self.build_optimizer, self.build_scheduler = optimizer, scheduler
-        self.monitor, self.seed = monitor, seed
-        self.protocol = protocol
-        self.ranks = RankingMetrics(self.protocol.cutoffs)
-        self._random_states: list[dict[str, Any]] = []
-
-    @property
-    def data(self) -> SequenceDataModule:
-        """The data set that the trainer was given."""
-        data: SequenceDataModule = self.trainer.datamodule  # type: ignore[attr-defined]
-        return data
 
     @abstractmethod
     def training_step(self, batch: Batch, batch_index: int) -> Tensor | None:
         """Learn from one batch; returns the loss under automatic optimisation."""
 
-    def represent(self, batch: Batch) -> Tensor:
-        """User vectors ``(B, D)``; the state at the newest item unless a method overrides it."""
-        return self.backbone.newest(batch.items)
+    def query(self, histories: Histories) -> Tensor:
+        """Vectors ``(B, D)`` that ask for the next item; the state at the newest item unless a method overrides it."""
+        return self.backbone.newest(histories.items)
 
-    def score(self, batch: Batch) -> Tensor:
-        """Scores ``(B, I)`` of all items; column ``i`` is item ``i + 1``."""
-        return self.represent(batch).float() @ self.backbone.item_matrix.float().T
+    def output_table(self) -> tuple[Tensor, Tensor | None]:
+        """Vectors ``(I, D)`` of the items that are asked for, and their bias ``(I,)`` or None.
+
+        The backbone's item vectors without a bias unless a method overrides it.
+        """
+        return self.backbone.item_matrix, None
+
+    @final
+    def score(self, histories: Histories) -> Tensor:
+        """See :meth:`Ranker.score`: products of queries and the output table, in float32, plus the bias."""
+        table, bias = self.output_table()
+        query = self.query(histories)
+        return F.linear(query.float(), table.float(), None if bias is None else bias.float())
+
+    def users(self, histories: Histories) -> Tensor:
+        """User indices ``(B,)``, for methods whose queries depend on who asks (:attr:`knows_users`).
+
+        Raises:
+            ValueError: the users are unknown.
+        """
+        if histories.user is None:
+            raise ValueError(
+                f"{type(self).__name__} has learnt a vector for each user and scores histories of known users only; "
+                "give the users' numbers with the histories, or choose a model that needs items alone"
+            )
+        return histories.user
 
     def rng_keys(self, example: Tensor, stream: keyed.Stream) -> Tensor:
         """Keys of the random draws of training windows ``example`` in this epoch, for one use of them."""
         return keyed.rng_keys(self.seed, self.current_epoch, example, stream)
 
     @torch.no_grad()
-    def vectors_of_all(self, windows: Windows, max_length: int, vector: Callable[[Batch], Tensor]) -> Tensor:
+    def vectors_of_all(self, windows: Windows, max_length: int, vector: Callable[[Histories], Tensor]) -> Tensor:
         """Vectors ``(N, D)`` of N training windows in evaluation mode, on every rank; each computes a share of them.
 
         Args:
             windows: taken in batches of similar length.
             max_length: of the histories.
-            vector: ``(B, D)`` of a batch.
+            vector: ``(B, D)`` of histories.
         """
         batches = torch.argsort(windows.lengths, stable=True).split(self.data.eval_batch_size)
         vectors = torch.zeros(len(windows), self.backbone.dim, device=self.device)
         self.eval()
         for rows in batches[self.trainer.global_rank :: self.trainer.world_size]:
-            found = vector(Batch(*(part.to(self.device) for part in windows.batch(rows, max_length))))
+            batch = windows.batch(rows, max_length)
+            found = vector(Histories(batch.items.to(self.device), batch.user.to(self.device)))
             vectors[rows.to(self.device)] = found.to(vectors.dtype)
         self.train()
         whole: Tensor = self.trainer.strategy.reduce(vectors, reduce_op="sum")
@@ -172,64 +175,3 @@ class Recommender(LightningModule, ABC):
         """Parameters of each optimizer: here one group with all of them."""
         parameters = [p for p in self.parameters() if p.requires_grad]
         return [parameters] if parameters else []
-
-    @final
-    def on_validation_epoch_start(self) -> None:
-        """Forget the ranks of the last evaluation."""
-        self.ranks = RankingMetrics(self.protocol.cutoffs).to(self.device)
-
-    @final
-    def on_test_epoch_start(self) -> None:
-        """Forget the ranks of the last evaluation."""
-        self.ranks = RankingMetrics(self.protocol.cutoffs).to(self.device)
-
-    @final
-    def validation_step(self, batch: Batch, batch_index: int) -> None:
-        """Rank the validation targets of a batch."""
-        self._rank(batch, "val")
-
-    @final
-    def test_step(self, batch: Batch, batch_index: int) -> None:
-        """Rank the test targets of a batch."""
-        self._rank(batch, "test")
-
-    @final
-    def on_validation_epoch_end(self) -> None:
-        """Log the means over all validation users."""
-        self.log_dict({f"val/{name}": value for name, value in self.ranks.compute()[0].items()})
-
-    @final
-    def on_test_epoch_end(self) -> None:
-        """Log the means over all test users."""
-        self.log_dict({f"test/{name}": value for name, value in self.ranks.compute()[0].items()})
-
-    def _rank(self, batch: Batch, split: str) -> None:
-        """Rank the targets; large catalogues are scored a few rows at a time."""
-        rows = max(1, SCORE_ELEMENTS // self.backbone.num_items)
-        for start in range(0, len(batch.row), rows):
-            part = Batch(*(x[start : start + rows] for x in batch))
-            with torch.autocast(self.device.type, enabled=False):
-                scores = self.score(part)
-            removed = None
-            if self.protocol.remove_seen:
-                windows = self.data.splits[split]
-                row, item = windows.seen(part.row.cpu())
-                removed = row.to(scores.device), item.to(scores.device)
-            self.ranks.update(part.row, target_rank(scores, part.target, removed))
-
-    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Store the random states of all ranks, so that a resumed run draws what the whole run would."""
-        checkpoint["random_states"] = random_states()
-
-    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Keep the stored random states until the training starts; set-up in between may draw."""
-        self._random_states = checkpoint["random_states"]
-
-    def on_train_start(self) -> None:
-        """Continue the random streams of a resumed run; without one to continue, each rank gets its own."""
-        rank = self.trainer.global_rank
-        if rank < len(self._random_states):
-            restore_random_state(self._random_states[rank])
-        elif rank:
-            torch.manual_seed(self.seed + rank)
-        self._random_states = []

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from seqrec.backbones.base import Backbone
-from seqrec.data.batch import Batch
+from seqrec.data.batch import Batch, Histories
 from seqrec.functional.cloze import append
 from seqrec.functional.keyed_random import Stream, uniform
 from seqrec.functional.losses import cross_entropy
@@ -103,15 +103,16 @@ class BERT4Rec(Recommender):
         with_one = torch.cat([transformed, transformed.new_ones(len(states), 1)], dim=1)
         return cross_entropy(with_one, torch.cat([table, self.bias[:, None]], dim=1), target)
 
-    def represent(self, batch: Batch) -> Tensor:
+    def query(self, histories: Histories) -> Tensor:
         """User vectors ``(B, D)``: what the mask at the end of each history becomes."""
-        query = self.appended(batch.items, torch.full_like(batch.target, self.backbone.mask_token), self.always_drop)
-        vectors: Tensor = self.head(self.backbone.newest(query))
+        mask = histories.items.new_full((len(histories.items),), self.backbone.mask_token)
+        asking = self.appended(histories.items, mask, self.always_drop)
+        vectors: Tensor = self.head(self.backbone.newest(asking))
         return vectors
 
-    def score(self, batch: Batch) -> Tensor:
-        """See :meth:`Recommender.score`."""
-        return super().score(batch) + self.bias[1:].float()
+    def output_table(self) -> tuple[Tensor, Tensor | None]:
+        """The item vectors and the bias of each item."""
+        return self.backbone.item_matrix, self.bias[1:]
 
     def appended(self, items: Tensor, newest: Tensor, always_drop: bool) -> Tensor:
         """Histories ``(B, L)`` with one more item each; full ones, or all, lose their oldest."""

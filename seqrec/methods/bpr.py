@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from seqrec.backbones.factors import Factors
-from seqrec.data.batch import Batch
+from seqrec.data.batch import Batch, Histories
 from seqrec.data.indices.unseen import Unseen
 from seqrec.functional.keyed_random import Stream, integers
 from seqrec.functional.losses import bpr
@@ -32,6 +32,7 @@ class BPR(Recommender):
         unseen: what the negatives are drawn from; made when training starts.
     """
 
+    knows_users = True
     backbone: Factors
     unseen: Unseen
 
@@ -46,7 +47,7 @@ class BPR(Recommender):
     def training_step(self, batch: Batch, batch_index: int) -> Tensor:
         """Mean loss over the targets of a batch and their negatives."""
         items = torch.cat([batch.target[:, None], self.negatives(batch)], dim=1)  # (B, 1 + K)
-        scores = (self.backbone.item_embedding(items) @ self.represent(batch)[:, :, None]).squeeze(2)
+        scores = (self.backbone.item_embedding(items) @ self.query(batch.histories)[:, :, None]).squeeze(2)
         loss = bpr(scores[:, 0], scores[:, 1:])
         self.log_terms(batch, {"loss": loss})
         return loss
@@ -57,7 +58,7 @@ class BPR(Recommender):
         drawn = integers(self.rng_keys(batch.row, Stream.NEGATIVES), self.num_negatives, count)
         return self.unseen.items(batch.user, drawn)
 
-    def represent(self, batch: Batch) -> Tensor:
-        """Vectors ``(B, D)`` of the users; their histories do not enter."""
-        vectors: Tensor = self.backbone.user_embedding(batch.user)
+    def query(self, histories: Histories) -> Tensor:
+        """Vectors ``(B, D)`` of the users, who must be known; their histories do not enter."""
+        vectors: Tensor = self.backbone.user_embedding(self.users(histories))
         return vectors

@@ -10,7 +10,7 @@ from typing import Any
 from torch import Tensor
 
 from seqrec.backbones.caser.caser import Convolutions
-from seqrec.data.batch import Batch
+from seqrec.data.batch import Batch, Histories
 from seqrec.functional.keyed_random import Stream
 from seqrec.functional.losses import NextItemLoss
 from seqrec.methods.base import BuildOptimizer, Recommender
@@ -27,6 +27,7 @@ class Caser(Recommender):
         **base: other arguments of :class:`Recommender`.
     """
 
+    knows_users = True
     backbone: Convolutions
 
     def __init__(
@@ -39,11 +40,11 @@ class Caser(Recommender):
         """The total of a batch."""
         table = self.backbone.item_embedding.weight
         rng_keys = self.rng_keys(batch.row, Stream.NEGATIVES)
-        recommendation = self.loss(self.represent(batch), batch.target, table, rng_keys)
+        recommendation = self.loss(self.query(batch.histories), batch.target, table, rng_keys)
         total = recommendation + self.norm_weight * self.backbone.norms()
         self.log_terms(batch, {"loss": total, "recommendation": recommendation})
         return total
 
-    def represent(self, batch: Batch) -> Tensor:
-        """Vectors ``(B, D)`` of the histories and their users."""
-        return self.backbone.newest(batch.items, batch.user)
+    def query(self, histories: Histories) -> Tensor:
+        """Vectors ``(B, D)`` of the histories and their users, who must be known."""
+        return self.backbone.newest(histories.items, self.users(histories))

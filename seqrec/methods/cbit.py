@@ -13,7 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from seqrec.backbones.pre_norm import PreNormTransformer
-from seqrec.data.batch import Batch
+from seqrec.data.batch import Batch, Histories
 from seqrec.functional.cloze import append, bert_view
 from seqrec.functional.info_nce import pairwise_nt_xent
 from seqrec.functional.keyed_random import Stream, split
@@ -119,10 +119,11 @@ class CBiT(Recommender):
         full = (items != 0).sum(1) == self.max_length
         return append(items, newest, full)[:, : self.max_length]
 
-    def represent(self, batch: Batch) -> Tensor:
+    def query(self, histories: Histories) -> Tensor:
         """User vectors ``(B, D)``: what the mask at the end of each history becomes."""
-        return self.backbone.newest(self.appended(batch.items, torch.full_like(batch.target, self.backbone.mask_token)))
+        mask = histories.items.new_full((len(histories.items),), self.backbone.mask_token)
+        return self.backbone.newest(self.appended(histories.items, mask))
 
-    def score(self, batch: Batch) -> Tensor:
-        """See :meth:`Recommender.score`; the released code, by an error, never recommends the last item."""
-        return F.linear(self.represent(batch).float(), self.output.weight[1:].float(), self.output.bias[1:].float())
+    def output_table(self) -> tuple[Tensor, Tensor | None]:
+        """The classes of all items; the released code, by an error, never recommends the last one."""
+        return self.output.weight[1:], self.output.bias[1:]

@@ -1,23 +1,30 @@
-"""Popularity and Markov: parameter-free models that every learnt model has to beat, and the known optimum.
+"""Popularity and Markov: models without parameters that every learnt model has to beat, and the known optimum.
 
-Their scores are strict: items level in counts follow the order of the source, so ranks have no ties.
+Their scores are strict: items level in counts follow the order of the source, so ranks have no ties. They score by
+counts rather than by vectors, so they are a :class:`Ranker` without ``query`` and ``output_table``.
 """
 
 from __future__ import annotations
 
+from abc import ABC
+from collections.abc import Callable
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from seqrec.backbones.none import NoStates
-from seqrec.data.batch import Batch
+from seqrec.data.batch import Batch, Histories
 from seqrec.data.sequences import Sequences
-from seqrec.methods.base import Recommender
+from seqrec.methods.ranker import Ranker
 
 
-class Counting(Recommender):
+class Counting(Ranker, ABC):
     """Base of models that count the training part (all but the last two items of each user) and learn nothing.
+
+    Args:
+        num_items: I.
+        **base: other arguments of :class:`Ranker`.
 
     Attributes:
         order: ``(I,)`` float64, the place of each item by :func:`strict_popularity`.
@@ -26,68 +33,113 @@ class Counting(Recommender):
     order: Tensor
 
     def __init__(self, num_items: int, **base: Any) -> None:
-        super().__init__(NoStates(num_items), optimizer=torch.optim.SGD, **base)
+        super().__init__(NoStates(num_items), **base)
         self.register_buffer("order", torch.zeros(num_items, dtype=torch.float64))
 
-    def count(self, sequences: Sequences, training: Tensor, user: Tensor) -> None:
+    def count(self, sequences: Sequences) -> None:
+        """Count the training part of all users."""
+        training = sequences.training_mask()
+        self.count_items(sequences, sequences.items[training].long(), sequences.owner[training])
+
+    def count_items(self, sequences: Sequences, training: Tensor, user: Tensor) -> None:
         """Count training items ``(n,)``, oldest first, of users ``(n,)``; here how often each occurs."""
-        self.order = strict_popularity(sequences, training)
+        self.order = strict_popularity(sequences, training).to(self.order.device)
 
     def setup(self, stage: str) -> None:
         """Count once the data is there."""
-        sequences = self.data.sequences
-        training = sequences.training_mask()
-        self.count(sequences, sequences.items[training].long(), sequences.owner[training])
+        self.count(self.data.sequences)
 
     def training_step(self, batch: Batch, batch_index: int) -> None:
         """Nothing to learn: one look at the validation split is enough."""
         self.trainer.should_stop = True
 
-    def parameter_groups(self) -> list[list[nn.Parameter]]:
-        """No parameters."""
-        return []
+    def configure_optimizers(self) -> None:
+        """No parameters, no optimizer."""
 
 
 class Popularity(Counting):
     """Score = number of training interactions of the item; equals in the order of the source."""
 
-    def score(self, batch: Batch) -> Tensor:
+    def score(self, histories: Histories) -> Tensor:
         """The same scores ``(B, I)`` for every history."""
-        return self.order.to(exact_type(len(self.order))).expand(len(batch.row), -1)
+        return self.order.to(exact_type(len(self.order))).expand(len(histories.items), -1)
 
 
 class Markov(Counting):
-    """First-order Markov chain: transitions from the newest item, then popularity, then the order of the source."""
+    """First-order Markov chain: transitions from the newest item, then popularity, then the order of the source.
 
-    def count(self, sequences: Sequences, training: Tensor, user: Tensor) -> None:
+    Attributes:
+        first: ``(I + 2,)`` int64; item i was followed by ``successor[first[i]:first[i + 1]]``.
+        successor: ``(E,)`` int64, distinct items that came next.
+        transitions: ``(E,)`` int64, how often they did.
+    """
+
+    first: Tensor
+    successor: Tensor
+    transitions: Tensor
+
+    def __init__(self, num_items: int, **base: Any) -> None:
+        super().__init__(num_items, **base)
+        self.first = self.successor = self.transitions = torch.zeros(0, dtype=torch.int64)
+
+    def count_items(self, sequences: Sequences, training: Tensor, user: Tensor) -> None:
         """Transitions between neighbours of a user, as a sorted list of ``from * (I + 1) + to``."""
-        super().count(sequences, training, user)
+        super().count_items(sequences, training, user)
         neighbours = user[1:] == user[:-1]
         pair = training[:-1] * (sequences.num_items + 1) + training[1:]
         pair, self.transitions = torch.unique(pair[neighbours], return_counts=True)
         source = pair // (sequences.num_items + 1)
         self.successor = pair % (sequences.num_items + 1)
         self.first = torch.searchsorted(source, torch.arange(sequences.num_items + 2))
-        self.score_type = exact_type((max(self.transitions.tolist(), default=0) + 1) * sequences.num_items)
 
-    def score(self, batch: Batch) -> Tensor:
+    def score(self, histories: Histories) -> Tensor:
         """Scores ``(B, I)``: transitions come first, popularity breaks ties."""
-        newest = batch.items.gather(1, (batch.items != 0).sum(1, keepdim=True) - 1)[:, 0].cpu()
+        items = histories.items
+        newest = items.gather(1, (items != 0).sum(1, keepdim=True) - 1)[:, 0].cpu()
         start, count = self.first[newest], self.first[newest + 1] - self.first[newest]
         row = torch.repeat_interleave(torch.arange(len(newest)), count)
         place = start[row] + torch.arange(len(row)) - (count.cumsum(0) - count)[row]
-        scores = self.order.cpu().to(self.score_type).repeat(len(newest), 1)
-        scores[row, self.successor[place] - 1] += (self.transitions[place] * len(self.order)).to(self.score_type)
-        return scores.to(batch.items.device)
+        kind = self.score_type
+        scores = self.order.cpu().to(kind).repeat(len(newest), 1)
+        scores[row, self.successor[place] - 1] += (self.transitions[place] * len(self.order)).to(kind)
+        return scores.to(items.device)
+
+    @property
+    def score_type(self) -> torch.dtype:
+        """The type that holds the largest possible score exactly."""
+        most = int(self.transitions.max()) if len(self.transitions) else 0
+        return exact_type((most + 1) * len(self.order))
+
+    def derived_state(self) -> dict[str, Tensor]:
+        """The transitions; the popularity is part of the weights."""
+        return {"first": self.first, "successor": self.successor, "transitions": self.transitions}
+
+    def load_derived_state(self, state: dict[str, Tensor]) -> None:
+        """See :meth:`Ranker.load_derived_state`."""
+        self.first, self.successor, self.transitions = (state[x] for x in ("first", "successor", "transitions"))
+
+    @property
+    def missing_state(self) -> str | None:
+        """See :attr:`Ranker.missing_state`."""
+        return None if len(self.first) else "the counts of transitions between items"
 
 
-class KnownOptimum(Counting):
-    """The exact posterior predictive of a synthetic data set: no model can rank its test targets better."""
+class KnownOptimum:
+    """The exact posterior predictive of a synthetic data set: no model can rank its targets better.
 
-    def score(self, batch: Batch) -> Tensor:
-        """Probability ``(B, I)`` of each item after the whole history of each test window."""
-        scores: Tensor = self.trainer.datamodule.optimal_scores("test", batch.row)  # type: ignore[attr-defined]
-        return scores
+    Args:
+        scores: probability ``(B, I)`` of each item as the target of windows ``(B,)`` of a split, from their whole
+            histories.
+        users: ``(N,)``, users of the windows of the split, ascending.
+    """
+
+    def __init__(self, scores: Callable[[Tensor], Tensor], users: Tensor) -> None:
+        self.scores, self.users = scores, users
+
+    def score(self, histories: Histories) -> Tensor:
+        """The probabilities for the users of some histories, whose items may be cut."""
+        assert histories.user is not None
+        return self.scores(torch.searchsorted(self.users, histories.user))
 
 
 def exact_type(largest: int) -> torch.dtype:

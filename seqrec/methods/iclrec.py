@@ -13,7 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from seqrec.backbones.padded_transformer import PaddedTransformer
-from seqrec.data.batch import Batch
+from seqrec.data.batch import Batch, Histories
 from seqrec.functional.info_nce import info_nce
 from seqrec.functional.left_padding import newest_columns, window
 from seqrec.functional.ragged import HIDDEN, Ragged
@@ -111,6 +111,6 @@ class ICLRec(ViewContrastive):
         first, second = (info_nce(vector, direction, labels, self.temperature) for vector in encoded.mean(1).chunk(2))
         return (first + second) / 2
 
-    def mean_state(self, batch: Batch) -> Tensor:
+    def mean_state(self, histories: Histories) -> Tensor:
         """What represents histories in the clustering, ``(B, D)``: the mean over all W positions."""
-        return self.backbone.padded(window(batch.items, self.backbone.max_length)).mean(1)
+        return self.backbone.padded(window(histories.items, self.backbone.max_length)).mean(1)

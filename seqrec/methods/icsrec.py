@@ -14,7 +14,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from seqrec.backbones.base import Backbone
-from seqrec.data.batch import Batch
+from seqrec.data.batch import Batch, Histories
 from seqrec.data.indices.same_target import SameTarget
 from seqrec.data.indices.soft_labels import Labels
 from seqrec.data.windows import Windows
@@ -73,7 +73,7 @@ class ICSRec(Recommender):
 
     def on_train_epoch_start(self) -> None:
         """Cluster the training histories by their present states."""
-        self.intents.fit(self.vectors_of_all(self.windows, self.max_length, self.represent))
+        self.intents.fit(self.vectors_of_all(self.windows, self.max_length, self.query))
 
     def training_step(self, batch: Batch, batch_index: int) -> Tensor:
         """The total of a batch."""
@@ -96,8 +96,7 @@ class ICSRec(Recommender):
         """
         length = max(batch.items.shape[1], partners.shape[1])
         own, other = (F.pad(items, (0, length - items.shape[1])) for items in (batch.items, partners))
-        views = batch._replace(items=torch.cat([own, own, other]))
-        user, first, second = self.represent(views).chunk(3)
+        user, first, second = self.query(Histories(torch.cat([own, own, other]))).chunk(3)
         return user, first, second
 
     def fine_loss(self, states: Tensor, noise: Tensor | None) -> Tensor:

@@ -60,9 +60,9 @@ class LRURec(Recommender):
         self.log_terms(batch, {"loss": loss})
         return loss
 
-    def score(self, batch: Batch) -> Tensor:
-        """See :meth:`Recommender.score`."""
-        return super().score(batch) + self.item_bias[1:-1].float()
+    def output_table(self) -> tuple[Tensor, Tensor | None]:
+        """The item vectors and the bias of each item."""
+        return self.backbone.item_matrix, self.item_bias[1:-1]
 
     def states_of_nothing(self, rows: int) -> Tensor:
         """States ``(rows, D)`` of histories that hold one padding item; dropout makes them differ."""

@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from seqrec.backbones.mssr.mssr import MSSR as Network
-from seqrec.data.batch import Batch
+from seqrec.data.batch import Batch, Histories
 from seqrec.functional.info_nce import info_nce
 from seqrec.functional.keyed_random import Stream
 from seqrec.functional.losses import NextItemLoss
@@ -93,9 +93,9 @@ class MSSR(Recommender):
         self.log_terms(batch, terms)
         return total
 
-    def represent(self, batch: Batch) -> Tensor:
+    def query(self, histories: Histories) -> Tensor:
         """Vectors ``(B, D + E)`` whose products with items and their attributes are the gated scores."""
-        return self.gated(self.backbone.newest(batch.items))
+        return self.gated(self.backbone.newest(histories.items))
 
     def gated(self, both: Tensor) -> Tensor:
         """``(B, D + E)``, both streams -> ``(B, D + E)``, each by its share of the scores."""

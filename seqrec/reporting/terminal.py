@@ -8,13 +8,13 @@ from pathlib import Path
 from rich.console import Console
 
 from seqrec.data.datamodule import SequenceDataModule
-from seqrec.methods.base import Recommender
+from seqrec.methods.ranker import Ranker
 from seqrec.reporting.table import Table
 
 console = Console(highlight=False)
 
 
-def show_start(name: str, model: Recommender, data: SequenceDataModule, folder: Path) -> None:
+def show_start(name: str, model: Ranker, data: SequenceDataModule, folder: Path) -> None:
     """One line on the data, one on the model, one on the run folder."""
     sequences = data.sequences
     weights = sum(p.numel() for p in model.parameters() if p.requires_grad)

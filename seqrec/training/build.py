@@ -9,8 +9,8 @@ from hydra.utils import instantiate
 from omegaconf import DictConfig
 
 from seqrec.data.datamodule import SequenceDataModule
-from seqrec.methods.base import Recommender
 from seqrec.methods.checkpoint import load_backbone
+from seqrec.methods.ranker import Ranker
 from seqrec.metrics import Protocol
 
 
@@ -27,14 +27,14 @@ def load_protocol(node: DictConfig) -> Protocol:
     return protocol
 
 
-def build(node: DictConfig, protocol: Protocol, seed: int) -> Recommender:
+def build(node: DictConfig, protocol: Protocol, seed: int) -> Ranker:
     """The model that ``node`` describes, judged under ``protocol``; the same seed gives the same initial weights."""
     pl.seed_everything(seed, verbose=False)
-    model: Recommender = instantiate(node, _partial_=True, _convert_="all")(protocol=protocol)
+    model: Ranker = instantiate(node, _partial_=True, _convert_="all")(protocol=protocol)
     return model
 
 
-def start_from(model: Recommender, part: str, checkpoint: Path) -> None:
+def start_from(model: Ranker, part: str, checkpoint: Path) -> None:
     """Give the part of a model of this name the weights that another model's backbone has.
 
     Raises:

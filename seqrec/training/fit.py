@@ -14,7 +14,7 @@ from pytorch_lightning.callbacks import Callback
 from pytorch_lightning.loggers import Logger
 
 from seqrec.data.datamodule import SequenceDataModule
-from seqrec.methods.base import Recommender
+from seqrec.methods.ranker import Ranker
 from seqrec.runs.folder import LAST
 from seqrec.runs.result import Result
 from seqrec.training.callbacks.checkpoints import BestCheckpoint, LastCheckpoint
@@ -27,7 +27,7 @@ class Fitted:
 
     trainer: pl.Trainer
     callbacks: Sequence[Callback]
-    model: Recommender
+    model: Ranker
     data: SequenceDataModule
 
     @property
@@ -63,7 +63,7 @@ class Fitted:
 
 
 def fit(
-    model: Recommender,
+    model: Ranker,
     data: SequenceDataModule,
     config: DictConfig,
     folder: Path,

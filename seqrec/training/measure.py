@@ -9,32 +9,34 @@ from contextlib import contextmanager
 
 import torch
 
-from seqrec.data.batch import Batch
+from seqrec.data.batch import Histories
 from seqrec.data.datamodule import SequenceDataModule
-from seqrec.methods.base import Recommender
+from seqrec.methods.evaluation import top_items
+from seqrec.methods.ranker import Ranker
 
 WARM_UP = 3  # batches before the clock starts
 
 
 @torch.inference_mode()
-def seconds_of_top10(model: Recommender, data: SequenceDataModule, users: int, repeats: int) -> float:
+def seconds_of_top10(model: Ranker, data: SequenceDataModule, users: int, repeats: int) -> float:
     """Median wall seconds of the ten best of all items for some users, in batches of the evaluation."""
-    windows = data.splits["test"]
+    windows, num_items = data.splits["test"], data.sequences.num_items
     model.eval()
-    model.on_test_start()
+    model.hold()
     seconds = []
     for first in range(0, (1 + repeats) * users, users):
         rows = torch.arange(first, first + users) % len(windows)
         start = time.perf_counter()
         for part in rows.split(data.eval_batch_size):
-            batch = Batch(*(x.to(model.device) for x in windows.batch(part, data.max_length)))
-            model.score(batch).topk(min(10, model.backbone.num_items)).indices.cpu()
+            batch = windows.batch(part, data.max_length)
+            histories = Histories(batch.items.to(model.device), batch.user.to(model.device))
+            top_items(model.score, histories, num_items, min(10, num_items))[0].cpu()
         seconds.append(time.perf_counter() - start)
-    model.on_test_end()
+    model.release()
     return sorted(seconds[1:])[repeats // 2]
 
 
-def phases(model: Recommender, data: SequenceDataModule) -> dict[str, float]:
+def phases(model: Ranker, data: SequenceDataModule) -> dict[str, float]:
     """Median wall seconds a batch of gathering, of the training step's forward pass and loss, and of backward."""
     if not model.automatic_optimization:
         return {}
@@ -60,7 +62,7 @@ def phases(model: Recommender, data: SequenceDataModule) -> dict[str, float]:
 
 
 @contextmanager
-def _alone(model: Recommender) -> Iterator[None]:
+def _alone(model: Ranker) -> Iterator[None]:
     """The model without its trainer: outside of a fit Lightning refuses to log, without a trainer it logs nothing."""
     trainer, model.trainer = model.trainer, None
     try:

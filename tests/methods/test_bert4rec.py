@@ -41,7 +41,7 @@ def test_evaluation_asks_with_a_mask_at_the_end() -> None:
     for always_drop in (True, False):
         model = build(always_drop=always_drop)
         model.backbone.newest = lambda items: asked.append(items) or torch.zeros(3, 16)  # type: ignore[method-assign]
-        model.represent(BATCH)
+        model.query(BATCH.histories)
     assert asked[0].tolist() == [
         [5, 7, 9, 11, 13, 15, 17, TOKEN], [4, 6, TOKEN, 0, 0, 0, 0, 0], [TOKEN, 0, 0, 0, 0, 0, 0, 0]
     ]  # fmt: skip
@@ -117,7 +117,7 @@ def test_it_learns_to_fill_in() -> None:
             optimizer.zero_grad()
             model.training_step(batch._replace(row=row + 64 * step), step).backward()  # new masks, as in a new epoch
             optimizer.step()
-        right = model.eval().score(batch).argmax(1) + 1 == batch.target
+        right = model.eval().score(batch.histories).argmax(1) + 1 == batch.target
         assert right.float().mean() > 0.6, options  # chance: 0.03
 
 

@@ -118,7 +118,7 @@ def test_it_learns_to_fill_in() -> None:
         optimizer.zero_grad()
         model.training_step(batch._replace(row=row + 64 * step), step).backward()
         optimizer.step()
-    right = model.eval().score(batch).argmax(1) + 1 == batch.target
+    right = model.eval().score(batch.histories).argmax(1) + 1 == batch.target
     assert right.float().mean() > 0.6  # chance: 0.03
 
 

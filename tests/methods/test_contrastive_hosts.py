@@ -187,7 +187,7 @@ def test_the_total_is_a_weighted_sum() -> None:
 
     plain, more = (cl4srec(contrast=Always(constant), weight=weight).training_step(BATCH, 0) for weight in (0.0, 0.5))
     torch.testing.assert_close(more - plain, torch.tensor(1.5))
-    user = cl4srec().eval().represent(BATCH)
+    user = cl4srec().eval().query(BATCH.histories)
     weight = cl4srec().backbone.item_embedding.weight
     torch.testing.assert_close(plain, torch.nn.functional.cross_entropy(user @ weight[:-1].T, BATCH.target))
 

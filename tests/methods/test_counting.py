@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import pytorch_lightning as pl
 import torch
 
 from seqrec.data.datamodule import SequenceDataModule
@@ -17,6 +16,7 @@ from seqrec.data.sets.movielens import MovieLens
 from seqrec.data.sets.yelp import Yelp
 from seqrec.data.windows import last_window
 from seqrec.methods.counting import Counting, Markov, Popularity
+from seqrec.methods.evaluation import evaluate
 from seqrec.metrics import Protocol
 
 NAMES = [
@@ -31,7 +31,7 @@ NAMES = [
     "LastFM",
 ]
 MODELS: dict[str, type[Counting]] = {"popularity": Popularity, "markov1": Markov}
-SPLITS = {"valid": "validate", "test": "test"}
+SPLITS = {"valid": "val", "test": "test"}
 
 
 def data_module(name: str, root: Path, cache: Path, seed: int = 0) -> SequenceDataModule:
@@ -50,29 +50,16 @@ def data_module(name: str, root: Path, cache: Path, seed: int = 0) -> SequenceDa
     return Amazon(category=name, root=str(root), **base)
 
 
-def evaluate(data: SequenceDataModule, model: Counting, split: str) -> dict[str, float]:
-    """Metrics of a split as a user's run computes them."""
-    trainer = pl.Trainer(
-        accelerator="cpu",
-        devices=1,
-        logger=False,
-        enable_checkpointing=False,
-        enable_progress_bar=False,
-        enable_model_summary=False,
-    )
-    getattr(trainer, SPLITS[split])(model, datamodule=data, verbose=False)
-    return model.ranks.compute()[0]
-
-
 def results(data: SequenceDataModule) -> dict[str, dict[str, dict[str, float]]]:
     """Metrics by split and anchor name."""
     found: dict[str, dict[str, dict[str, float]]] = {split: {} for split in SPLITS}
     for name, kind in MODELS.items():
         for suffix, remove_seen in (("", False), ("_history_masked", True)):
             model = kind(data.sequences.num_items)
-            model.protocol = Protocol("test", remove_seen)
-            for split in SPLITS:
-                found[split][name + suffix] = evaluate(data, model, split)
+            model.count(data.sequences)
+            for anchor, split in SPLITS.items():
+                metrics = evaluate(model.score, data, split, Protocol("test", remove_seen))
+                found[anchor][name + suffix] = metrics.compute()[0]
     return found
 
 

@@ -63,10 +63,10 @@ def test_memory_is_written_in_training_only_and_once_a_step() -> None:
     memory = model.backbone.trunk.memory
     start = memory.memory.clone()
     model.eval()
-    model.represent(BATCHES[0])
+    model.query(BATCHES[0].histories)
     assert torch.equal(memory.memory, start) and memory.pending is None
     offline(model)
-    model.represent(BATCHES[0])  # a pass outside of a step
+    model.query(BATCHES[0].histories)  # a pass outside of a step
     assert memory.pending is None
     model.training_step(BATCHES[0], 0)
     tokens = int((BATCHES[0].items != 0).sum())
@@ -131,7 +131,7 @@ def test_a_delayed_write_gives_gradient_to_the_write_weights() -> None:
 
 def test_evaluation_is_deterministic_and_keeps_both_branches() -> None:
     model = build(dropout=0.5).eval()
-    torch.testing.assert_close(model.represent(BATCHES[0]), model.represent(BATCHES[0]), rtol=0, atol=0)
+    torch.testing.assert_close(model.query(BATCHES[0].histories), model.query(BATCHES[0].histories), rtol=0, atol=0)
     for causal in (True, False):
         kernel = UncertaintyAttention(DIM, 2, 0.0, causal, noise_std=0.0)
         valid = BATCHES[0].items != 0

@@ -145,7 +145,7 @@ def test_it_learns_the_next_item() -> None:
         optimizer.zero_grad()
         model.training_step(batch, step).backward()
         optimizer.step()
-    right = model.eval().score(batch).argmax(1) + 1 == batch.target
+    right = model.eval().score(batch.histories).argmax(1) + 1 == batch.target
     assert right.float().mean() > 0.6  # chance: 0.03
 
 

@@ -136,7 +136,7 @@ def check_forward(golden: Any, model: ICSRec, to_right: Callable) -> None:
     golden.check("out/user", user)
     golden.check("out/scores", user @ model.backbone.item_embedding.weight.T)
     golden.arrays["out/scores_items"] = golden["out/scores"][:, 1:-1].float()
-    golden.check("out/scores_items", model.score(batch))
+    golden.check("out/scores_items", model.score(batch.histories))
     for view, states in ((1, first), (2, second)):
         cluster = model.intents.assign(states)
         assert torch.equal(cluster, golden[f"out/cluster_id{view}"])
@@ -155,7 +155,7 @@ def check_evaluation(golden: Any, model: ICSRec, to_right: Callable) -> None:
         assert torch.equal(batch.items, to_right(left, left)[:, : batch.items.shape[1]])
         assert torch.equal(batch.target, golden[f"out/eval/{split}_answer"][:, 0])
     row, item = windows.seen(batch.row)
-    scores = (model.represent(batch) @ model.backbone.item_embedding.weight.T).detach()
+    scores = (model.query(batch.histories) @ model.backbone.item_embedding.weight.T).detach()
     scores[row, item] = 0.0
     rank = target_rank(scores, batch.target + 1)  # the padding and mask rows are candidates there
     metrics = []

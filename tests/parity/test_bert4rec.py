@@ -106,10 +106,10 @@ def test_the_query_of_the_evaluation(golden: Callable) -> None:
     token = torch.full_like(batch.target, model.backbone.mask_token)
     query = model.appended(batch.items, token, model.always_drop)
     reference.check("out/recbole.test_seq", query)
-    reference.check("out/recbole.user", model.represent(batch))
+    reference.check("out/recbole.user", model.query(batch.histories))
     expected = reference["out/recbole.scores"][:, 1:]
     torch.testing.assert_close(
-        model.score(batch).double(), expected, rtol=1e-5, atol=1e-5 * float(expected.abs().max())
+        model.score(batch.histories).double(), expected, rtol=1e-5, atol=1e-5 * float(expected.abs().max())
     )
-    padding = model.represent(batch) @ model.backbone.item_embedding.weight[:-1].T + model.bias
+    padding = model.query(batch.histories) @ model.backbone.item_embedding.weight[:-1].T + model.bias
     reference.check("out/recbole.scores", padding)

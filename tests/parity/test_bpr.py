@@ -32,12 +32,12 @@ def test_scores(golden: Callable) -> None:
     everyone = torch.arange(len(reference["out/scores"]))
     nothing = everyone.new_zeros(len(everyone), 0)
     batch = Batch(everyone, everyone, nothing, everyone, nothing)
-    users, table = model.represent(batch), model.backbone.item_embedding.weight
+    users, table = model.query(batch.histories), model.backbone.item_embedding.weight
     reference.check("out/scores", users @ table[:-1].T)
-    torch.testing.assert_close(model.score(batch), reference["out/scores"][:, 1:].float())
+    torch.testing.assert_close(model.score(batch.histories), reference["out/scores"][:, 1:].float())
     batch = interactions(reference)
     for name, items in (("pos", batch.target), ("neg", reference["in/neg_item"])):
-        reference.check(f"out/{name}_score", (model.represent(batch) * table[items]).sum(1))
+        reference.check(f"out/{name}_score", (model.query(batch.histories) * table[items]).sum(1))
 
 
 def test_training_step(golden: Callable, monkeypatch: pytest.MonkeyPatch) -> None:

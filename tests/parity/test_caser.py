@@ -82,7 +82,7 @@ def test_vectors_losses_and_gradients(golden: Callable, side: str, monkeypatch: 
     batch = prefix_batch(items, target, torch.arange(len(items)))._replace(user=reference["in/users"] - 1)
     group = f"recbole.{side}"
     table = model.backbone.item_embedding.weight
-    user = model.represent(batch)
+    user = model.query(batch.histories)
     reference.check(f"out/{group}user", user)
     reference.check(f"out/{group}scores", user @ table[:-1].T)
     norms = model.norm_weight * model.backbone.norms()

@@ -185,10 +185,10 @@ def test_query_and_scores(golden: Callable, to_left: Callable) -> None:
     query = model.appended(batch.items, torch.full_like(batch.target, model.backbone.mask_token))
     query = F.pad(query, (0, expected.shape[1] - query.shape[1]))
     reference.check("out/test_seq", to_left(query, expected))
-    user = model.represent(batch)
+    user = model.query(batch.histories)
     reference.check("out/user", user)
     reference.check("out/scores", model.output(user))
     expected = reference["out/scores"][:, 1:]
     torch.testing.assert_close(
-        model.score(batch).double(), expected, rtol=1e-5, atol=1e-5 * float(expected.abs().max())
+        model.score(batch.histories).double(), expected, rtol=1e-5, atol=1e-5 * float(expected.abs().max())
     )

@@ -30,7 +30,7 @@ def reference(golden: Callable):
 def test_full_evaluation(reference, to_right: Callable) -> None:
     model, batch = full_model(reference).eval(), full_batch(reference, to_right)
     with torch.no_grad():
-        user = model.represent(batch)
+        user = model.query(batch.histories)
         reference.check("out/full_user_vector", user)
         reference.check("out/full_scores", user @ model.backbone.item_embedding.weight[:-1].T)
 

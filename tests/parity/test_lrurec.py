@@ -119,9 +119,9 @@ def test_states_and_scores(golden: Callable, to_right: Callable) -> None:
         compare(states, expected, valid)
     at_padding = reference["out/hidden"][ids == 0]
     compare(nothing.expand_as(at_padding), at_padding)
-    reference.check("out/user_vector", model.represent(batch))
+    reference.check("out/user_vector", model.query(batch.histories))
 
-    scores = model.score(batch)
+    scores = model.score(batch.histories)
     compare(scores, reference["out/scores"][:, 1:])
     masked = reference["out/scores_masked"][:, 1:]
     left = masked > -1e8

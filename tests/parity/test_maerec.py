@@ -191,10 +191,10 @@ def test_training_step(golden: Callable, batch: Batch) -> None:
 def test_scores(golden: Callable, batch: Batch) -> None:
     reference = golden("maerec")
     model = build(reference).eval()
-    user = model.represent(batch)
+    user = model.query(batch.histories)
     reference.check("out/sslrec.user", user)
     reference.check("out/sslrec.scores", user @ model.backbone.table().T)
     expected = reference["out/sslrec.scores"][:, 1:]
     torch.testing.assert_close(
-        model.score(batch).double(), expected, rtol=1e-5, atol=1e-5 * float(expected.abs().max())
+        model.score(batch.histories).double(), expected, rtol=1e-5, atol=1e-5 * float(expected.abs().max())
     )

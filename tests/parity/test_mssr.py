@@ -115,8 +115,10 @@ def test_states_gates_and_scores(golden: Callable) -> None:
     reference.check("out/candidate_attr", model.backbone.attribute_matrix[:-1])
     reference.check("out/item_gate", torch.sigmoid(model.item_gate(both)))
     reference.check("out/attr_gate", torch.sigmoid(model.attribute_gate(both)))
-    reference.check("out/scores", model.represent(batch) @ model.backbone.table[:-1].T)
-    torch.testing.assert_close(model.score(batch).double(), reference["out/scores"][:, 1:], rtol=1e-5, atol=1e-5)
+    reference.check("out/scores", model.query(batch.histories) @ model.backbone.table[:-1].T)
+    torch.testing.assert_close(
+        model.score(batch.histories).double(), reference["out/scores"][:, 1:], rtol=1e-5, atol=1e-5
+    )
 
 
 def test_trimmed_rows_are_the_same(golden: Callable) -> None:

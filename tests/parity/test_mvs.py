@@ -61,7 +61,7 @@ def test_states_and_scores(golden: Callable, batch_of: Callable) -> None:
         "hidden_complementary": model.complement(batch.items).states,
     }.items():
         close(states[valid], reference[f"out/{name}"][real], 1e-5)
-    user = model.represent(batch)
+    user = model.query(batch.histories)
     reference.check("out/user", user)
     reference.check("out/scores", user @ model.backbone.item_embedding.weight.T)
     states = model.complementary(batch.items)

@@ -241,7 +241,7 @@ class EASNRec(GeneratorDiscriminator[Losses]):
         """Without a Siamese network, and without its passes."""
         return torch.zeros(len(items), device=items.device)
 
-    def on_validation_start(self) -> None:
+    def hold(self) -> None:
         """Evaluation reads memories without a pending write."""
         settle(self)
 

@@ -135,20 +135,25 @@ class MAERec(Recommender):
         weights = [self.backbone.nodes, *self.backbone.trunk.parameters(), *self.decoder.parameters()]
         return torch.stack([weight.square().sum() for weight in weights]).sum()
 
-    def on_validation_start(self) -> None:
-        """The item table is the same for all batches of an evaluation."""
+    def derived_state(self) -> dict[str, Tensor]:
+        """The item graph, which the output table needs."""
+        return {"rows": self.backbone.rows, "cols": self.backbone.cols}
+
+    def load_derived_state(self, state: dict[str, Tensor]) -> None:
+        """See :meth:`Ranker.load_derived_state`."""
+        self.backbone.connect(state["rows"], state["cols"])
+
+    @property
+    def missing_state(self) -> str | None:
+        """See :attr:`Ranker.missing_state`."""
+        return None if len(self.backbone.rows) else "the graph of the items"
+
+    def hold(self) -> None:
+        """Make the item table once for all batches of an evaluation."""
         self.backbone.hold()
 
-    def on_validation_end(self) -> None:
-        """Training changes the table again."""
-        self.backbone.release()
-
-    def on_test_start(self) -> None:
-        """See :meth:`on_validation_start`."""
-        self.backbone.hold()
-
-    def on_test_end(self) -> None:
-        """See :meth:`on_validation_end`."""
+    def release(self) -> None:
+        """Make the item table anew for each batch."""
         self.backbone.release()
 
     def _key(self, batch_index: int, stream: int) -> Tensor:

@@ -1,0 +1,107 @@
+"""From scores to ranks: the one loop behind validation, test, bench, the references and inference.
+
+A model is seen as its ``score`` alone, ``(B, I)`` of B histories; large catalogues are scored a few rows at a time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import torch
+from torch import Tensor
+
+from seqrec.data.batch import Histories, RankedBatch
+from seqrec.data.datamodule import SequenceDataModule
+from seqrec.functional.ranking import target_rank
+from seqrec.metrics import Protocol, RankingMetrics
+
+SCORE_ELEMENTS = 1 << 23  # scores alive at a time: 32 MB
+
+Score = Callable[[Histories], Tensor]
+"""Scores ``(B, I)`` of all items after each of B histories; column ``i`` is item ``i + 1``."""
+
+Seen = tuple[Tensor, Tensor]
+"""``(row, item)`` pairs that leave a ranking, ``(n,)`` int64 each."""
+
+
+def evaluate(score: Score, data: SequenceDataModule, split: str, protocol: Protocol) -> RankingMetrics:
+    """Rank all targets of a split on the CPU.
+
+    Args:
+        score: of the judged model.
+        data: the prepared data set.
+        split: ``val`` or ``test``.
+        protocol: how to rank.
+
+    Returns:
+        The ranks; ``compute()`` gives their means.
+    """
+    metrics = RankingMetrics(protocol.cutoffs)
+    with torch.no_grad():
+        for batch in data.ranked_batches(split):
+            metrics.update(batch.row, rank_targets(score, batch, data.sequences.num_items, protocol.remove_seen))
+    return metrics
+
+
+def rank_targets(score: Score, batch: RankedBatch, num_items: int, remove_seen: bool) -> Tensor:
+    """Rank of each target of a batch, ``(B,)``, see :func:`~seqrec.functional.ranking.target_rank`.
+
+    Args:
+        score: of the judged model.
+        batch: on the model's device.
+        num_items: I.
+        remove_seen: leave the items of each whole history out of the ranking.
+    """
+    ranks = []
+    for rows, scores in _in_parts(score, batch.histories, num_items):
+        removed = _of_rows(batch.seen, rows) if remove_seen else None
+        ranks.append(target_rank(scores, batch.target[rows], removed))
+    return torch.cat(ranks)
+
+
+def top_items(
+    score: Score, histories: Histories, num_items: int, k: int, seen: Seen | None = None
+) -> tuple[Tensor, Tensor]:
+    """The best items after each history.
+
+    Args:
+        score: of the asked model.
+        histories: on the model's device.
+        num_items: I.
+        k: how many, at most I.
+        seen: pairs that may not be recommended; repeats are fine.
+
+    Returns:
+        Items ``(B, k)``, best first, and their scores; where fewer than k items are left, item 0 with minus infinity.
+
+    Raises:
+        ValueError: k is below 1 or above I.
+    """
+    if not 1 <= k <= num_items:
+        raise ValueError(f"k is {k}; ask for 1 to {num_items} items, which is what the catalogue holds")
+    items, values = [], []
+    for rows, scores in _in_parts(score, histories, num_items):
+        if seen is not None:
+            row, item = _of_rows(seen, rows)
+            scores = scores.index_put((row, item - 1), scores.new_tensor(-torch.inf))
+        best = scores.topk(k)
+        items.append((best.indices + 1).masked_fill(best.values == -torch.inf, 0))
+        values.append(best.values)
+    return torch.cat(items), torch.cat(values)
+
+
+def _in_parts(score: Score, histories: Histories, num_items: int) -> Iterator[tuple[slice, Tensor]]:
+    """Scores of some rows at a time, and which rows these are."""
+    step = max(1, SCORE_ELEMENTS // num_items)
+    for start in range(0, len(histories.items), step):
+        rows = slice(start, start + step)
+        with torch.autocast(histories.items.device.type, enabled=False):
+            scores = score(histories.part(rows))
+        yield rows, scores
+
+
+def _of_rows(seen: Seen, rows: slice) -> Seen:
+    """The pairs of some rows, which are numbered from 0 then."""
+    row, item = seen
+    chosen = (row >= rows.start) & (row < rows.stop)
+    return row[chosen] - rows.start, item[chosen]
