@@ -12,6 +12,7 @@ from seqrec.metrics import Protocol
 from seqrec.reporting.run_report import write_report
 from seqrec.reporting.terminal import show_start
 from seqrec.runs.card import RunCard
+from seqrec.runs.catalog import write_catalog, write_users
 from seqrec.training.build import build, load_data, start_from
 from seqrec.training.evaluator_check import check_evaluator
 from seqrec.training.fit import fit
@@ -30,6 +31,7 @@ def train(config: DictConfig) -> float:
     chief = rank_zero_only.rank == 0  # type: ignore[attr-defined]  # of several processes, the one that writes
     if chief:
         own.open()
+        write_catalog(own.folder, run.data.sequences)
         check_evaluator(run.data, run.protocol)
     weights = None
     for stage in first_stages:
@@ -37,6 +39,8 @@ def train(config: DictConfig) -> float:
     model = build(own.config.model, run.protocol, own.config.seed)
     if weights is not None:
         start_from(model, own.into, weights)
+    if chief and model.knows_users:
+        write_users(own.folder, run.data.sequences)
     if chief:
         show_start(own.config.name, model, run.data, own.folder)
     references = reference_results(run.data, run.protocol) if chief else {}
