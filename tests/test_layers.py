@@ -19,6 +19,7 @@ SHARED = {
     "methods": {
         "base",
         "adversarial",
+        "backbones",
         "contrasts",
         "generator_discriminator",
         "layout",

@@ -22,7 +22,7 @@ class Backbone(nn.Module, ABC):
         item_embedding: ``(I + 2, D)``: padding (zero at the start, no gradient from look-ups), items, mask token.
         causal: a state depends on its own and older items only.
         reads_padding: states depend on the padding row, where the published arithmetic works on it.
-        only_under: class name of the one method that can use it; empty for any.
+        general: any method can use the states; otherwise only a method that needs this very class.
 
     Args:
         num_items: I.
@@ -31,7 +31,7 @@ class Backbone(nn.Module, ABC):
 
     causal: bool
     reads_padding: bool = False
-    only_under: str = ""
+    general: bool = True
 
     def __init__(self, num_items: int, dim: int) -> None:
         super().__init__()

@@ -29,7 +29,7 @@ class GraphTransformer(Backbone):
     """
 
     causal = False
-    only_under = "MAERec"
+    general = False
     rows: Tensor
     cols: Tensor
     offsets: Tensor

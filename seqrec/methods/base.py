@@ -17,6 +17,7 @@ from seqrec.data.batch import Batch, Histories
 from seqrec.data.windows import Windows
 from seqrec.functional import keyed_random as keyed
 from seqrec.functional.losses import NextItemLoss
+from seqrec.methods.backbones import check_backbone
 from seqrec.methods.ranker import Ranker
 
 BuildOptimizer = Callable[[Iterable[nn.Parameter]], Optimizer]
@@ -37,11 +38,14 @@ class Recommender(Ranker, ABC):
         **ranker: other arguments of :class:`~seqrec.methods.ranker.Ranker`.
 
     Attributes:
-        needs_causal: the method always learns at older positions, whose states may not depend on newer items.
+        needs: class of the backbones that the method can learn with.
+        needs_causal: True if the method always learns at older positions, whose states may not depend on newer items;
+            False if it needs states that do; None if both will do.
         uses_attributes: the method learns from attributes of the items.
     """
 
-    needs_causal: bool = False
+    needs: type = Backbone
+    needs_causal: bool | None = None
     uses_attributes: bool = False
 
     def __init__(
@@ -53,16 +57,7 @@ class Recommender(Ranker, ABC):
         **ranker: Any,
     ) -> None:
         super().__init__(backbone, **ranker)
-        if backbone.only_under not in ("", *(kind.__name__ for kind in type(self).__mro__)):
-            raise ValueError(
-                f"{type(backbone).__name__} gives states that only {backbone.only_under} can use, not "
-                f"{type(self).__name__}; choose another model/backbone"
-            )
-        if self.needs_causal and not backbone.causal:
-            raise ValueError(
-                f"{type(self).__name__} learns at all positions, but states of a {type(backbone).__name__} depend on "
-                "newer items, which they are to predict; choose a causal model/backbone"
-            )
+        check_backbone(type(self), backbone, self.needs, self.needs_causal)
         self.backbone.item_embedding.sparse = sparse_items
         self.build_optimizer, self.build_scheduler = optimizer, scheduler
 

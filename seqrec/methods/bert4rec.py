@@ -42,6 +42,8 @@ class BERT4Rec(Recommender):
         **base: other arguments of :class:`Recommender`.
     """
 
+    needs_causal = False
+
     def __init__(
         self,
         backbone: Backbone,
@@ -55,8 +57,6 @@ class BERT4Rec(Recommender):
         **base: Any,
     ) -> None:
         super().__init__(backbone, optimizer, **base)
-        if backbone.causal:
-            raise ValueError("BERT4Rec fills in items from both sides; choose model/backbone=bidirectional")
         for name, ratio in {"mask_ratio": mask_ratio, "last_ratio": last_ratio}.items():
             if not 0.0 <= ratio <= 1.0:
                 raise ValueError(f"{name} is {ratio}; it must be between 0 and 1")

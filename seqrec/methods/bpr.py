@@ -33,6 +33,7 @@ class BPR(Recommender):
     """
 
     knows_users = True
+    needs = Factors
     backbone: Factors
     unseen: Unseen
 

@@ -1,6 +1,6 @@
 """Caser: the next item after a user's newest items, and a penalty on the norms of the weights.
 
-Source: see :class:`seqrec.backbones.caser.caser.Convolutions`; in RecBole's form: one target, cross entropy, norms.
+Source: see :class:`seqrec.backbones.caser.caser.CaserEncoder`; in RecBole's form: one target, cross entropy, norms.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from typing import Any
 
 from torch import Tensor
 
-from seqrec.backbones.caser.caser import Convolutions
+from seqrec.backbones.caser.caser import CaserEncoder
 from seqrec.data.batch import Batch, Histories
 from seqrec.functional.keyed_random import Stream
 from seqrec.functional.losses import NextItemLoss
@@ -28,10 +28,11 @@ class Caser(Recommender):
     """
 
     knows_users = True
-    backbone: Convolutions
+    needs = CaserEncoder
+    backbone: CaserEncoder
 
     def __init__(
-        self, backbone: Convolutions, optimizer: BuildOptimizer, loss: NextItemLoss, norm_weight: float, **base: Any
+        self, backbone: CaserEncoder, optimizer: BuildOptimizer, loss: NextItemLoss, norm_weight: float, **base: Any
     ) -> None:
         super().__init__(backbone, optimizer, **base)
         self.loss, self.norm_weight = loss, norm_weight

@@ -42,6 +42,7 @@ class CBiT(Recommender):
         theta: weight of the contrast, 0 at the start; part of the checkpoint.
     """
 
+    needs = PreNormTransformer
     backbone: PreNormTransformer
     theta: Tensor
 

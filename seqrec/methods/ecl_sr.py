@@ -6,7 +6,7 @@ Source: Zhou et al., Equivariant Contrastive Learning for Sequential Recommendat
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, Literal, NamedTuple, cast
+from typing import Any, Literal, NamedTuple
 
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -79,7 +79,9 @@ class ECLSR(GeneratorDiscriminator[Losses]):
         **base: other arguments of :class:`~seqrec.methods.adversarial.AdversarialRecommender`.
     """
 
+    needs = Transformer
     needs_causal = True
+    backbone: Transformer
 
     def __init__(
         self,
@@ -127,7 +129,7 @@ class ECLSR(GeneratorDiscriminator[Losses]):
     @property
     def encoder(self) -> TransformerTrunk:
         """The trunk of the encoder, which is the discriminator's too."""
-        return cast(Transformer, self.backbone).trunk
+        return self.backbone.trunk
 
     @property
     def classes(self) -> Tensor:

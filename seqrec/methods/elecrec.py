@@ -6,7 +6,7 @@ Source: Chen, Li and Xiong, ELECRec: Training Sequential Recommenders as Discrim
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any, Literal, NamedTuple, cast
+from typing import Any, Literal, NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -75,7 +75,9 @@ class ELECRec(GeneratorDiscriminator[Losses]):
         **base: other arguments of :class:`~seqrec.methods.adversarial.AdversarialRecommender`.
     """
 
+    needs = Transformer
     needs_causal = True
+    backbone: Transformer
 
     def __init__(
         self,
@@ -128,7 +130,7 @@ class ELECRec(GeneratorDiscriminator[Losses]):
     @property
     def discriminator(self) -> TransformerTrunk:
         """The backbone's trunk."""
-        return cast(Transformer, self.backbone).trunk
+        return self.backbone.trunk
 
     def with_shared_rate(self, parameters: Iterable[nn.Parameter]) -> Optimizer:
         """The optimizer of a player; what is shared learns at its own rate."""

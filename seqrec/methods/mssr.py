@@ -1,6 +1,6 @@
 """MSSR: the next item by item and by attributes, the target's attributes, and an alignment of both streams.
 
-Source: see :class:`seqrec.backbones.mssr.mssr.MSSR`.
+Source: see :class:`seqrec.backbones.mssr.mssr.MSSREncoder`.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from seqrec.backbones.mssr.mssr import MSSR as Network
+from seqrec.backbones.mssr.mssr import MSSREncoder
 from seqrec.data.batch import Batch, Histories
 from seqrec.functional.info_nce import info_nce
 from seqrec.functional.keyed_random import Stream
@@ -36,12 +36,13 @@ class MSSR(Recommender):
         **base: other arguments of :class:`Recommender`.
     """
 
+    needs = MSSREncoder
     uses_attributes = True
-    backbone: Network
+    backbone: MSSREncoder
 
     def __init__(
         self,
-        backbone: Network,
+        backbone: MSSREncoder,
         optimizer: BuildOptimizer,
         loss: NextItemLoss,
         attribute_weight: float,

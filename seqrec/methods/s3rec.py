@@ -46,6 +46,7 @@ class S3RecPretraining(Recommender):
         pool: ``(P,)`` the training parts of all users, from which other segments come.
     """
 
+    needs_causal = False
     uses_attributes = True
     attributes: Tensor
     pool: Tensor
@@ -64,8 +65,6 @@ class S3RecPretraining(Recommender):
         **base: Any,
     ) -> None:
         super().__init__(backbone, optimizer, **base)
-        if backbone.causal:
-            raise ValueError("S3-Rec's pre-training looks to both sides; set causal=false in its backbone")
         if num_attributes < 1 or attributes_per_item < 1:
             raise ValueError(
                 "S3-Rec's pre-training needs item attributes, which this data set does not have; choose one that has "

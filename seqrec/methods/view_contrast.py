@@ -36,6 +36,7 @@ class ViewContrastive(Recommender, ABC):
         made: ``(2, N, W)`` int32, both views of the epoch's N windows.
     """
 
+    needs = PaddedTransformer
     backbone: PaddedTransformer
     windows: Windows
     unseen: Unseen

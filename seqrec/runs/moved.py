@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 MOVED: Mapping[str, str] = {
+    "seqrec.backbones.caser.Convolutions": "seqrec.backbones.caser.CaserEncoder",
+    "seqrec.backbones.mssr.MSSR": "seqrec.backbones.mssr.MSSREncoder",
     "seqrec.data.amazon.Amazon": "seqrec.data.sets.amazon.Amazon",
     "seqrec.data.custom.Custom": "seqrec.data.sets.custom.Custom",
     "seqrec.data.movielens.MovieLens": "seqrec.data.sets.movielens.MovieLens",

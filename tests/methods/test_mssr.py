@@ -12,7 +12,7 @@ import pytest
 import pytorch_lightning as lightning
 import torch
 
-from seqrec.backbones.mssr.mssr import MSSR as Network
+from seqrec.backbones.mssr.mssr import MSSREncoder
 from seqrec.data.sequences import Sequences
 from seqrec.data.sets import synthetic
 from seqrec.data.sets.synthetic import Synthetic
@@ -42,7 +42,7 @@ def rounds(*_: Any) -> Sequences:
 def ndcg(data: Synthetic, seed: int = 0) -> float:
     """On test, after a short training."""
     torch.manual_seed(seed)
-    network = Network(data.sequences.num_items, KINDS, 1, 4, 16, 16, 1, 2, 16, 0.0, 0.0)
+    network = MSSREncoder(data.sequences.num_items, KINDS, 1, 4, 16, 16, 1, 2, 16, 0.0, 0.0)
     optimizer, loss = partial(torch.optim.Adam, lr=1e-2), partial(next_item, padding_class=True)
     model = MSSR(network, optimizer, loss, 1.0, 0.0, 1.0, 0.0, 0.0)
     quiet: Any = {"enable_progress_bar": False, "enable_model_summary": False, "enable_checkpointing": False}

@@ -69,5 +69,5 @@ def test_attributes_are_learnt(data: Synthetic) -> None:
 def test_what_cannot_be_pretrained_is_refused() -> None:
     with pytest.raises(ValueError, match="needs item attributes, which this data set does not have"):
         build(num_attributes=0)
-    with pytest.raises(ValueError, match="looks to both sides"):
+    with pytest.raises(ValueError, match="from both sides"):
         build(causal=True)

@@ -14,7 +14,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from seqrec.backbones.caser.caser import Convolutions
+from seqrec.backbones.caser.caser import CaserEncoder
 from seqrec.functional.losses import bpr, next_item
 from seqrec.methods.caser import Caser
 from tests.parity.recbole import prefix_batch
@@ -43,7 +43,7 @@ def build(golden) -> Caser:
     }
     users = len(old["user_embedding.weight"]) - 1
     sizes = (len(table) - 1, users, length, table.shape[1], len(filters[0]), len(vertical))
-    backbone = Convolutions(*sizes, dropout=0.0).double()
+    backbone = CaserEncoder(*sizes, dropout=0.0).double()
     backbone.load_state_dict(state)
     loss = partial(next_item, padding_class=True)
     return Caser(backbone, partial(torch.optim.Adam, lr=1e-3), loss, golden.meta["hyper"]["reg_weight"])

@@ -13,7 +13,7 @@ from functools import partial
 import torch
 from torch import Tensor
 
-from seqrec.backbones.mssr.mssr import MSSR as Network
+from seqrec.backbones.mssr.mssr import MSSREncoder
 from seqrec.data.batch import Batch
 from seqrec.functional.losses import next_item
 from seqrec.methods.mssr import MSSR
@@ -82,7 +82,7 @@ def build(golden) -> MSSR:
     length, dim = old["position_embedding.weight"].shape
     classes, width = old["attribute_embedding"].shape
     inner = len(old[f"{HEAD}.0.feed_forward.dense_1.bias"])
-    backbone = Network(
+    backbone = MSSREncoder(
         len(table) - 1, classes - 1, attributes.shape[1], length, dim, width, layers, config["heads"], inner, 0.0, 0.0
     )
     weights = {"attribute_weight": config["lambda_attr"], "alignment_weight": config["lambda_cl"]}

@@ -1,5 +1,5 @@
 """Caser's encoder and its filters."""
 
-from seqrec.backbones.caser.caser import Convolutions
+from seqrec.backbones.caser.caser import CaserEncoder
 
-__all__ = ["Convolutions"]
+__all__ = ["CaserEncoder"]

@@ -11,7 +11,7 @@ from seqrec.nn.dropout import Dropout
 from seqrec.nn.packing import Packing
 
 
-class Convolutions(Backbone):
+class CaserEncoder(Backbone):
     """One vector a history: filters over its image, a hidden layer, the user's vector, an output layer.
 
     Source: Tang and Wang, Personalized Top-N Sequential Recommendation via Convolutional Sequence Embedding, WSDM

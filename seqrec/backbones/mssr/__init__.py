@@ -1,5 +1,5 @@
 """MSSR's encoder and its pairwise scores."""
 
-from seqrec.backbones.mssr.mssr import MSSR
+from seqrec.backbones.mssr.mssr import MSSREncoder
 
-__all__ = ["MSSR"]
+__all__ = ["MSSREncoder"]

@@ -25,7 +25,7 @@ Place B * L is padding.
 """
 
 
-class MSSR(Backbone):
+class MSSREncoder(Backbone):
     """States of both streams side by side, E more columns than D.
 
     Source: Lin et al., Multi-Sequence Attentive User Representation Learning for Side-information Integrated
@@ -52,7 +52,7 @@ class MSSR(Backbone):
 
     causal = False
     reads_padding = True
-    only_under = "MSSR"
+    general = False
     attributes: Tensor
     attribute_table: Tensor
 

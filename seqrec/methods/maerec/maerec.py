@@ -47,6 +47,7 @@ class MAERec(Recommender):
         **base: other arguments of :class:`Recommender`.
     """
 
+    needs = GraphTransformer
     backbone: GraphTransformer
     masked_graph: Adjacency
     masked_edges: Tensor
