@@ -1,4 +1,4 @@
-"""The cloze task of BERT4Rec: which items of a right-padded history are hidden, and which of those are learnt.
+"""The cloze task of BERT4Rec: which items of a right-padded history are hidden, and which of those are supervised.
 
 Shapes: items ``(B, L)``, 0 pads on the right; rng_keys ``(B,)``, see :mod:`seqrec.functional.keyed_random`.
 """
@@ -20,16 +20,16 @@ def independent(items: Tensor, rng_keys: Tensor, ratio: float, most: int) -> tup
         items: ``(B, L)``.
         rng_keys: ``(B,)``.
         ratio: of hidden items.
-        most: hidden items of a history that are learnt, see :func:`learnt_slots`.
+        most: hidden items of a history that are supervised, see :func:`supervised_slots`.
 
     Returns:
-        Hidden and learnt positions, both ``(B, L)`` bool.
+        Hidden and supervised positions, both ``(B, L)`` bool.
     """
     hidden = (items != 0) & (uniform(rng_keys, items.shape[1]) < ratio)
-    return hidden, learnt_slots(hidden, most)
+    return hidden, supervised_slots(hidden, most)
 
 
-def learnt_slots(hidden: Tensor, most: int) -> Tensor:
+def supervised_slots(hidden: Tensor, most: int) -> Tensor:
     """The newest ``most`` of the ``hidden`` positions ``(B, L)`` of each row, but never the first position.
 
     RecBole marks an unused slot with the index 0, so what is hidden there does not count.
@@ -40,7 +40,7 @@ def learnt_slots(hidden: Tensor, most: int) -> Tensor:
 
 
 def exact_share(items: Tensor, rng_keys: Tensor, ratio: float, most: int) -> tuple[Tensor, Tensor]:
-    """``round(ratio * n)`` of n items, at least one and at most ``most``, and all are learnt.
+    """``round(ratio * n)`` of n items, at least one and at most ``most``, and all are supervised.
 
     The form with which Petrov and Macdonald reach BERT4Rec's published quality (A Systematic Review and
     Replicability Study of BERT4Rec for Sequential Recommendation, RecSys 2022). Arguments and result as in
@@ -63,20 +63,20 @@ def append(items: Tensor, newest: Tensor, drop: Tensor) -> Tensor:
 
 
 def bert_view(items: Tensor, rng_keys: Tensor, ratio: float, token: int) -> tuple[Tensor, Tensor]:
-    """BERT's rule: an item is learnt with probability ``ratio``; of those, 80 % are hidden and 10 % exchanged.
+    """BERT's rule: an item is supervised with probability ``ratio``; of those, 80 % are hidden and 10 % exchanged.
 
     Args:
         items: ``(B, L)``.
         rng_keys: ``(B,)``.
-        ratio: of learnt items.
+        ratio: of supervised items.
         token: hides an item, I + 1; an exchanged one becomes any of ``1..I``.
 
     Returns:
-        The changed items ``(B, L)``, and the learnt positions ``(B, L)`` bool.
+        The changed items ``(B, L)``, and the supervised positions ``(B, L)`` bool.
     """
     place_keys, item_keys = split(rng_keys, 2).unbind(-1)
     draw = uniform(place_keys, items.shape[1])
-    learnt = (items != 0) & (draw < ratio)
+    supervised = (items != 0) & (draw < ratio)
     other = 1 + integers(item_keys, items.shape[1], token - 1)
     changed = torch.where(draw < 0.8 * ratio, token, other)
-    return torch.where(learnt & (draw < 0.9 * ratio), changed, items), learnt
+    return torch.where(supervised & (draw < 0.9 * ratio), changed, items), supervised

@@ -80,15 +80,15 @@ def cross_entropy(states: Tensor, classes: Tensor, target: Tensor, weight: Tenso
 
 
 def soft_label_cross_entropy(
-    states: Tensor, classes: Tensor, items: Tensor, shares: Tensor, weight: Tensor | None = None
+    states: Tensor, classes: Tensor, items: Tensor, probabilities: Tensor, weight: Tensor | None = None
 ) -> Tensor:
     """Cross entropy against distributions over a few classes each (FENRec, eq. 8), without a dense label.
 
     Args:
         states: ``(M, D)``.
         classes: ``(C, D)`` one vector a class.
-        items: ``(M, K)`` int64, rows of ``classes``; one that occurs twice counts with both shares.
-        shares: ``(M, K)``, probabilities that sum to 1.
+        items: ``(M, K)`` int64, rows of ``classes``; one that occurs twice counts with both probabilities.
+        probabilities: ``(M, K)``, probabilities that sum to 1.
         weight: as in :func:`cross_entropy`.
 
     Returns:
@@ -101,7 +101,7 @@ def soft_label_cross_entropy(
             at_least_float(states),
             at_least_float(classes, states),
             items,
-            at_least_float(shares, states),
+            at_least_float(probabilities, states),
             at_least_float(weight, states),
         )
     return loss

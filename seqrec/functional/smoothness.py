@@ -1,6 +1,6 @@
 """Losses and soft contexts of MVS (Zhou et al., ACM TOIS 41 (4), 2023), as released.
 
-Shapes: M learnt positions, N soft positions, V rows of the item table (padding and mask token are classes, too).
+Shapes: M supervised positions, N soft positions, V rows of the item table (padding and mask token are classes, too).
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ CHUNK_ELEMENTS = 1 << 21  # logits of one kind alive at a time: 8 MB; a step hol
 
 
 class Smoothness(NamedTuple):
-    """Means over the learnt positions.
+    """Means over the supervised positions.
 
     Attributes:
         ce: cross entropy of the clean states.

@@ -133,28 +133,28 @@ class Recommender(Ranker, ABC):
         return keyed.split(of_examples, length).gather(1, oldest_first.clamp(min=0))
 
     def next_item_loss(self, loss: NextItemLoss, batch: Batch, states: Tensor | None = None) -> Tensor:
-        """``loss`` over the learnt positions of a batch; its draws are :attr:`Stream.NEGATIVES`.
+        """``loss`` over the supervised positions of a batch; its draws are :attr:`Stream.NEGATIVES`.
 
         Args:
             loss: see :mod:`seqrec.functional.losses`.
-            batch: M positions of it are learnt.
+            batch: M positions of it are supervised.
             states: ``(M, D)`` of those positions; None encodes the histories, only their newest items where
-                those alone are learnt.
+                those alone are supervised.
 
         Raises:
             ValueError: older positions of a backbone that is not causal are to learn what they have seen.
         """
-        learnt = batch.next_items != 0
+        supervised = batch.next_items != 0
         if states is None:
-            newest_only = int(learnt.sum()) == len(learnt)
+            newest_only = int(supervised.sum()) == len(supervised)
             if not (newest_only or self.backbone.causal):
                 raise ValueError(
                     "states of this backbone depend on newer items, so the newest position alone may learn the next "
                     "item; choose windows=prefixes"
                 )
-            states = self.backbone.newest(batch.items) if newest_only else self.backbone.at(batch.items, learnt)
+            states = self.backbone.newest(batch.items) if newest_only else self.backbone.at(batch.items, supervised)
         table = self.backbone.item_embedding.weight
-        return loss(states, batch.next_items[learnt], table, self.position_rng_keys(batch)[learnt])
+        return loss(states, batch.next_items[supervised], table, self.position_rng_keys(batch)[supervised])
 
     @final
     def configure_optimizers(self) -> Any:

@@ -21,7 +21,7 @@ from seqrec.methods.base import BuildOptimizer, Recommender
 from seqrec.nn.trunk import initialise
 
 Masks = Callable[[Tensor, Tensor, float, int], tuple[Tensor, Tensor]]
-"""Hidden and learnt positions ``(B, L)`` of ``(items (B, L), rng_keys (B,), ratio, most)``, see
+"""Hidden and supervised positions ``(B, L)`` of ``(items (B, L), rng_keys (B,), ratio, most)``, see
 :mod:`seqrec.functional.cloze`."""
 
 
@@ -36,7 +36,7 @@ class BERT4Rec(Recommender):
         masks: chooses what is hidden in the other batches.
         mask_ratio: share of hidden items.
         last_ratio: share of batches with the newest item hidden.
-        max_length: longest history that the backbone takes, L; ``int(mask_ratio * L)`` hidden items are learnt.
+        max_length: longest history that the backbone takes, L; ``int(mask_ratio * L)`` hidden items are supervised.
         with_target: the item after a window is its newest one here; otherwise training leaves it out.
         always_drop: evaluation takes away the oldest item of each history, as RecBole does, not only of a full one.
         **base: other arguments of :class:`Recommender`.
@@ -63,7 +63,7 @@ class BERT4Rec(Recommender):
         self.most = int(mask_ratio * max_length)
         if self.most < 1:
             raise ValueError(
-                f"mask_ratio is {mask_ratio} and max_length {max_length}, of which less than one item would be learnt; "
+                f"mask_ratio is {mask_ratio} and max_length {max_length}, so not one item would be supervised; "
                 "raise one of them"
             )
         self.masks, self.mask_ratio, self.last_ratio = masks, mask_ratio, last_ratio
@@ -83,18 +83,18 @@ class BERT4Rec(Recommender):
         return loss
 
     def cloze_loss(self, items: Tensor, rng_keys: Tensor) -> Tensor:
-        """Mean over the learnt positions of all histories ``(B, L)``; rng_keys ``(B,)`` choose them."""
-        hidden, learnt = self.masks(items, rng_keys, self.mask_ratio, self.most)
+        """Mean over the supervised positions of all histories ``(B, L)``; rng_keys ``(B,)`` choose them."""
+        hidden, supervised = self.masks(items, rng_keys, self.mask_ratio, self.most)
         states = self.backbone(items.masked_fill(hidden, self.backbone.mask_token))
-        return self.item_loss(states[learnt], items[learnt])
+        return self.item_loss(states[supervised], items[supervised])
 
     def newest_loss(self, items: Tensor) -> Tensor:
         """Mean over the newest items of all histories ``(B, L)`` that have an older one."""
         length = (items != 0).sum(1)
         place = (length - 1)[:, None]
         states = self.backbone.newest(items.scatter(1, place, self.backbone.mask_token))
-        learnt = length > 1
-        return self.item_loss(states[learnt], items.gather(1, place)[learnt, 0])
+        supervised = length > 1
+        return self.item_loss(states[supervised], items.gather(1, place)[supervised, 0])
 
     def item_loss(self, states: Tensor, target: Tensor) -> Tensor:
         """Mean cross entropy of states ``(M, D)``; the bias is one more column of the table."""

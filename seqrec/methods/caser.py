@@ -17,7 +17,7 @@ from seqrec.methods.base import BuildOptimizer, Recommender
 
 
 class Caser(Recommender):
-    """``L_rec + norm_weight * (sum of the weights' norms)``, learnt at the newest position of each window.
+    """``L_rec + norm_weight * (sum of the weights' norms)``, trained at the newest position of each window.
 
     Args:
         backbone: histories of users to vectors.

@@ -31,7 +31,7 @@ class CBiT(Recommender):
         backbone: encodes histories and whole windows.
         optimizer: see :class:`Recommender`.
         max_length: longest history that the backbone takes, W.
-        mask_ratio: rho, share of learnt items; 80 % of them are hidden, 10 % exchanged.
+        mask_ratio: rho, ratio of supervised items; 80 % of them are hidden, 10 % exchanged.
         num_views: K.
         temperature: tau, of cosines.
         theta_rate: alpha, how far theta moves in a step.
@@ -71,34 +71,34 @@ class CBiT(Recommender):
     def training_step(self, batch: Batch, batch_index: int) -> Tensor:
         """The total of one batch; all views go through the network together."""
         items = self.appended(batch.items, batch.target)
-        views, learnt = self.views(items, self.rng_keys(batch.row, Stream.MASK))
+        views, supervised = self.views(items, self.rng_keys(batch.row, Stream.MASK))
         states = self.backbone.windows(views.flatten(0, 1)).unflatten(0, views.shape[:2])
-        cloze = self.cloze_loss(states, items, learnt)
+        cloze = self.cloze_loss(states, items, supervised)
         contrast = self.contrasts(states).sum()
         loss = cloze + self.updated_theta(cloze, contrast) * contrast
         self.log_terms(batch, {"loss": loss, "cloze": cloze, "contrast": contrast, "theta": self.theta})
         return loss
 
     def views(self, items: Tensor, rng_keys: Tensor) -> tuple[Tensor, Tensor]:
-        """K copies ``(K, B, L)`` of histories ``(B, L)``, and their learnt positions ``(K, B, L)``."""
+        """K copies ``(K, B, L)`` of histories ``(B, L)``, and their supervised positions ``(K, B, L)``."""
         drawn = [
             bert_view(items, view_keys, self.mask_ratio, self.backbone.mask_token)
             for view_keys in split(rng_keys, self.num_views).unbind(1)
         ]
-        views, learnt = zip(*drawn, strict=True)
-        return torch.stack(views), torch.stack(learnt)
+        views, supervised = zip(*drawn, strict=True)
+        return torch.stack(views), torch.stack(supervised)
 
-    def cloze_loss(self, states: Tensor, items: Tensor, learnt: Tensor) -> Tensor:
-        """Sum over views of the mean cross entropy of a view's learnt positions; only their logits are computed.
+    def cloze_loss(self, states: Tensor, items: Tensor, supervised: Tensor) -> Tensor:
+        """Sum over views of the mean cross entropy of a view's supervised positions; only their logits are computed.
 
         Args:
             states: ``(K, B, W, D)`` of left-padded windows.
             items: ``(B, L)`` right-padded.
-            learnt: ``(K, B, L)`` bool.
+            supervised: ``(K, B, L)`` bool.
         """
-        view, row, column = learnt.nonzero(as_tuple=True)
+        view, row, column = supervised.nonzero(as_tuple=True)
         place = column + states.shape[2] - (items != 0).sum(1)[row]
-        weight = (1.0 / learnt.sum((1, 2)).clamp(min=1)).to(states.dtype)[view]
+        weight = (1.0 / supervised.sum((1, 2)).clamp(min=1)).to(states.dtype)[view]
         hidden = states[view, row, place]
         with_one = torch.cat([hidden, hidden.new_ones(len(hidden), 1)], dim=1)
         classes = torch.cat([self.output.weight, self.output.bias[:, None]], dim=1)

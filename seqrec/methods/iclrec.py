@@ -83,8 +83,8 @@ class ICLRec(ViewContrastive):
     def training_step(self, batch: Batch, batch_index: int) -> Tensor:
         """The total of a batch."""
         states = self.backbone.padded(window(batch.items, self.backbone.max_length))
-        learnt = newest_columns(batch.next_items, (batch.items != 0).sum(1), self.backbone.max_length) != 0
-        terms = {"recommendation": self.recommendation(batch, states[learnt])}
+        supervised = newest_columns(batch.next_items, (batch.items != 0).sum(1), self.backbone.max_length) != 0
+        terms = {"recommendation": self.recommendation(batch, states[supervised])}
         total = terms["recommendation"]
         contrasts = int(self.instance_weight != 0) + int(self.with_intents)
         encoded = []

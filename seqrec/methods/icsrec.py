@@ -69,7 +69,7 @@ class ICSRec(Recommender):
         """Partners and labels of windows with one target each, the same in all epochs."""
         self.windows, self.max_length = windows, max_length
         self.partner = SameTarget(windows, max_length).last_differing()
-        self.label_items, self.label_shares = self.labels(windows)
+        self.label_items, self.label_probabilities = self.labels(windows)
 
     def on_train_epoch_start(self) -> None:
         """Cluster the training histories by their present states."""
@@ -79,9 +79,9 @@ class ICSRec(Recommender):
         """The total of a batch."""
         rows = batch.row.cpu()
         partners = self.windows.batch(self.partner[rows], self.max_length).items.to(self.device)
-        items, shares = self.label_items[rows].to(self.device), self.label_shares[rows].to(self.device)
+        items, probabilities = self.label_items[rows].to(self.device), self.label_probabilities[rows].to(self.device)
         user, first, second = self.three_views(batch, partners)
-        recommendation = soft_label_cross_entropy(user, self.backbone.item_embedding.weight, items, shares)
+        recommendation = soft_label_cross_entropy(user, self.backbone.item_embedding.weight, items, probabilities)
         noise = self.pair_contrast.negatives(first, second, batch.target, self.current_epoch)
         coarse = self.pair_contrast(first, second, batch.target, noise)
         fine = self.fine_loss(first, noise) + self.fine_loss(second, noise)

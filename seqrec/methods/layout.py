@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from seqrec.data.batch import Batch
-from seqrec.functional.cloze import learnt_slots
+from seqrec.functional.cloze import supervised_slots
 from seqrec.functional.keyed_random import uniform
 from seqrec.functional.left_padding import from_newest, left_padded
 from seqrec.functional.pooling import newest_mean
@@ -152,7 +152,7 @@ class LeftPaddedWindows(Layout):
 
     def filled(self, hidden: Tensor, ratio: float) -> Tensor:
         """The newest, at most ``int(ratio * W)``, and never the first column."""
-        return learnt_slots(hidden, int(ratio * self.width))
+        return supervised_slots(hidden, int(ratio * self.width))
 
     def draws(self, rng_keys: Tensor, items: Tensor) -> Tensor:
         """See :meth:`Layout.draws`; padding has draws too."""

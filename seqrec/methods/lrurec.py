@@ -45,14 +45,14 @@ class LRURec(Recommender):
         nn.init.trunc_normal_(self.item_bias, std=0.02, a=-0.04, b=0.04)
 
     def training_step(self, batch: Batch, batch_index: int) -> Tensor:
-        """Mean loss over the first items and the learnt positions of the batch."""
-        valid, learnt = batch.items != 0, batch.next_items != 0
+        """Mean loss over the first items and the supervised positions of the batch."""
+        valid, supervised = batch.items != 0, batch.next_items != 0
         has_room = valid.sum(1) < self.max_length
         first = batch.items[has_room, 0]
-        states = torch.cat([self.states_of_nothing(len(first)), self.backbone.at(batch.items, learnt)])
-        target = torch.cat([first, batch.next_items[learnt]])
+        states = torch.cat([self.states_of_nothing(len(first)), self.backbone.at(batch.items, supervised)])
+        target = torch.cat([first, batch.next_items[supervised]])
         of_first = self.rng_keys(batch.row, Stream.FIRST_ITEM)[has_room]
-        rng_keys = torch.cat([of_first, self.position_rng_keys(batch)[learnt]])
+        rng_keys = torch.cat([of_first, self.position_rng_keys(batch)[supervised]])
         # The bias is one more column of the table, whose factor is 1 in every state.
         table = torch.cat([self.backbone.item_embedding.weight, self.item_bias[:, None]], dim=1)
         states = torch.cat([states, states.new_ones(len(states), 1)], dim=1)

@@ -107,14 +107,14 @@ class MVS(Recommender):
 
     def terms(self, batch: Batch, complement: Complement, first: Tensor, second: Tensor) -> Smoothness:
         """All terms of a batch, given standard normal draws ``(N, V)`` for both views."""
-        learnt, table = batch.next_items != 0, self.backbone.item_embedding.weight
-        clean = self.backbone.at(batch.items, learnt).to(table.dtype)
+        supervised, table = batch.next_items != 0, self.backbone.item_embedding.weight
+        clean = self.backbone.at(batch.items, supervised).to(table.dtype)
         with torch.autocast(table.device.type, enabled=False):
             one, other = self.soft_embeddings(batch, complement, clean.detach(), first, second)
             views = self.view_states(batch.items, complement.soft, one, other)
-            view, counterpart = (states[learnt] for states in views)
-            target = batch.next_items[learnt]
-            return smoothness(clean, complement.states[learnt], view, counterpart, table, target)
+            view, counterpart = (states[supervised] for states in views)
+            target = batch.next_items[supervised]
+            return smoothness(clean, complement.states[supervised], view, counterpart, table, target)
 
     @torch.no_grad()
     def complement(self, items: Tensor) -> Complement:
@@ -139,16 +139,16 @@ class MVS(Recommender):
         Args:
             batch: of histories.
             complement: of the batch.
-            clean: ``(M, D)`` states of the learnt positions, constant.
+            clean: ``(M, D)`` states of the supervised positions, constant.
             first, second: standard normal draws ``(N, V)`` of the views.
         """
-        learnt, table = batch.next_items != 0, self.backbone.item_embedding.weight
+        supervised, table = batch.next_items != 0, self.backbone.item_embedding.weight
         constant = table.detach()
         noises = [clamped_noise(noise, self.noise_scale) for noise in (first, second)]
         start = [((complement.expected + noise) @ constant).requires_grad_() for noise in noises]
         with torch.enable_grad():
             views = self.view_states(batch.items, complement.soft, *start)
-            apart = [mean_symmetric_kl(states[learnt], clean, constant) for states in views]
+            apart = [mean_symmetric_kl(states[supervised], clean, constant) for states in views]
             gradients = torch.autograd.grad(torch.stack(apart).sum(), start)
         made = []
         for noise, gradient in zip(noises, gradients, strict=True):

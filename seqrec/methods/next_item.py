@@ -1,4 +1,4 @@
-"""NextItem: predict the next item at every learnt position (SASRec, GRU4Rec, Caser, LRURec, BSARec, ...)."""
+"""NextItem: predict the next item at every supervised position (SASRec, GRU4Rec, Caser, LRURec, BSARec, ...)."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class NextItem(Recommender):
         self.loss = loss
 
     def training_step(self, batch: Batch, batch_index: int) -> Tensor:
-        """Mean loss over the learnt positions of the batch."""
+        """Mean loss over the supervised positions of the batch."""
         loss = self.next_item_loss(self.loss, batch)
         self.log_terms(batch, {"loss": loss})
         return loss

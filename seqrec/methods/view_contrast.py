@@ -83,11 +83,11 @@ class ViewContrastive(Recommender, ABC):
 
         The released codes keep the validation and test items from being negatives; here these are not known.
         """
-        learnt = batch.next_items != 0
+        supervised = batch.next_items != 0
         count = self.unseen.count[batch.user][:, None, None]
         negatives = self.unseen.items(batch.user, integers(self.position_rng_keys(batch), 1, count)[..., 0])
         table = self.backbone.item_embedding.weight
-        return against(states, batch.next_items[learnt], negatives[learnt][:, None], table, bce)
+        return against(states, batch.next_items[supervised], negatives[supervised][:, None], table, bce)
 
     def instance_loss(self, states: Tensor) -> Tensor:
         """Contrast of both views' states ``(2B, W, D)``, all positions side by side; raw dot products."""

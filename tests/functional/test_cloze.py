@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from seqrec.functional.cloze import append, exact_share, independent, learnt_slots
+from seqrec.functional.cloze import append, exact_share, independent, supervised_slots
 from seqrec.functional.keyed_random import rng_keys
 
 ROWS = torch.arange(400)
@@ -25,7 +25,7 @@ def test_independent_hides_a_share_of_the_items() -> None:
 def test_the_newest_slots_are_learnt() -> None:
     hidden = torch.tensor([[1, 1, 0, 1, 1], [1, 0, 0, 0, 1], [0, 0, 0, 0, 0]]).bool()
     expected = torch.tensor([[0, 0, 0, 1, 1], [0, 0, 0, 0, 1], [0, 0, 0, 0, 0]]).bool()
-    assert torch.equal(learnt_slots(hidden, 2), expected)
+    assert torch.equal(supervised_slots(hidden, 2), expected)
 
 
 def test_exact_share_hides_a_number_between_one_and_most() -> None:

@@ -43,7 +43,7 @@ def test_each_ablation_changes_its_own_term(tmp_path: Path) -> None:
     assert differing(terms[0], one_hot[0]) == {"loss", "recommendation"}
     assert differing(terms[0], plain[0]) == {"loss", "coarse", "fine"}
     target = full.windows.sequences.items[full.windows.stop].long()
-    assert torch.equal(hard.label_items, target[:, None]) and bool((hard.label_shares == 1).all())
+    assert torch.equal(hard.label_items, target[:, None]) and bool((hard.label_probabilities == 1).all())
     assert torch.equal(soft.label_items, full.label_items) and full.label_items.shape[1] == 3
 
 

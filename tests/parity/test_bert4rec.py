@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from seqrec.data.batch import Batch
-from seqrec.functional.cloze import learnt_slots
+from seqrec.functional.cloze import supervised_slots
 from seqrec.functional.losses import bpr
 from seqrec.methods.bert4rec import BERT4Rec
 from tests.parity import recbole
@@ -27,7 +27,7 @@ def build(golden, kind: str = "last") -> BERT4Rec:
 
     def masks(items: Tensor, keys: Tensor, ratio: float, most: int) -> tuple[Tensor, Tensor]:
         hidden = golden["in/recbole.cloze.masked_seq"] == sizes["V"]
-        return hidden, learnt_slots(hidden, most)
+        return hidden, supervised_slots(hidden, most)
 
     model = BERT4Rec(
         backbone,

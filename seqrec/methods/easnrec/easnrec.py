@@ -188,9 +188,9 @@ class EASNRec(GeneratorDiscriminator[Losses]):
             yield step
 
     def recommendation_loss(self, states: Tensor, batch: Batch) -> Tensor:
-        """L_rec (2), the mean over learnt positions of ``(B, L, D)``."""
-        learnt = batch.next_items != 0
-        return cross_entropy(states[learnt], self.backbone.item_matrix, batch.next_items[learnt] - 1)
+        """L_rec (2), the mean over supervised positions of ``(B, L, D)``."""
+        supervised = batch.next_items != 0
+        return cross_entropy(states[supervised], self.backbone.item_matrix, batch.next_items[supervised] - 1)
 
     def contrast_loss(self, states: Tensor, batch: Batch) -> Tensor:
         """L_cl (10) of ``(B, L, D)``."""
