@@ -49,7 +49,29 @@ class _Batches(Sampler[Tensor]):
 class SequenceDataModule(LightningDataModule, ABC):
     """Base of all data sets: leave-one-out split, training windows, batches trimmed to their longest member.
 
-    A subclass says where its source is (:meth:`source`) and how it becomes sequences (:meth:`read`).
+    A data set of your own is a subclass with three methods: where its file is (:meth:`source`), how the file becomes
+    sequences (:meth:`read`), and which options decide the result (:meth:`recipe`). For example::
+
+        class Visits(SequenceDataModule):
+            def __init__(self, path: str, core: int, **base: Any) -> None:
+                super().__init__(**base)
+                self.path, self.core = Path(path).expanduser(), core
+
+            def source(self) -> Path:
+                return self.path
+
+            def read(self, source: Path) -> Sequences:
+                table = read_table(source, {"user": "visitor", "item": "page", "time": "when"})
+                return to_sequences(table, source, self.core, self.core, numbering="first_seen")
+
+            def recipe(self) -> dict[str, Any]:
+                return {"reader": "visits", "core": self.core}
+
+    :func:`~seqrec.data.readers.tables.read_table` reads csv, JSON lines and parquet and says which line is wrong,
+    :func:`~seqrec.data.interactions.to_sequences` filters, sorts and numbers. A file that can be downloaded is
+    declared as a :class:`~seqrec.data.sets.source.Source`. What is known about the items is added by
+    :meth:`attribute_files` and :meth:`read_attributes`. The rest (cache, split, renumbering, batches) is the same for
+    all data sets; options reach the class from a YAML file ``data/visits.yaml``, whose name is the value of ``data=``.
 
     Args:
         name: short name, used in run folders and cards.
@@ -95,7 +117,7 @@ class SequenceDataModule(LightningDataModule, ABC):
 
     @abstractmethod
     def source(self) -> Path | None:
-        """The local source file, downloaded if need be; None for data that is computed."""
+        """The local file to read, downloaded if need be; None for data that is computed."""
 
     @abstractmethod
     def read(self, source: Path) -> Sequences:
@@ -103,7 +125,7 @@ class SequenceDataModule(LightningDataModule, ABC):
 
     @abstractmethod
     def recipe(self) -> dict[str, Any]:
-        """All options that change what :meth:`read` returns: part of the cache key and of the protocol card."""
+        """All options that change what :meth:`read` returns, as JSON; part of the cache key and of the run card."""
 
     def attribute_files(self, source: Path) -> Sequence[Path]:
         """The local files that say what is known about the items; none where nothing is."""

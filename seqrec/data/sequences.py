@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import polars as pl
@@ -93,6 +94,29 @@ class Sequences:
             source_order=self.source_order[order],
             attributes=None if self.attributes is None else self.attributes[order],
         )
+
+    def fault(self) -> str | None:
+        """The first thing that contradicts the description of this class, None if all is well."""
+        items, offsets, users, count = self.items, self.offsets, len(self.user_ids), self.num_items
+        rules: dict[str, Callable[[], bool]] = {
+            "items must be int32 of shape (nnz,)": lambda: items.dtype == torch.int32 and items.ndim == 1,
+            "offsets must be int64 of shape (U + 1,)": lambda: (
+                offsets.dtype == torch.int64 and tuple(offsets.shape) == (users + 1,)
+            ),
+            "offsets must rise from 0 to nnz": lambda: (
+                int(offsets[0]) == 0 and int(offsets[-1]) == len(items) and bool((self.lengths >= 0).all())
+            ),
+            "items must be 1..I": lambda: not len(items) or (int(items.min()) >= 1 and int(items.max()) <= count),
+            "no id of a user may occur twice in user_ids": lambda: self.user_ids.n_unique() == users,
+            "no id of an item may occur twice in item_ids": lambda: self.item_ids.n_unique() == count,
+            "source_order must hold each of 1..I once": lambda: torch.equal(
+                self.source_order.sort().values, torch.arange(1, count + 1)
+            ),
+            "attributes must have a row for each item": lambda: (
+                self.attributes is None or (self.attributes.ndim == 2 and len(self.attributes) == count)
+            ),
+        }
+        return next((rule for rule, holds in rules.items() if not holds()), None)
 
     def digest(self) -> str:
         """SHA-256 of the histories under the source's numbering: the same for every renumbering seed."""

@@ -60,12 +60,18 @@ def cached(
     try:
         with FileLock(lock):
             file = source()
+            if file is not None and not file.is_file():
+                raise DataError(f"data={name}: {file} is no file")
             others = attribute_files(file)
             facts = {"format": FORMAT, "recipe": recipe, "source": None if file is None else _facts(file)}
             facts["attributes"] = [_facts(other) for other in others]
             entry = cache_dir / f"{name}-{_sha256(json.dumps(facts, sort_keys=True).encode())[:16]}"
             if not entry.is_dir():
-                _write(entry, read(file), facts, file, others)
+                sequences = read(file)
+                fault = sequences.fault()
+                if fault is not None:
+                    raise ValueError(f"data={name}: the sequences that were read break a rule: {fault}")
+                _write(entry, sequences, facts, file, others)
     except BaseException:
         lock.unlink(missing_ok=True)  # safe: entries appear whole, whoever else may be writing the same one
         raise
