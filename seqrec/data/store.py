@@ -35,8 +35,8 @@ def cached(
 ) -> Sequences:
     """Sequences from the cache, which is filled first if need be.
 
-    The entry is found by the recipe and by the path, size and time of change of the source files, so that a
-    second start reads no source byte. Processes that start together prepare once; an error leaves nothing.
+    An entry is identified by the recipe and by the path, size and modification time of the source files, so that a
+    second start does not read the source. Processes that start together prepare the data once; an error leaves nothing.
 
     Args:
         cache_dir: where entries are kept, one folder each.
@@ -58,6 +58,7 @@ def cached(
         raise DataError(f"{cache_dir}: cannot make the cache folder ({error}); set data.cache_dir") from error
     lock = cache_dir / f".{name}.lock"
     try:
+        # One process downloads, reads and writes; the others wait here and then find the entry.
         with FileLock(lock):
             file = source()
             if file is not None and not file.is_file():
@@ -73,7 +74,9 @@ def cached(
                     raise ValueError(f"data={name}: the sequences that were read break a rule: {fault}")
                 _write(entry, sequences, facts, file, others)
     except BaseException:
-        lock.unlink(missing_ok=True)  # safe: entries appear whole, whoever else may be writing the same one
+        # After an error nothing is left in the folder. Another process may hold or get the lock that is removed here,
+        # so two may write the same entry; that is safe, because an entry is renamed into place as a whole.
+        lock.unlink(missing_ok=True)
         raise
     sequences = _load(entry)
     short = int((sequences.lengths <= HELD_OUT).sum())
@@ -90,13 +93,13 @@ def cached(
 
 
 def _facts(file: Path) -> dict[str, Any]:
-    """What tells a file from others without reading it."""
+    """What identifies a file and its version without reading it."""
     status = file.stat()
     return {"path": str(file.resolve()), "size": status.st_size, "modified_ns": status.st_mtime_ns}
 
 
 def _write(entry: Path, sequences: Sequences, facts: dict[str, Any], file: Path | None, others: Sequence[Path]) -> None:
-    """Write an entry beside its place, then move it there in one step."""
+    """Write an entry into a temporary folder, then rename it in one step."""
     meta = facts | {
         "source_sha256": None if file is None else _file_sha256(file),
         "attributes_sha256": [_file_sha256(other) for other in others],
@@ -115,7 +118,7 @@ def _write(entry: Path, sequences: Sequences, facts: dict[str, Any], file: Path 
         items = pl.DataFrame({"id": sequences.item_ids, "source_order": sequences.source_order.numpy()})
         items.write_parquet(folder / "items.parquet")
         (folder / "meta.json").write_text(json.dumps(meta, indent=2) + "\n")
-        folder.chmod(0o755)
+        folder.chmod(0o755)  # mkdtemp's folders are for their owner only; a cache may be shared
         try:
             folder.rename(entry)
         except OSError:

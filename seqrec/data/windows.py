@@ -1,7 +1,7 @@
 """Windows: training and evaluation examples as index ranges over one flat array of items.
 
-A leave-one-out split, every prefix of every history, non-overlapping pieces of long histories: all are other
-``(user, start, stop)`` triples on the same :class:`Sequences`, 24 bytes an example. Batches are one gather.
+A leave-one-out split, every prefix of every history, non-overlapping pieces of long histories: each of them is a list
+of ``(user, start, stop)`` triples on the same :class:`Sequences`, 24 bytes an example. A batch is one gather.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ class Windows:
     Attributes:
         sequences: the histories, shared by every set of windows.
         user, start, stop: ``(N,)`` int64; start and stop are positions in ``sequences.items``.
-        all_positions: learn at each position of the history (its next item) or at the newest only.
+        all_positions: whether each position of the history is supervised (by its next item), or only the last.
     """
 
     sequences: Sequences
@@ -41,23 +41,36 @@ class Windows:
         return self.stop - self.start
 
     def batch(self, rows: Tensor, max_length: int) -> Batch:
-        """Gather windows ``rows`` ``(B,)``, each cut to its newest ``max_length`` items, L = the longest."""
+        """A batch of examples.
+
+        Args:
+            rows: ``(B,)`` int64, numbers of windows.
+            max_length: newest items of a history to take; L is the longest that is left.
+        """
         stop = self.stop[rows]
         start = torch.maximum(self.start[rows], stop - max_length)
         length = stop - start
         column = torch.arange(int(length.max()) if len(rows) else 0)
         valid = column < length[:, None]
-        # Padding reads the target's cell, which always exists, and is zeroed.
+        # Padding positions read the target's cell, which always exists (start + column may lie past the end of
+        # `items`), and are set to 0 by the mask.
         place = torch.where(valid, start[:, None] + column, stop[:, None])
         items = self.sequences.items[place].long() * valid
         target = self.sequences.items[stop].long()
-        learnt = valid if self.all_positions else column == (length - 1)[:, None]
+        supervised = valid if self.all_positions else column == (length - 1)[:, None]
         following = torch.where(valid, place + 1, place)
-        next_items = self.sequences.items[following].long() * learnt
+        next_items = self.sequences.items[following].long() * supervised
         return Batch(rows, self.user[rows], items, target, next_items)
 
     def seen(self, rows: Tensor) -> tuple[Tensor, Tensor]:
-        """``(row in the batch, item)`` pairs of the *whole* history of windows ``rows``, before their target."""
+        """All items before the target, also those that are cut off or outside of the window.
+
+        Args:
+            rows: ``(B,)`` int64, numbers of windows.
+
+        Returns:
+            Positions in the batch ``(n,)`` int64 in ``0..B - 1``, and items ``(n,)`` int64: one pair an interaction.
+        """
         user = self.user[rows]
         start, stop = self.sequences.offsets[user], self.stop[rows]
         count = stop - start
@@ -67,7 +80,7 @@ class Windows:
 
 
 def _pairs(sequences: Sequences) -> tuple[Tensor, Tensor, Tensor]:
-    """Users with a training pair, and where their training part starts and ends (exclusive)."""
+    """Users with an input and a target to train on, and where their training part starts and ends (exclusive)."""
     start = sequences.offsets[:-1]
     end = sequences.training_end()
     user = torch.nonzero(end - start >= 2).flatten()
@@ -84,17 +97,20 @@ def held_out(sequences: Sequences, from_end: int) -> Windows:
 
 
 WindowRule = Callable[[Sequences, int, torch.Generator], Windows]
-"""Training windows of ``(sequences, max_length, generator of this epoch)``; the last two items are left out."""
+"""Makes the training windows of an epoch from the sequences, ``max_length`` and the epoch's generator.
+
+The last two items of each user are the targets of validation and test, and never part of a training window.
+"""
 
 
 def last_window(sequences: Sequences, max_length: int, generator: torch.Generator) -> Windows:
-    """One window a user: the newest ``max_length`` training inputs, learnt at every position."""
+    """One window a user: the newest ``max_length`` training inputs, supervised at every position."""
     user, start, end = _pairs(sequences)
     return Windows(sequences, user, torch.maximum(start, end - 1 - max_length), end - 1, all_positions=True)
 
 
 def prefixes(sequences: Sequences, max_length: int, generator: torch.Generator) -> Windows:
-    """Each training item but the first as the target of all that precedes it, learnt at the newest position."""
+    """Prefix expansion: each training item but the first is the target of a window that holds all items before it."""
     user, start, end = _pairs(sequences)
     count = end - start - 1
     owner = torch.repeat_interleave(torch.arange(len(user)), count)
@@ -103,7 +119,7 @@ def prefixes(sequences: Sequences, max_length: int, generator: torch.Generator) 
 
 
 def interactions(sequences: Sequences, max_length: int, generator: torch.Generator) -> Windows:
-    """Each training item, the first ones too, as a target without a history: for models that know no order."""
+    """Each training item, the first ones too, is a target without a history: for models that ignore order."""
     count = (sequences.lengths - HELD_OUT).clamp(min=0)
     user = torch.repeat_interleave(torch.arange(sequences.num_users), count)
     place = sequences.offsets[user] + torch.arange(len(user)) - (count.cumsum(0) - count)[user]
@@ -111,7 +127,7 @@ def interactions(sequences: Sequences, max_length: int, generator: torch.Generat
 
 
 def non_overlapping(sequences: Sequences, max_length: int, generator: torch.Generator) -> Windows:
-    """The whole training part in pieces of ``max_length`` inputs, counted from the newest; all positions."""
+    """The training part cut into pieces of ``max_length`` inputs from the newest on, supervised at every position."""
     user, start, end = _pairs(sequences)
     return _pieces(sequences, max_length, user, start, end - 1, torch.zeros_like(user))
 
@@ -119,53 +135,65 @@ def non_overlapping(sequences: Sequences, max_length: int, generator: torch.Gene
 def random_cut(sequences: Sequences, max_length: int, generator: torch.Generator) -> Windows:
     """As :func:`non_overlapping`, but long histories are cut at a random place that changes each epoch.
 
-    Fixed cuts would always leave the same positions without a history.
+    With fixed cuts the same positions would be without a history in every epoch: those that begin a piece.
     """
     user, start, end = _pairs(sequences)
     shift = torch.randint(max_length, (len(user),), generator=generator)
-    shift = shift * (end - 1 - start > max_length)
+    shift = shift * (end - 1 - start > max_length)  # a history that fits into one piece is not cut
     return _pieces(sequences, max_length, user, start, end - 1, shift)
 
 
 def whole(sequences: Sequences, max_length: int, generator: torch.Generator) -> Windows:
-    """LRURec's: pieces that hold exactly ``max_length`` items with their target, counted from the newest.
+    """The windows of LRURec's released code: full chunks of ``max_length`` items, inputs and last target together.
 
-    What is left at the oldest end is dropped. A training part shorter than two pieces is one window, with as
-    many inputs as fit.
+    They are counted from the newest item; a remainder at the oldest end, shorter than a chunk, is dropped. A training
+    part shorter than two chunks is one window with at most ``max_length`` inputs.
     """
     user, start, end = _pairs(sequences)
-    length, size = end - start, max(2, max_length)  # an input and its target at least
+    length, size = end - start, max(2, max_length)  # a chunk holds an input and its target at least
     count = torch.where(length < 2 * size, 1, length // size)
     owner = torch.repeat_interleave(torch.arange(len(user)), count)
     k = torch.arange(len(owner)) - torch.repeat_interleave(count.cumsum(0) - count, count)
     stop = end[owner] - 1 - k * size
+    # Where there are several, the target is one of the chunk's `size` items; a single window may have one input more.
     inputs = torch.where(count[owner] > 1, size - 1, max_length)
     return Windows(sequences, user[owner], torch.maximum(start[owner], stop - inputs), stop, all_positions=True)
 
 
 def sliding(sequences: Sequences, max_length: int, generator: torch.Generator, step: int) -> Windows:
-    """CBiT's: all pieces of ``max_length`` items with their target that end ``step`` items apart, newest first.
+    """The sliding windows of CBiT: ``max_length`` items, the target among them, that end ``step`` items apart.
 
-    The last of them is the oldest piece, whatever the step leaves over; a shorter training part is one window.
+    They are counted from the newest item. The last one begins at the user's first item, so that it may overlap the one
+    before it more than the others do. A training part of at most ``max_length`` items is one window.
     """
     if step < 1:
         raise ValueError(f"step is {step}; windows must move by at least 1 item")
     user, start, end = _pairs(sequences)
-    room = (end - start - max_length).clamp(min=0)
+    room = (end - start - max_length).clamp(min=0)  # how far the newest window can be moved towards the oldest item
     count = 1 + (room + step - 1) // step
     owner = torch.repeat_interleave(torch.arange(len(user)), count)
     k = torch.arange(len(owner)) - torch.repeat_interleave(count.cumsum(0) - count, count)
-    first = start[owner] + (room[owner] - k * step).clamp(min=0)
+    first = start[owner] + (room[owner] - k * step).clamp(min=0)  # 0: the last window stops at the first item
     stop = torch.minimum(first + max_length, end[owner]) - 1
     return Windows(sequences, user[owner], first, stop, all_positions=False)
 
 
 def _pieces(sequences: Sequences, size: int, user: Tensor, start: Tensor, stop: Tensor, shift: Tensor) -> Windows:
-    """Cut ``[start, stop)`` of each user into pieces that end at ``stop - shift - k * size`` and at ``stop``."""
+    """Cut the inputs ``[start, stop)`` of each user into pieces of ``size``, the oldest one shorter if need be.
+
+    Args:
+        sequences: the histories.
+        size: inputs of a piece.
+        user, start, stop: ``(n,)`` int64, the users and their inputs.
+        shift: ``(n,)`` int64, inputs of an additional, newest piece, less than ``size``; 0 for none.
+    """
+    # From the newest on, where s is the shift:
+    #   s = 0:  [stop - size, stop)   [stop - 2 size, stop - size)   ...
+    #   s > 0:  [stop - s, stop)      [stop - s - size, stop - s)    ...
+    # The count is rounded up: the oldest piece has what is left.
     count = (stop - start - shift + size - 1) // size + (shift > 0).long()
     owner = torch.repeat_interleave(torch.arange(len(user)), count)
     k = torch.arange(len(owner)) - torch.repeat_interleave(count.cumsum(0) - count, count)
-    # With a shift, piece 0 is [stop - shift, stop) and the following ones end where it begins.
     piece_stop = stop[owner] - torch.where(
         shift[owner] > 0, torch.where(k > 0, shift[owner] + (k - 1) * size, 0), k * size
     )

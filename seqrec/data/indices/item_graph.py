@@ -1,4 +1,4 @@
-"""The items' graph of transitions: which items stand near one another in some history."""
+"""The transition graph of the items: which items are at most a few positions apart in some history."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ def transitions(windows: Windows, distance: int) -> tuple[Tensor, Tensor]:
     """Edges between items at most ``distance`` positions apart, in both directions, and of every node to itself.
 
     Args:
-        windows: their histories are read whole, their targets are not.
+        windows: their whole histories are read, their targets are not.
         distance: 1 for neighbours only.
 
     Returns:
         Rows and columns ``(E,)`` int64 among the nodes ``0..I``, each edge once, sorted by column, then row. Node 0,
-        padding, has its loop only.
+        padding, has only the edge to itself.
     """
     if distance < 1:
         raise ValueError(f"distance is {distance}; items are at least 1 position apart")

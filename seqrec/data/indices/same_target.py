@@ -1,4 +1,4 @@
-"""SameTarget: training windows that share their target, and which of them is the partner of which.
+"""SameTarget: training windows with the same target, and which of them forms a pair with which.
 
 Two histories that end in the same next item are taken to share an intent (DuoRec, WSDM 2022, section 3.3;
 ICSRec, WSDM 2024, section 4.1).
@@ -15,16 +15,16 @@ CHUNK = 1 << 14  # windows compared item by item at a time
 
 
 class SameTarget:
-    """The rows of training windows, grouped by target.
+    """The training windows grouped by target; a *row* is the number of a window.
 
     Attributes:
-        rows: ``(N,)`` int64, all rows, those of one target side by side and in ascending order.
-        first, count: ``(N,)`` int64, for each row where its group starts in ``rows`` and how many it has.
-        place: ``(N,)`` int64, for each row where it stands in ``rows``.
+        rows: ``(N,)`` int64, all rows sorted by target; rows of the same target are in ascending order.
+        first, count: ``(N,)`` int64, for each row the position in ``rows`` at which its group starts, and its size.
+        place: ``(N,)`` int64, for each row its position in ``rows``.
 
     Args:
         windows: with one target each, as :func:`seqrec.data.windows.prefixes` makes them.
-        max_length: newest items of a history that a model sees; older ones tell no two histories apart.
+        max_length: newest items of a history that a model sees; histories that differ only before them are equal.
     """
 
     def __init__(self, windows: Windows, max_length: int) -> None:
@@ -42,13 +42,14 @@ class SameTarget:
     def last_differing(self) -> Tensor:
         """The partner of each row, ``(N,)``: the last of its group whose truncated history differs from its own.
 
-        A row without one is its own partner. This is the rule of ICSRec's and FENRec's released code, which
-        draws nothing: all histories that differ from the group's last one share it.
+        A row without such a one is its own partner. This is the rule of ICSRec's and FENRec's released code. It is not
+        random: all rows whose history differs from that of the group's last row have this last row as partner.
         """
         last = self.rows[self.first + self.count - 1]
         row = torch.arange(len(last))
         as_last = self._same_history(row, last)
-        # Those that equal the last one all have the same partner: the last that does not.
+        # The rows that equal the last one have a partner in common, too: the last row that differs from it. It is the
+        # maximum of the differing rows of a group, gathered at the group's first position; -1 where there is none.
         differing = torch.full_like(last, -1)
         differing.scatter_reduce_(0, self.first, torch.where(as_last, -1, row), "amax")
         second = differing[self.first]
@@ -64,6 +65,7 @@ class SameTarget:
         others = self.count[rows] - 1
         drawn = (uniform.double() * others).long()
         own = self.place[rows] - self.first[rows]
+        # A number among the others of the group: it skips the row's own position. A row alone has drawn 0, itself.
         drawn += (drawn >= own) & (others > 0)
         return self.rows[self.first[rows] + drawn]
 
@@ -72,6 +74,7 @@ class SameTarget:
         windows, items = self.windows, self.windows.sequences.items
         length = windows.lengths.clamp(max=self.max_length)
         newest = items[windows.stop - 1]
+        # Most pairs differ in length or in the newest item; only the others are compared item by item.
         same = (length[one] == length[other]) & (newest[one] == newest[other])
         for part in torch.nonzero(same).flatten().split(CHUNK):
             a, b = (windows.batch(rows[part], self.max_length).items for rows in (one, other))

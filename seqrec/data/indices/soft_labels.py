@@ -10,14 +10,15 @@ from torch import Tensor
 from seqrec.data.windows import Windows
 
 Labels = Callable[[Windows], tuple[Tensor, Tensor]]
-"""Items ``(N, K)`` and shares ``(N, K)`` of the label of each window."""
+"""Makes the label of each window: items ``(N, K)`` and their probabilities ``(N, K)``."""
 
 
 def soft_labels(windows: Windows, gamma: float, num_items: int = 3) -> tuple[Tensor, Tensor]:
-    """A distribution over the items that follow each window, for windows with one target each.
+    """A distribution over the items that come after each window, for windows with one target each.
 
-    As in FENRec's released code it starts where the target *first* occurs in the user's training part, which
-    differs from the window's own place only for repeated items; the last two items of a user never enter.
+    As in FENRec's released code, the items are those from the *first* occurrence of the target in the user's training
+    part on. For an item that occurs more than once, this need not be the place that the window ends at. The last two
+    items of a user are never part of a label.
 
     Args:
         windows: training windows, as :func:`seqrec.data.windows.prefixes` makes them.

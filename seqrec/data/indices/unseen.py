@@ -1,4 +1,7 @@
-"""Unseen: the items that a user's training part does not hold, numbered, so that drawing one is drawing a number."""
+"""Unseen: the items that a user has not interacted with in training, numbered 0, 1, ... for each user.
+
+A uniform negative is a uniform number below the user's count, without rejection and without a table of users x items.
+"""
 
 from __future__ import annotations
 
@@ -13,8 +16,6 @@ from seqrec.data.sequences import Sequences
 @dataclass(frozen=True)
 class Unseen:
     """For each user all items outside of the training part (all but the last two interactions), ascending.
-
-    One number drawn uniformly below the user's count is an exactly uniform negative; nothing is ever rejected.
 
     Attributes:
         num_items: I.
@@ -57,5 +58,7 @@ class Unseen:
 
     def items(self, user: Tensor, number: Tensor) -> Tensor:
         """Items ``(B, K)`` of users ``(B,)`` by number ``(B, K)``, each at least 0 and below the user's count."""
+        # The unseen item with number n is n + 1 plus the seen items below it: those with at most n unseen ones before
+        # them. `before` ascends over all users, so one binary search finds their number for every user at once.
         smaller_seen = torch.searchsorted(self.before, user[:, None] * (self.num_items + 1) + number, right=True)
         return number + 1 + smaller_seen - self.first[user][:, None]

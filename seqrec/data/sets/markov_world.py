@@ -28,7 +28,7 @@ POPULARITY_EXPONENT = 0.7
 """Zipf exponent of the first state and of how often an item is a successor: popularity means something."""
 
 SEASONS, POPULARITY_TIERS = 8, 4
-"""Kinds of items that the attributes tell apart."""
+"""Kinds of items that the attributes distinguish."""
 
 _CELLS = 1 << 20
 """Numbers held at once by the filter and while successors are drawn: 8 MiB in float64, about a cache."""
