@@ -1,156 +1,139 @@
-"""The architecture's rules, read off the syntax trees: what may import what, sizes, types, docstrings, names."""
+"""What holds for the package as a whole: which room may import which, what an import does, how large things get."""
 
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).parents[1]
-FILES = {
-    path.relative_to(ROOT).with_suffix("").as_posix().replace("/", ".").removesuffix(".__init__"): path
-    for path in sorted((ROOT / "seqrec").rglob("*.py"))
-}
-MODULES = [name for name in FILES if name != "seqrec"]
-LAYERS = {"functional": 0, "data": 0, "nn": 0, "backbones": 1, "metrics": 2, "checkpoint": 2, "methods": 3, "tasks": 4}
-SHARED = {
-    "methods": {
-        "base",
-        "adversarial",
-        "backbones",
-        "contrasts",
-        "generator_discriminator",
-        "layout",
-        "pair_contrast",
-        "view_contrast",
-    },
-    "backbones": {"base"},
-}
-MAX_FILE, MAX_FUNCTION = 300, 60
+ROOM_FILES, FILE_LINES, TASK_LINES, FUNCTION_LINES = 24, 300, 100, 60
+CONTRACT = [
+    sys.executable,
+    "-c",
+    "from importlinter.cli import lint_imports_command as run; run()",
+    "--no-logo",
+    "--no-cache",
+]
 
-Function = ast.FunctionDef | ast.AsyncFunctionDef
+# Loads other people's packages first, since they may do what this one may not.
+IMPORT_ALL = """
+import importlib, os, pkgutil, signal, sys, warnings
+import filelock, hydra, matplotlib, matplotlib.pyplot, omegaconf, polars, pytorch_lightning, rich.table, torchmetrics
+import torch
 
+def state():
+    return {
+        "matplotlib backend": [matplotlib.get_backend()],
+        "warning filters": list(warnings.filters),
+        "signal handlers": [signal.getsignal(number) for number in sorted(signal.valid_signals())],
+        "random state": [hash(torch.get_rng_state().numpy().tobytes())],
+        "threads": [torch.get_num_threads()],
+    }
 
-def tree(name: str) -> ast.Module:
-    return ast.parse(FILES[name].read_text())
+before, done = state(), []
+omegaconf.OmegaConf.register_new_resolver = lambda name, *_, **__: done.append(f"OmegaConf resolver {name}")
 
+def watch(event, arguments):
+    if event == "open" and arguments[2] & (os.O_WRONLY | os.O_RDWR | os.O_CREAT):
+        done.append(f"writes to {arguments[0]}")
+    if event in ("os.mkdir", "socket.connect", "subprocess.Popen"):
+        done.append(f"{event} {arguments[:1]}")
 
-def imports(name: str) -> set[str]:
-    """Dotted names that a module imports, with ``from x import y`` as ``x.y``."""
-    found: set[str] = set()
-    for node in ast.walk(tree(name)):
-        if isinstance(node, ast.Import):
-            found |= {alias.name for alias in node.names}
-        elif isinstance(node, ast.ImportFrom):
-            assert node.level == 0, f"{name}:{node.lineno}: relative import"
-            found |= {f"{node.module}.{alias.name}" for alias in node.names}
-    return found
-
-
-def layer(name: str) -> str:
-    return name.split(".")[1] if name.startswith("seqrec.") else ""
-
-
-def functions(node: ast.AST, inside: str = "") -> Iterator[tuple[str, Function, bool]]:
-    """Functions and methods with their dotted name; the last is true for what lies within a function."""
-    for child in ast.iter_child_nodes(node):
-        if isinstance(child, Function):
-            yield f"{inside}{child.name}", child, False
-            yield from ((n, f, True) for n, f, _ in functions(child, f"{inside}{child.name}."))
-        elif isinstance(child, ast.ClassDef):
-            yield from functions(child, f"{inside}{child.name}.")
-        else:
-            yield from functions(child, inside)
+sys.addaudithook(watch)
+import seqrec
+for module in pkgutil.walk_packages(seqrec.__path__, "seqrec."):
+    importlib.import_module(module.name)
+after = state()
+done += [f"{name}: {[x for x in after[name] if x not in old]}" for name, old in before.items() if after[name] != old]
+assert not done, "importing seqrec had effects:\\n" + "\\n".join(done)
+"""
 
 
-def is_public(dotted: str) -> bool:
-    return not any(part.startswith("_") for part in dotted.split("."))
+def python(code: str, folder: Path) -> subprocess.CompletedProcess[str]:
+    environment = {"PYTHONPATH": str(ROOT), "PYTHONDONTWRITEBYTECODE": "1", "MPLBACKEND": "svg"}
+    command = [sys.executable, "-c", code]
+    return subprocess.run(command, cwd=folder, env=os.environ | environment, capture_output=True, text=True)
 
 
-@pytest.mark.parametrize("name", MODULES)
-def test_imports_follow_the_layers(name: str) -> None:
-    own = layer(name)
-    assert own in LAYERS, f"{name} belongs to no layer"
-    for imported in imports(name):
-        other = layer(imported)
-        if other not in LAYERS or other == own:  # a plain name such as __version__
-            continue
-        assert LAYERS[other] < LAYERS[own], f"{name} imports {imported}: {own} stands below or beside {other}"
+def contract(folder: Path) -> subprocess.CompletedProcess[str]:
+    """Checks the package in ``folder`` against the contract of the ``pyproject.toml`` beside it."""
+    environment = os.environ | {"PYTHONPATH": str(folder), "COLUMNS": "200"}
+    return subprocess.run(CONTRACT, cwd=folder, env=environment, capture_output=True, text=True)
 
 
-@pytest.mark.parametrize("name", [n for n in MODULES if layer(n) in SHARED])
-def test_no_method_or_backbone_imports_another(name: str) -> None:
-    own = layer(name)
-    for imported in imports(name):
-        parts = imported.split(".")
-        if parts[:2] == ["seqrec", own] and len(parts) > 2 and f"seqrec.{own}.{parts[2]}" != name:
-            assert parts[2] in SHARED[own], f"{name} imports {imported}"
+def test_imports_follow_the_contract() -> None:
+    found = contract(ROOT)
+    assert found.returncode == 0, found.stdout + found.stderr
 
 
-@pytest.mark.parametrize("name", MODULES)
-def test_frameworks_stay_in_their_layers(name: str) -> None:
-    packages = {imported.split(".")[0] for imported in imports(name)}
-    own = layer(name)
-    if own != "tasks":
-        assert not packages & {"hydra", "omegaconf", "wandb"}, "only tasks know the configuration and the tracker"
-    if own not in ("tasks", "methods", "data"):
-        assert not packages & {"pytorch_lightning", "lightning"}, "this layer is plain torch"
-    if own == "data" and "pytorch_lightning" in packages:
-        classes = [n for n in ast.walk(tree(name)) if isinstance(n, ast.ClassDef)]
-        bases = {ast.unparse(base) for c in classes for base in c.bases}
-        assert bases & {"LightningDataModule", "SequenceDataModule"}, "only data modules are Lightning's"
-    if own not in ("metrics", "tasks"):
-        assert "torchmetrics" not in packages
+@pytest.mark.parametrize(
+    ("path", "line", "chain"),
+    [
+        ("functional/losses.py", "import seqrec.methods.base", "seqrec.functional.losses -> seqrec.methods.base"),
+        ("runs/folder.py", "import hydra", "seqrec.runs.folder -> hydra"),
+        ("methods/bpr.py", "import seqrec.methods.caser", "seqrec.methods.bpr -> seqrec.methods.caser"),
+        ("cli/help.py", "import seqrec.methods.base", "seqrec.cli.help -> seqrec.methods.base"),
+    ],
+)
+def test_the_contract_names_what_breaks_it(tmp_path: Path, path: str, line: str, chain: str) -> None:
+    shutil.copytree(ROOT / "seqrec", tmp_path / "seqrec", ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(ROOT / "pyproject.toml", tmp_path)
+    file = tmp_path / "seqrec" / path
+    file.write_text(f"{file.read_text()}\n{line}\n")
+    found = contract(tmp_path)
+    assert found.returncode == 1
+    assert chain in found.stdout
 
 
-@pytest.mark.parametrize("name", list(FILES))
-def test_files_and_functions_are_short(name: str) -> None:
-    lines = len(FILES[name].read_text().splitlines())
-    assert lines <= MAX_FILE, f"{lines} lines: which second idea is in here?"
-    for dotted, node, _ in functions(tree(name)):
-        size = (node.end_lineno or node.lineno) - node.lineno + 1
-        assert size <= MAX_FUNCTION, f"{dotted} has {size} lines"
+def test_nothing_happens_at_import(tmp_path: Path) -> None:
+    found = python(IMPORT_ALL, tmp_path)
+    assert found.returncode == 0, found.stderr
+    assert not list(tmp_path.iterdir())
 
 
-@pytest.mark.parametrize("name", list(FILES))
-def test_every_argument_is_typed(name: str) -> None:
-    for dotted, node, _ in functions(tree(name)):
-        arguments = node.args
-        every = [*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs, arguments.vararg, arguments.kwarg]
-        bare = [a.arg for a in every if a is not None and a.annotation is None and a.arg not in ("self", "cls")]
-        assert not bare, f"{dotted}: {', '.join(bare)} without a type"
-        assert node.returns is not None, f"{dotted} has no return type"
+@pytest.mark.parametrize("name", ["seqrec", "seqrec.cli.main"])
+def test_import_is_cheap(tmp_path: Path, name: str) -> None:
+    """A misspelt option is answered before torch is loaded, which takes seconds."""
+    found = python(
+        f"import sys, {name}; print(*sorted({{'torch', 'matplotlib', 'polars'}} & set(sys.modules)))", tmp_path
+    )
+    assert found.returncode == 0, found.stderr
+    assert found.stdout.split() == []
 
 
-@pytest.mark.parametrize("name", list(FILES))
-def test_public_names_have_docstrings(name: str) -> None:
-    """Exempt: private and nested functions, dunders, ``forward``, and hooks that a ``final`` base has settled."""
-    module = tree(name)
-    assert ast.get_docstring(module), "the module says nothing about itself"
-    for node in ast.walk(module):
-        if isinstance(node, ast.ClassDef) and is_public(node.name):
-            assert ast.get_docstring(node), f"class {node.name}"
-    for dotted, node, nested in functions(module):
-        settled = {ast.unparse(d) for d in node.decorator_list} & {"final", "override"}
-        if is_public(dotted) and not nested and node.name != "forward" and not settled:
-            assert ast.get_docstring(node), f"{dotted} has no docstring"
+def sizes(folder: str, size: Callable[[Path], dict[str, int]]) -> dict[str, int]:
+    """``size`` of every Python file below a folder, joined."""
+    files = [path for path in sorted((ROOT / folder).rglob("*.py")) if "__pycache__" not in path.parts]
+    return {f"{path.relative_to(ROOT)}{name}": n for path in files for name, n in size(path).items()}
 
 
-def test_no_module_is_a_drawer() -> None:
-    drawers = {"utils", "util", "helpers", "helper", "common", "misc"}
-    assert not [name for name in FILES if drawers & set(name.split("."))]
+def lines(path: Path) -> dict[str, int]:
+    return {"": len(path.read_text().splitlines())}
 
 
-def test_main_is_short_and_knows_tasks_only() -> None:
-    text = (ROOT / "main.py").read_text()
-    assert len(text.splitlines()) < 40
-    found = {n.module for n in ast.walk(ast.parse(text)) if isinstance(n, ast.ImportFrom)}
-    assert {m for m in found if m and m.startswith("seqrec")} == {"seqrec.cli.main"}
+def function_lines(path: Path) -> dict[str, int]:
+    functions = [n for n in ast.walk(ast.parse(path.read_text())) if isinstance(n, ast.FunctionDef)]
+    return {f":{node.lineno} {node.name}": (node.end_lineno or 0) - node.lineno + 1 for node in functions}
 
 
-@pytest.mark.parametrize("name", list(FILES))
-def test_no_bare_except(name: str) -> None:
-    for node in ast.walk(tree(name)):
-        assert not (isinstance(node, ast.ExceptHandler) and node.type is None), f"bare except in line {node.lineno}"
+def over(limit: int, found: dict[str, int]) -> dict[str, int]:
+    return {name: n for name, n in found.items() if n > limit}
+
+
+def test_rooms_files_and_functions_stay_small() -> None:
+    rooms = {path for path in (ROOT / "seqrec").rglob("*") if path.is_dir() and path.name != "__pycache__"}
+    too_full = over(ROOM_FILES, {str(room.relative_to(ROOT)): len(list(room.glob("*.py"))) for room in rooms})
+    too_long = {
+        **over(FILE_LINES, sizes("seqrec", lines) | sizes("tests", lines)),
+        **over(TASK_LINES, sizes("seqrec/tasks", lines)),
+        **over(FUNCTION_LINES, sizes("seqrec", function_lines)),
+    }
+    assert not too_full, "files in a room"
+    assert not too_long, "lines"
