@@ -93,7 +93,7 @@ def test_every_folder_is_a_known_group() -> None:
 def test_commands_of_the_help_page_pass_the_check() -> None:
     config = OmegaConf.load(CONF / "config.yaml")
     assert isinstance(config, DictConfig)
-    template = OmegaConf.to_container(config.hydra.help, resolve=False)["template"]  # type: ignore[index, call-overload]
+    template = OmegaConf.to_container(config.hydra.help, resolve=False)["template"]  # type: ignore[call-overload]
     commands = [line.split("main.py ")[1].split("  ")[0] for line in str(template).splitlines() if "main.py " in line]
     assert len(commands) >= 5
     for command in commands:

@@ -68,7 +68,7 @@ def test_the_number_of_ranks_changes_no_digit(
     number = len(data.splits["test"])
     shares = []
     for rank in range(world):
-        data.trainer = SimpleNamespace(current_epoch=0, global_rank=rank, world_size=world)
+        data.trainer = SimpleNamespace(current_epoch=0, global_rank=rank, world_size=world)  # type: ignore[assignment]
         metric = RankingMetrics(CUTOFFS)
         for batch in data.test_dataloader():
             metric.update(batch.row, ranks[batch.row])
@@ -88,7 +88,7 @@ def test_batches_are_the_same_for_any_number_of_ranks(data: Synthetic) -> None:
     for world in (1, 2, 3):
         batches = set()
         for rank in range(world):
-            data.trainer = SimpleNamespace(current_epoch=0, global_rank=rank, world_size=world)
+            data.trainer = SimpleNamespace(current_epoch=0, global_rank=rank, world_size=world)  # type: ignore[assignment]
             batches |= {tuple(batch.row.tolist()) for batch in data.val_dataloader()}
         found.append(batches)
     assert found[0] == found[1] == found[2]
@@ -97,12 +97,12 @@ def test_batches_are_the_same_for_any_number_of_ranks(data: Synthetic) -> None:
 def test_every_rank_has_a_batch(data: Synthetic) -> None:
     seen = []
     for rank in range(100):
-        data.trainer = SimpleNamespace(current_epoch=0, global_rank=rank, world_size=100)
+        data.trainer = SimpleNamespace(current_epoch=0, global_rank=rank, world_size=100)  # type: ignore[assignment]
         batches = list(data.val_dataloader())
         assert batches
         seen += [row for batch in batches for row in batch.row.tolist()]
     assert sorted(seen) == list(range(100))
-    data.trainer = SimpleNamespace(current_epoch=0, global_rank=0, world_size=101)
+    data.trainer = SimpleNamespace(current_epoch=0, global_rank=0, world_size=101)  # type: ignore[assignment]
     with pytest.raises(ValueError, match="100 users cannot be shared by 101 processes"):
         data.val_dataloader()
 

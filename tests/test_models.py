@@ -201,7 +201,7 @@ def test_padding_and_batch_mates_change_no_score(trained: Recommender, batch: Ba
     assert longest < MAX_LENGTH
     trimmed = short._replace(items=short.items[:, :longest], next_items=short.next_items[:, :longest])
     together = scores(trained, batch)[:4]
-    tolerance = {"rtol": 1e-6, "atol": 1e-6}  # scores are float32
+    tolerance: dict[str, Any] = {"rtol": 1e-6, "atol": 1e-6}  # scores are float32
     torch.testing.assert_close(scores(trained, trimmed), together, **tolerance)
     torch.testing.assert_close(scores(trained, padded(trimmed, 1)), together, **tolerance)
     torch.testing.assert_close(scores(trained, some(trimmed, slice(2, 3))), together[2:3], **tolerance)

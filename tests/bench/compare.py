@@ -30,7 +30,7 @@ REQUIREMENTS = {
     "recbole": ["torch", "numpy<2", "setuptools<81", "recbole==1.2.1"],
     "rectools": ["torch", "rectools[torch]==0.19.0"],
 }
-VARIANTS = {"recbole": [[], ["--no-anomaly"]], "rectools": [[]]}
+VARIANTS: dict[str, list[list[str]]] = {"recbole": [[], ["--no-anomaly"]], "rectools": [[]]}
 ROWS = (
     "preparation_seconds",
     "seconds_per_epoch",

@@ -90,16 +90,17 @@ def one_round(name: str, arguments: argparse.Namespace, number: int) -> dict[str
         "plain": {"epoch": len(batches) * median_seconds(step, few)},
     }
     model = build(config, protocol)
+    plain: Any = form
     if isinstance(model, ViewContrastive):
         model.windows = windows
         if isinstance(model, CoSeRec):
             model.prepare(sequences)
             model.refresh()
         made = median_seconds(lambda _: model.make_views(), few)
-        whole = [windows.batch(rows, width) for rows in few]
+        batches_of_few: list[Any] = [windows.batch(rows, width) for rows in few]
         histories = [lists(windows, items, rows, width)[1] for rows in few]
-        found["seqrec"]["views"] = made + len(batches) * median_seconds(model.views, whole)
-        found["plain"]["views"] = len(batches) * median_seconds(form.views, histories)
+        found["seqrec"]["views"] = made + len(batches) * median_seconds(model.views, batches_of_few)
+        found["plain"]["views"] = len(batches) * median_seconds(plain.views, histories)
     return found
 
 

@@ -183,7 +183,7 @@ class MVS(nn.Module):
         label = self.divergence(clean, other @ table.T, learnt)
         smooth = sum(F.cross_entropy(view[learnt], following[learnt]) for view in views) / 2
         model = self.divergence(views[0], clean, learnt) + self.divergence(views[1], clean, learnt)
-        model = (model + self.divergence(*views, learnt)) / 3
+        model = (model + self.divergence(*views, learnt)) / 3  # type: ignore[call-arg]
         weights = self.config.label_weight, 0.2 * self.config.context_weight, self.config.model_weight
         ce = F.cross_entropy(clean[learnt], following[learnt])
         return ce + weights[0] * label + weights[1] * smooth + weights[2] * model

@@ -10,6 +10,7 @@ import argparse
 import shutil
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import peer
 import torch
@@ -82,7 +83,7 @@ def measure(arguments: argparse.Namespace, folder: str) -> dict[str, float]:
     }
 
 
-def timed_steps(trainer, model, train, count: int) -> list[peer.Step]:
+def timed_steps(trainer: Any, model: Any, train: Any, count: int) -> list[peer.Step]:
     """Steps with their batches, the warm-up among them."""
     model.train()
     batches, steps = iter(train), []

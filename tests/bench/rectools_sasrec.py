@@ -7,6 +7,7 @@ It learns from the newest items of a user that fit its window, so from fewer pai
 from __future__ import annotations
 
 import argparse
+from typing import Any
 
 import pandas
 import peer
@@ -24,12 +25,12 @@ class Clock(Callback):
         self.start = peer.now()
         self.steps: list[peer.Step] = []
 
-    def on_train_start(self, trainer, module) -> None:
+    def on_train_start(self, trainer: Any, module: Any) -> None:
         self.preparation, _ = peer.since(self.start)
         self.start = peer.now()
         self.steps_per_epoch = trainer.num_training_batches
 
-    def on_train_batch_end(self, *_) -> None:
+    def on_train_batch_end(self, *_: Any) -> None:
         self.steps.append(peer.since(self.start))
         self.start = peer.now()
 

@@ -154,7 +154,14 @@ def test_genres_of_sequence_files(
 
 
 def test_synthetic_attributes_say_something(loading: dict[str, Any]) -> None:
-    world = {"num_items": 60, "num_types": 2, "branching": 4, "period": 12, "noise": 0.1, "world_seed": 0}
+    world: dict[str, Any] = {
+        "num_items": 60,
+        "num_types": 2,
+        "branching": 4,
+        "period": 12,
+        "noise": 0.1,
+        "world_seed": 0,
+    }
     data = Synthetic(num_users=200, shortest=20, longest=20, **world, **loading)
     data.setup()
     assert data.attributes[1:-1].unique().tolist() == list(range(1, int(data.attributes.max()) + 1))

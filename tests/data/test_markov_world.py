@@ -1,7 +1,10 @@
 """The world of the synthetic data: the filter against enumeration, calibration, sampling."""
 
+from __future__ import annotations
+
 from dataclasses import replace
 from itertools import product
+from typing import Any
 
 import pytest
 import torch
@@ -95,9 +98,7 @@ def test_predictive_of_no_history_is_empty() -> None:
     [{"noise": 0.03}, {"noise": 0.5}, {"period": 4}, {"period": 1}, {"num_types": 2}, {"seed": 2}],
     ids=str,
 )
-def test_a_wrong_world_predicts_worse(
-    sampled: tuple[Sequences, Tensor, Tensor, Tensor], wrong: dict[str, float]
-) -> None:
+def test_a_wrong_world_predicts_worse(sampled: tuple[Sequences, Tensor, Tensor, Tensor], wrong: dict[str, Any]) -> None:
     _, histories, lengths, target = sampled
     lost = log_loss(WORLD, histories, lengths, target) - log_loss(replace(WORLD, **wrong), histories, lengths, target)
     assert lost.mean() > 2 * lost.std() / len(lost) ** 0.5
@@ -205,7 +206,7 @@ def test_a_history_that_cannot_occur_is_refused() -> None:
         ("period", 0, r"period=0 .*at least 1"),
     ],
 )
-def test_options_outside_their_range_are_refused(option: str, value: float, message: str) -> None:
+def test_options_outside_their_range_are_refused(option: str, value: Any, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         replace(WORLD, **{option: value})
 

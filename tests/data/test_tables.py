@@ -202,7 +202,8 @@ def test_nearest_column_is_named(tmp_path: Path) -> None:
 
 def test_column_maps(tmp_path: Path) -> None:
     path = written(tmp_path / "a.csv", CSV)
-    for columns in ({"user": "u", "item": "i"}, COLUMNS | {"user": None}, COLUMNS | {"time": "i"}):
+    cases: list[dict[str, str | None]] = [{"user": "u", "item": "i"}, COLUMNS | {"user": None}, COLUMNS | {"time": "i"}]
+    for columns in cases:
         with pytest.raises(DataError, match="columns="):
             read_table(path, columns)
 

@@ -11,7 +11,7 @@ from seqrec.data.windows import interactions
 NUM_ITEMS = 9
 
 
-def sequences(*histories):
+def sequences(*histories: list[int]) -> Sequences:
     lengths = torch.tensor([len(history) for history in histories])
     offsets = torch.cat([torch.zeros(1, dtype=torch.long), lengths.cumsum(0)])
     items = torch.tensor([item for history in histories for item in history], dtype=torch.int32)
@@ -22,7 +22,7 @@ def sequences(*histories):
 SOME = sequences([1, 9, 4, 4, 2, 3], [5], [], [9, 8, 1, 1, 7, 6], [2, 1], [3, 7, 8, 5, 1, 9, 4, 6, 1, 1])
 
 
-def test_items_are_the_complement_of_the_training_part():
+def test_items_are_the_complement_of_the_training_part() -> None:
     unseen = Unseen.of(SOME)
     for user, (start, stop) in enumerate(zip(SOME.offsets[:-1].tolist(), SOME.offsets[1:].tolist(), strict=True)):
         seen = set(SOME.items[start : max(start, stop - 2)].tolist())
@@ -31,12 +31,12 @@ def test_items_are_the_complement_of_the_training_part():
         assert unseen.items(torch.tensor([user]), torch.arange(len(expected))[None])[0].tolist() == expected
 
 
-def test_a_user_who_has_all_items_is_named():
+def test_a_user_who_has_all_items_is_named() -> None:
     with pytest.raises(ValueError, match="user u1 has all 9 items"):
         Unseen.of(sequences([1, 2, 3], [*range(1, 10), 1, 2]))
 
 
-def test_interactions_are_all_training_items_once():
+def test_interactions_are_all_training_items_once() -> None:
     windows = interactions(SOME, 5, torch.Generator())
     batch = windows.batch(torch.arange(len(windows)), 5)
     found = list(zip(batch.user.tolist(), batch.target.tolist(), strict=True))

@@ -1,15 +1,20 @@
 """Windows: what each rule covers, that no target leaks, and that a batch is what a plain loop would build."""
 
+from __future__ import annotations
+
+from collections.abc import Callable
+
 import polars as pl
 import pytest
 import torch
 
 from seqrec.data import windows as rules
 from seqrec.data.sequences import Sequences
+from seqrec.data.windows import Windows
 
 
 @pytest.fixture
-def sequences():
+def sequences() -> Sequences:
     generator = torch.Generator().manual_seed(3)
     lengths = torch.tensor([1, 2, 3, 4, 5, 9, 17, 40])
     offsets = torch.cat([torch.zeros(1, dtype=torch.long), lengths.cumsum(0)])
@@ -17,16 +22,16 @@ def sequences():
     return Sequences(items, offsets, pl.Series(range(8)), pl.Series(range(1, 31)), torch.arange(1, 31))
 
 
-def history(sequences, user):
+def history(sequences: Sequences, user: int) -> list[int]:
     return sequences.items[sequences.offsets[user] : sequences.offsets[user + 1]].tolist()
 
 
-def draw(seed=0):
+def draw(seed: int = 0) -> torch.Generator:
     return torch.Generator().manual_seed(seed)
 
 
 @pytest.mark.parametrize("from_end", [1, 2])
-def test_held_out_targets_never_precede_themselves(sequences, from_end):
+def test_held_out_targets_never_precede_themselves(sequences: Sequences, from_end: int) -> None:
     split = rules.held_out(sequences, from_end)
     assert split.user.tolist() == [2, 3, 4, 5, 6, 7]  # three interactions are needed
     batch = split.batch(torch.arange(len(split)), max_length=100)
@@ -39,7 +44,7 @@ def test_held_out_targets_never_precede_themselves(sequences, from_end):
 @pytest.mark.parametrize(
     "rule", [rules.last_window, rules.prefixes, rules.non_overlapping, rules.random_cut, rules.whole]
 )
-def test_training_never_sees_the_last_two_items(sequences, rule):
+def test_training_never_sees_the_last_two_items(sequences: Sequences, rule: Callable) -> None:
     windows = rule(sequences, 6, draw())
     assert (windows.stop <= sequences.offsets[windows.user + 1] - 3).all()
     assert (windows.start >= sequences.offsets[windows.user]).all()
@@ -47,7 +52,7 @@ def test_training_never_sees_the_last_two_items(sequences, rule):
     assert set(windows.user.tolist()) == {3, 4, 5, 6, 7}  # users with a training pair
 
 
-def pairs(windows, max_length):
+def pairs(windows: Windows, max_length: int) -> list[tuple[int, tuple[int, ...], int]]:
     """All (history, target) pairs learnt, as tuples of items."""
     batch = windows.batch(torch.arange(len(windows)), max_length)
     result = []
@@ -56,15 +61,15 @@ def pairs(windows, max_length):
             if batch.next_items[b, t]:
                 result.append(
                     (
-                        batch.user[b].item(),
+                        int(batch.user[b]),
                         tuple(batch.items[b, : t + 1].tolist()),
-                        batch.next_items[b, t].item(),
+                        int(batch.next_items[b, t]),
                     )
                 )
     return result
 
 
-def test_prefixes_are_every_history_and_its_next_item(sequences):
+def test_prefixes_are_every_history_and_its_next_item(sequences: Sequences) -> None:
     expected = []
     for user in range(8):
         train = history(sequences, user)[:-2]
@@ -82,7 +87,7 @@ def test_prefixes_are_every_history_and_its_next_item(sequences):
 
 @pytest.mark.parametrize("rule", [rules.non_overlapping, rules.random_cut])
 @pytest.mark.parametrize("seed", range(5))
-def test_pieces_learn_each_target_exactly_once(sequences, rule, seed):
+def test_pieces_learn_each_target_exactly_once(sequences: Sequences, rule: Callable, seed: int) -> None:
     learnt = sorted((user, target, len(h)) for user, h, target in pairs(rule(sequences, 6, draw(seed)), 6))
     for user in range(3, 8):
         train = history(sequences, user)[:-2]
@@ -90,20 +95,20 @@ def test_pieces_learn_each_target_exactly_once(sequences, rule, seed):
     assert max(length for *_, length in learnt) <= 6
 
 
-def test_random_cuts_move(sequences):
+def test_random_cuts_move(sequences: Sequences) -> None:
     starts = {tuple(rules.random_cut(sequences, 6, draw(seed)).start.tolist()) for seed in range(10)}
     assert len(starts) > 3
     short = rules.random_cut(sequences, 100, draw())
     assert short.lengths.tolist() == [1, 2, 6, 14, 37]  # what fits is never cut
 
 
-def test_last_window_keeps_the_newest_inputs(sequences):
+def test_last_window_keeps_the_newest_inputs(sequences: Sequences) -> None:
     for user, items, target in pairs(rules.last_window(sequences, 6, draw()), 6):
         train = history(sequences, user)[:-2]
         assert target in train[-6:] and len(items) <= 6
 
 
-def test_batches_are_trimmed_and_row_by_row_the_same(sequences):
+def test_batches_are_trimmed_and_row_by_row_the_same(sequences: Sequences) -> None:
     windows = rules.last_window(sequences, 50, draw())
     together = windows.batch(torch.tensor([4, 0, 2]), 50)
     assert together.items.shape[1] == 37
@@ -112,21 +117,21 @@ def test_batches_are_trimmed_and_row_by_row_the_same(sequences):
     assert (together.items[2, 6:] == 0).all() and (together.next_items[2, 6:] == 0).all()
 
 
-def test_seen_is_the_whole_history(sequences):
+def test_seen_is_the_whole_history(sequences: Sequences) -> None:
     split = rules.held_out(sequences, 1)
     rows = torch.tensor([5, 0])
     row, item = split.seen(rows)
     for b in range(2):
-        assert item[row == b].tolist() == history(sequences, split.user[rows[b]].item())[:-1]
+        assert item[row == b].tolist() == history(sequences, int(split.user[rows[b]]))[:-1]
 
 
-def test_24_bytes_an_example(sequences):
+def test_24_bytes_an_example(sequences: Sequences) -> None:
     windows = rules.prefixes(sequences, 6, draw())
     size = sum(x.element_size() * x.numel() for x in (windows.user, windows.start, windows.stop))
     assert size == 24 * len(windows)
 
 
-def test_renumbering_changes_ids_only(sequences):
+def test_renumbering_changes_ids_only(sequences: Sequences) -> None:
     other = sequences.renumbered(7)
     assert not torch.equal(other.items, sequences.items)
     assert other.digest() == sequences.digest()
@@ -136,7 +141,7 @@ def test_renumbering_changes_ids_only(sequences):
 
 
 @pytest.mark.parametrize("max_length", [1, 3, 6, 100])
-def test_whole_windows_hold_max_length_items_with_their_target(sequences, max_length):
+def test_whole_windows_hold_max_length_items_with_their_target(sequences: Sequences, max_length: int) -> None:
     windows = rules.whole(sequences, max_length, draw())
     size, found, expected = max(2, max_length), [], []
     for user, start, stop in zip(windows.user, windows.start, windows.stop, strict=True):

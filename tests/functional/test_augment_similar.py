@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from math import floor
+from typing import Any
 
 import pytest
 import torch
@@ -112,7 +113,7 @@ def test_stretches_never_reach_the_newest_item() -> None:
 
 
 def informative(threshold: int, short: list[str], items: Tensor = HISTORIES, keys: Tensor = KEYS) -> Tensor:
-    ratios = {f"{name}_ratio": ratio for name, ratio in RATIOS.items()}
+    ratios: dict[str, Any] = {f"{name}_ratio": ratio for name, ratio in RATIOS.items()}
     changed = augment_similar.informative(ragged(items), keys, TOKEN, SIMILAR, threshold, short, **ratios)
     return changed.padded(int(changed.length.max()))
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 import torch
 
@@ -37,7 +39,7 @@ def test_exact_share_hides_a_number_between_one_and_most() -> None:
 
 
 @pytest.mark.parametrize("masks", [independent, exact_share])
-def test_masks_do_not_depend_on_batch_mates_or_padding(masks) -> None:
+def test_masks_do_not_depend_on_batch_mates_or_padding(masks: Callable) -> None:
     whole = masks(ITEMS, KEYS, 0.3, 4)
     some = torch.tensor([17, 3, 0, 90])
     width = int(LENGTHS[some].max())

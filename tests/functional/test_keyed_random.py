@@ -5,14 +5,14 @@ import torch
 from seqrec.functional import keyed_random
 
 
-def test_draws_depend_on_the_key_alone():
+def test_draws_depend_on_the_key_alone() -> None:
     rows = torch.tensor([5, 9, 2])
     together = keyed_random.uniform(keyed_random.rng_keys(1, 2, rows, 3), 8)
     alone = keyed_random.uniform(keyed_random.rng_keys(1, 2, rows[1:2], 3), 4)
     assert torch.equal(together[1:2, :4], alone)
 
 
-def test_each_part_of_the_key_matters():
+def test_each_part_of_the_key_matters() -> None:
     base = keyed_random.uniform(keyed_random.rng_keys(1, 2, torch.tensor([5]), 3), 16)
     for key in [(0, 2, 5, 3), (1, 1, 5, 3), (1, 2, 6, 3), (1, 2, 5, 4), (2, 1, 5, 3), (1, 3, 5, 2)]:
         seed, epoch, row, view = key
@@ -21,7 +21,7 @@ def test_each_part_of_the_key_matters():
         )
 
 
-def test_uniform_and_integers_are_uniform():
+def test_uniform_and_integers_are_uniform() -> None:
     keys = keyed_random.rng_keys(0, 0, torch.arange(500), 0)
     draws = keyed_random.uniform(keys, 400)
     assert draws.min() >= 0 and draws.max() < 1

@@ -1,19 +1,22 @@
 """Losses against their plain forms, values and gradients, in float64."""
 
+from __future__ import annotations
+
 import pytest
 import torch
 import torch.nn.functional as F
+from torch import Tensor
 
 from seqrec.functional import keyed_random, losses
 
 
-def double(*shape, seed=0):
+def double(*shape: int, seed: int = 0) -> Tensor:
     generator = torch.Generator().manual_seed(seed)
     return torch.randn(*shape, dtype=torch.float64, generator=generator).requires_grad_()
 
 
 @pytest.mark.parametrize("chunk", [1 << 22, 60])
-def test_cross_entropy_equals_the_plain_one(monkeypatch, chunk):
+def test_cross_entropy_equals_the_plain_one(monkeypatch: pytest.MonkeyPatch, chunk: int) -> None:
     monkeypatch.setattr(losses, "CHUNK_ELEMENTS", chunk)  # 60 elements: two rows at a time, the last part short
     states, classes = double(31, 8), double(29, 8, seed=1)
     target = torch.randint(0, 29, (31,))
@@ -29,23 +32,23 @@ def test_cross_entropy_equals_the_plain_one(monkeypatch, chunk):
         torch.testing.assert_close(mine, theirs)
 
 
-def test_cross_entropy_survives_extreme_scores():
+def test_cross_entropy_survives_extreme_scores() -> None:
     states = torch.tensor([[1000.0], [-1000.0]], requires_grad=True)
     classes = torch.tensor([[1.0], [-1.0], [0.0]])
     loss = losses.cross_entropy(states, classes, torch.tensor([1, 0]))
     assert loss.item() == pytest.approx(2000.0)
     loss.backward()
-    assert torch.isfinite(states.grad).all()
+    assert states.grad is not None and torch.isfinite(states.grad).all()
 
 
-def test_cross_entropy_of_nothing_is_zero():
+def test_cross_entropy_of_nothing_is_zero() -> None:
     states = double(0, 4)
     loss = losses.cross_entropy(states, double(5, 4), torch.empty(0, dtype=torch.long))
     loss.backward()
     assert loss.item() == 0.0
 
 
-def test_cross_entropy_under_autocast_works_in_float32():
+def test_cross_entropy_under_autocast_works_in_float32() -> None:
     states, classes = torch.randn(9, 4), torch.randn(7, 4)
     target = torch.randint(0, 7, (9,))
     with torch.autocast("cpu", dtype=torch.bfloat16):
@@ -54,7 +57,7 @@ def test_cross_entropy_under_autocast_works_in_float32():
 
 
 @pytest.mark.parametrize("padding_class", [True, False])
-def test_next_item_classes(padding_class):
+def test_next_item_classes(padding_class: bool) -> None:
     states, table = double(10, 4), double(9, 4, seed=1)
     target = torch.randint(1, 8, (10,))
     ours = losses.next_item(states, target, table, torch.zeros(10, dtype=torch.long), padding_class)
@@ -64,7 +67,7 @@ def test_next_item_classes(padding_class):
     torch.testing.assert_close(ours, F.cross_entropy(logits, target - int(not padding_class)))
 
 
-def test_sampled_losses_against_their_definitions():
+def test_sampled_losses_against_their_definitions() -> None:
     positive, negative = double(6), double(6, 3, seed=1)
     sigmoid = torch.sigmoid
     bce = -sigmoid(positive).log().mean() - (1 - sigmoid(negative)).log().mean()
@@ -78,7 +81,7 @@ def test_sampled_losses_against_their_definitions():
 
 
 @pytest.mark.parametrize("calibration", [0.0, 0.75, 1.0])
-def test_gbce_is_bce_of_the_transformed_positive(calibration):
+def test_gbce_is_bce_of_the_transformed_positive(calibration: float) -> None:
     """The reference transforms the positive probability to its power beta before a plain BCE over K + 1 scores."""
     positive, negative = double(6), double(6, 3, seed=1)
     alpha = 3 / (50 - 1)
@@ -90,13 +93,13 @@ def test_gbce_is_bce_of_the_transformed_positive(calibration):
         assert beta == pytest.approx(1.0)
 
 
-def test_sampled_negatives_are_uniform_over_all_other_items():
+def test_sampled_negatives_are_uniform_over_all_other_items() -> None:
     table = torch.arange(12.0)[:, None]  # ten items whose vector is their id
     target = torch.full((20000,), 4)
     keys = keyed_random.rng_keys(0, 0, torch.arange(20000), 0)
     seen = {}
 
-    def keep(positive, negative):
+    def keep(positive: Tensor, negative: Tensor) -> Tensor:
         seen["positive"], seen["negative"] = positive, negative
         return positive.sum() * 0
 
@@ -109,7 +112,7 @@ def test_sampled_negatives_are_uniform_over_all_other_items():
     assert ((others - expected) ** 2 / expected).sum() < 30  # chi-square, 8 degrees of freedom, p ~ 2e-4
 
 
-def test_sparse_gradient_of_sampled_losses_equals_the_dense_one():
+def test_sparse_gradient_of_sampled_losses_equals_the_dense_one() -> None:
     table = torch.randn(40, 3, dtype=torch.float64, requires_grad=True)
     states = torch.randn(7, 3, dtype=torch.float64, requires_grad=True)
     target, keys = torch.randint(1, 39, (7,)), keyed_random.rng_keys(0, 0, torch.arange(7), 0)

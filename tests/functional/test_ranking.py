@@ -1,12 +1,14 @@
 """Ranks against sorting, ties, removal, and the refusal of broken scores."""
 
+from __future__ import annotations
+
 import pytest
 import torch
 
 from seqrec.functional import ranking
 
 
-def brute_rank(scores, target, removed):
+def brute_rank(scores: list[float], target: int, removed: set[int]) -> float:
     """Mean place of the target over all orders of equal scores."""
     own = scores[target - 1]
     if target in removed:
@@ -15,7 +17,7 @@ def brute_rank(scores, target, removed):
     return 1 + sum(s > own for s in others) + 0.5 * sum(s == own for s in others)
 
 
-def test_rank_against_sorting_with_ties_and_removed_items():
+def test_rank_against_sorting_with_ties_and_removed_items() -> None:
     generator = torch.Generator().manual_seed(1)
     scores = torch.randint(0, 8, (40, 23), generator=generator).float()  # many ties
     target = torch.randint(1, 24, (40,), generator=generator)
@@ -24,10 +26,10 @@ def test_rank_against_sorting_with_ties_and_removed_items():
     rank = ranking.target_rank(scores, target, (row, item))
     for b in range(40):
         removed = set(item[row == b].tolist())
-        assert rank[b].item() == brute_rank(scores[b].tolist(), target[b].item(), removed)
+        assert rank[b].item() == brute_rank(scores[b].tolist(), int(target[b]), removed)
 
 
-def test_chunks_change_nothing(monkeypatch):
+def test_chunks_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     scores, target = torch.randn(6, 50), torch.randint(1, 51, (6,))
     whole = ranking.target_rank(scores, target)
     monkeypatch.setattr(ranking, "CACHED_ELEMENTS", 100)
@@ -35,25 +37,25 @@ def test_chunks_change_nothing(monkeypatch):
 
 
 @pytest.mark.parametrize("broken", [float("nan"), float("inf"), float("-inf")])
-def test_broken_scores_are_refused(broken):
+def test_broken_scores_are_refused(broken: float) -> None:
     scores = torch.zeros(3, 5)
     scores[1, 2] = broken
     with pytest.raises(ValueError, match="NaN or infinity"):
         ranking.target_rank(scores, torch.tensor([1, 2, 3]))
 
 
-def test_a_sum_that_overflows_is_no_fault():
+def test_a_sum_that_overflows_is_no_fault() -> None:
     scores = torch.full((2, 4), 3e38)
     scores[:, 1] = -3e38
     assert ranking.target_rank(scores, torch.tensor([1, 2])).tolist() == [2.0, 4.0]
 
 
-def test_half_precision_is_ranked_in_float32():
+def test_half_precision_is_ranked_in_float32() -> None:
     scores = torch.tensor([[1.0, 2.0, 3.0]], dtype=torch.bfloat16)
     assert ranking.target_rank(scores, torch.tensor([2])).item() == 2.0
 
 
-def test_metrics_of_known_ranks():
+def test_metrics_of_known_ranks() -> None:
     rank = torch.tensor([1.0, 2.0, 10.0, 10.5, 11.0, torch.inf])
     assert ranking.recall(rank, 10).tolist() == [1, 1, 1, 0, 0, 0]
     expected = [

@@ -1,22 +1,27 @@
 """Losses with shared negatives against loops over their definitions, and what the grouping promises."""
 
+from __future__ import annotations
+
 import math
+from collections.abc import Callable
 from functools import partial
+from typing import Any
 
 import pytest
 import torch
+from torch import Tensor
 
 from seqrec.functional import keyed_random
 from seqrec.functional.shared_negatives import bpr_max, shared, shared_softmax
 
 
-def double(*shape, seed=0):
+def double(*shape: int, seed: int = 0) -> Tensor:
     generator = torch.Generator().manual_seed(seed)
     return torch.randn(*shape, dtype=torch.float64, generator=generator)
 
 
 @pytest.mark.parametrize("correct", [False, True])
-def test_shared_softmax_by_loops(correct):
+def test_shared_softmax_by_loops(correct: bool) -> None:
     scores, log_frequency = double(4, 7), double(7, seed=1) if correct else None
     expected = 0.0
     for i in range(4):
@@ -26,7 +31,7 @@ def test_shared_softmax_by_loops(correct):
 
 
 @pytest.mark.parametrize("elu", [0.0, 0.5])
-def test_bpr_max_by_loops(elu):
+def test_bpr_max_by_loops(elu: bool) -> None:
     scores, expected = double(4, 7), 0.0
     for i in range(4):
         row = [x if x > 0 or elu == 0 else elu * (math.exp(x) - 1) for x in scores[i].tolist()]
@@ -39,30 +44,35 @@ def test_bpr_max_by_loops(elu):
 
 
 @pytest.mark.parametrize("loss", [shared_softmax, partial(bpr_max, score_weight=1.0, elu=0.5)])
-def test_extreme_scores_keep_a_finite_gradient(loss):
+def test_extreme_scores_keep_a_finite_gradient(loss: Callable) -> None:
     scores = torch.tensor([[-300.0, 300.0, 5.0], [300.0, -300.0, 0.0]], requires_grad=True)
     value = loss(scores)
     value.backward()
-    assert bool(torch.isfinite(value)) and bool(torch.isfinite(scores.grad).all())
+    assert (
+        bool(torch.isfinite(value))
+        and scores.grad is not None
+        and scores.grad is not None
+        and bool(torch.isfinite(scores.grad).all())
+    )
 
 
-def test_the_order_of_positions_changes_nothing():
+def test_the_order_of_positions_changes_nothing() -> None:
     states, table, target = double(20, 4), double(12, 4, seed=1), torch.arange(20) % 10 + 1
     keys = keyed_random.rng_keys(0, 0, torch.arange(20), 0)
     order = torch.randperm(20, generator=torch.Generator().manual_seed(0))
-    options = {"loss": shared_softmax, "num_negatives": 3, "group_size": 6}
+    options: dict[str, Any] = {"loss": shared_softmax, "num_negatives": 3, "group_size": 6}
     first = shared(states, target, table, keys, **options)
     second = shared(states[order], target[order], table, keys[order], **options)
     torch.testing.assert_close(second, first)
 
 
-def test_groups_and_samples():
+def test_groups_and_samples() -> None:
     """Every position is once in a group of the asked size; samples are items, uniform, new in each group."""
     table = torch.arange(12.0)[:, None]  # ten items whose vector is their id
     target, keys = torch.arange(3000) % 10 + 1, keyed_random.rng_keys(0, 0, torch.arange(3000), 0)
     columns = []
 
-    def keep(scores):
+    def keep(scores: Tensor) -> Tensor:
         columns.append(scores[0].long())
         return scores.sum() * 0
 
@@ -76,7 +86,7 @@ def test_groups_and_samples():
     assert ((counts[1:11] - expected) ** 2 / expected).sum() < 30  # chi-square, 9 degrees of freedom, p ~ 4e-4
 
 
-def test_refuses_to_share_nothing():
+def test_refuses_to_share_nothing() -> None:
     table = double(12, 4)
     for wrong in ({"num_negatives": 0, "group_size": 5}, {"num_negatives": 5, "group_size": 0}):
         with pytest.raises(ValueError, match="at least 1"):

@@ -19,7 +19,7 @@ wandb = pytest.importorskip("wandb")
 
 def records(file: Path) -> Iterator[Any]:
     """The records of an offline run, in order: a LevelDB log after 7 bytes of its own."""
-    from wandb.proto.wandb_internal_pb2 import Record
+    from wandb.proto.wandb_internal_pb2 import Record  # type: ignore[attr-defined]
 
     content, place, block = file.read_bytes(), 7, 1 << 15
     whole = b""

@@ -37,9 +37,9 @@ def made(cache: Path, *choices: str) -> tuple[Any, Synthetic]:
     return instantiate(config.model, _convert_="all"), instantiate(config.data)
 
 
-def trainer(**changes) -> pl.Trainer:
+def trainer(**changes: Any) -> pl.Trainer:
     """One quiet epoch of training alone."""
-    quiet = {
+    quiet: dict[str, Any] = {
         "accelerator": "cpu",
         "logger": False,
         "enable_checkpointing": False,

@@ -4,21 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
+from typing import Any, TypeVar
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
 from seqrec.backbones.transformer import Transformer
 from seqrec.data.batch import Batch
 from seqrec.functional import augment, augment_states
 from seqrec.functional.contrast import contrast_items, contrast_states
+from seqrec.methods.adversarial import AdversarialRecommender
 from seqrec.methods.easnrec import siamese
 from seqrec.methods.easnrec.easnrec import EASNRec
 from seqrec.methods.easnrec.memory import ExternalMemory
 from seqrec.methods.easnrec.uncertainty import UncertaintyAttention
 from seqrec.nn.trunk import TransformerTrunk
 
+Model = TypeVar("Model", bound=AdversarialRecommender)
 ITEMS, LENGTH, DIM = 30, 9, 16
 
 
@@ -45,7 +48,7 @@ OF_ITEMS = partial(contrast_items, window=3, temperature=0.05, augment=DSA)
 
 
 def build(
-    adversarial: str = "simultaneous",
+    adversarial: Any = "simultaneous",
     network: str | None = "fc",
     attention: Callable = UNCERTAIN,
     memory: Callable | None = MEMORY,
@@ -53,7 +56,7 @@ def build(
     own_discriminator: bool = False,
     dropout: float = 0.1,
     optimizer: Callable = ADAM,
-    **base,
+    **base: Any,
 ) -> EASNRec:
     torch.manual_seed(0)
     trunk = partial(
@@ -98,9 +101,9 @@ def build(
 def random_batch(rows: list[int], longest: int = LENGTH, seed: int = 0) -> Batch:
     """Histories that depend on the row only; one of them has a single item."""
     items, targets = torch.zeros(len(rows), longest, dtype=torch.long), []
-    for b, row in enumerate(rows):
-        generator = torch.Generator().manual_seed(1000 * seed + row)
-        length = 1 if row == 3 else int(torch.randint(2, 7, (), generator=generator))
+    for b, number in enumerate(rows):
+        generator = torch.Generator().manual_seed(1000 * seed + number)
+        length = 1 if number == 3 else int(torch.randint(2, 7, (), generator=generator))
         drawn = torch.randint(1, ITEMS + 1, (length + 1,), generator=generator)
         items[b, :length] = drawn[:-1]
         targets.append(drawn[-1])
@@ -116,21 +119,21 @@ BATCHES = [random_batch(list(range(start, start + 6))) for start in (0, 6, 12)]
 
 def loader() -> DataLoader:
     """It leaves the global random state alone."""
-    return DataLoader(BATCHES, batch_size=None, generator=torch.Generator())
+    return DataLoader(BATCHES, batch_size=None, generator=torch.Generator())  # type: ignore[arg-type]  # any sequence will do
 
 
-def offline(model: EASNRec) -> EASNRec:
+def offline(model: Model) -> Model:
     """A model whose training step runs without a trainer, with plain gradient steps."""
     optimizers = [torch.optim.SGD(group, lr=0.1) for group in model.parameter_groups()]
-    model.optimizers = lambda: optimizers  # type: ignore[method-assign]
-    model.manual_backward = lambda loss: loss.backward()  # type: ignore[method-assign]
+    model.optimizers = lambda: optimizers  # type: ignore[method-assign, assignment]
+    model.manual_backward = lambda loss, *_, **__: loss.backward()  # type: ignore[method-assign]
     model.log_dict = lambda *args, **kwargs: None  # type: ignore[method-assign]
     return model.train()
 
 
-def moved(model: EASNRec, before: dict[str, Tensor]) -> set[str]:
+def moved(model: nn.Module, before: dict[str, Tensor]) -> set[str]:
     return {name for name, p in model.named_parameters() if not torch.equal(p, before[name])}
 
 
-def weights(model: EASNRec) -> dict[str, Tensor]:
+def weights(model: nn.Module) -> dict[str, Tensor]:
     return {name: p.detach().clone() for name, p in model.named_parameters()}

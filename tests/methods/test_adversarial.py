@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 import pytorch_lightning as pl
@@ -56,10 +57,10 @@ def test_alternating_turns_move_their_players_only(own_discriminator: bool, judg
     turns: list[set[str]] = []
     original = model.turn
 
-    def watched(*players):
+    def watched(*players: str) -> _watch:
         return _watch(model, original(*players), turns)
 
-    model.turn = watched  # type: ignore[method-assign]
+    model.turn = watched  # type: ignore[method-assign, assignment]
     model.training_step(BATCHES[1], 1)
     if own_discriminator:
         judging = judging | {"discriminator"}
@@ -79,14 +80,14 @@ def _part(name: str) -> str:
 class _watch:
     """A turn that notes which parameters it moved."""
 
-    def __init__(self, model: EASNRec, turn, turns: list[set[str]]) -> None:
+    def __init__(self, model: EASNRec, turn: Any, turns: list[set[str]]) -> None:
         self.model, self.turn, self.turns = model, turn, turns
 
-    def __enter__(self):
+    def __enter__(self) -> Any:
         self.before = weights(self.model)
         return self.turn.__enter__()
 
-    def __exit__(self, *error):
+    def __exit__(self, *error: object) -> Any:
         self.turns.append(moved(self.model, self.before))
         return self.turn.__exit__(*error)
 
@@ -99,7 +100,7 @@ def test_the_generator_alone_climbs_and_the_others_descend_the_similarity() -> N
     def gradients(similar_generator: float, similar_discriminator: float) -> dict[str, Tensor]:
         model.lambda_1, model.lambda_2 = similar_generator, similar_discriminator
         for optimizer in model.optimizers():
-            optimizer.step = lambda: None
+            optimizer.step = lambda: None  # type: ignore[method-assign]
             optimizer.zero_grad()
             optimizer.zero_grad = lambda: None
         for parameter in model.parameters():

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
+from typing import Any
 
 import pytest
 import torch
+from torch import Tensor
 
 from seqrec.backbones.transformer import Transformer
 from seqrec.data.batch import Batch
@@ -19,16 +22,22 @@ ROW = torch.arange(3)
 BATCH = Batch(ROW, ROW, HISTORIES, torch.tensor([19, 8, 10]), torch.zeros_like(HISTORIES))
 
 
-def build(causal: bool = False, dropout: float = 0.0, **options) -> BERT4Rec:
+def build(causal: bool = False, dropout: float = 0.0, **options: Any) -> BERT4Rec:
     torch.manual_seed(0)
     backbone = Transformer(ITEMS, LENGTH, 16, 2, 2, 32, dropout, dropout, DotProductAttention, causal=causal)
-    form = {"masks": independent, "mask_ratio": 0.5, "last_ratio": 0.5, "with_target": False, "always_drop": True}
+    form: dict[str, Any] = {
+        "masks": independent,
+        "mask_ratio": 0.5,
+        "last_ratio": 0.5,
+        "with_target": False,
+        "always_drop": True,
+    }
     model = BERT4Rec(backbone, partial(torch.optim.Adam, lr=1e-3), max_length=LENGTH, **(form | options))
     model.log_terms = lambda *args: None  # type: ignore[method-assign]
     return model.train()
 
 
-def seen_by_the_backbone(model: BERT4Rec, action) -> torch.Tensor:
+def seen_by_the_backbone(model: BERT4Rec, action: Callable[[], object]) -> torch.Tensor:
     """The histories of the first pass that ``action`` makes."""
     passes: list[torch.Tensor] = []
     model.backbone.item_embedding.register_forward_pre_hook(lambda module, ids: passes.append(ids[0]))
@@ -62,8 +71,8 @@ def test_batches_are_of_two_kinds_drawn_from_seed_and_number() -> None:
     for seed in (0, 0, 1):
         model = build(seed=seed)
         drawn: list[str] = []
-        model.cloze_loss = lambda items, keys, drawn=drawn: drawn.append("cloze")  # type: ignore[method-assign]
-        model.newest_loss = lambda items, drawn=drawn: drawn.append("newest")  # type: ignore[method-assign]
+        model.cloze_loss = lambda items, keys, drawn=drawn: drawn.append("cloze")  # type: ignore[method-assign, misc]
+        model.newest_loss = lambda items, drawn=drawn: drawn.append("newest")  # type: ignore[method-assign, misc]
         for index in range(400):
             model.training_step(BATCH, index)
         kinds.append(drawn)
@@ -77,7 +86,7 @@ def test_hidden_items_are_out_of_sight() -> None:
     other = HISTORIES.clone()
     other[0, 5] = 29
 
-    def masks(items, keys, ratio, most, all_hidden):
+    def masks(items: Tensor, keys: Tensor, ratio: float, most: int, all_hidden: bool) -> tuple[Tensor, Tensor]:
         return (third | all_hidden) & (items != 0), third & (items != 0)
 
     for all_hidden in (True, False):
@@ -110,7 +119,11 @@ def test_it_learns_to_fill_in() -> None:
     items = start + torch.arange(LENGTH)
     row = torch.arange(64)
     batch = Batch(row, row, items, items[:, -1] + 1, torch.zeros_like(items))
-    for options in ({}, {"masks": exact_share, "mask_ratio": 0.25, "last_ratio": 0.0, "with_target": True}):
+    forms: list[dict[str, Any]] = [
+        {},
+        {"masks": exact_share, "mask_ratio": 0.25, "last_ratio": 0.0, "with_target": True},
+    ]
+    for options in forms:
         model = build(**options)
         optimizer = torch.optim.Adam(model.parameters(), lr=0.01)
         for step in range(180):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
+from typing import Any
 
 import polars as pl
 import pytest
@@ -21,7 +22,7 @@ from seqrec.methods.cbit import CBiT
 ITEMS, LENGTH, TOKEN = 30, 8, 31
 
 
-def build(**options) -> CBiT:
+def build(**options: Any) -> CBiT:
     torch.manual_seed(0)
     backbone = PreNormTransformer(ITEMS, LENGTH, 16, 2, 2, 32, dropout=0.0)
     form = {"mask_ratio": 0.3, "num_views": 3, "temperature": 0.3, "theta_rate": 0.1, "contrast_scale": 5.0}

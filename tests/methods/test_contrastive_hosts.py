@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
+from typing import Any
 
 import polars as pl
 import pytest
@@ -53,7 +55,7 @@ def backbone(dropout: float) -> Transformer:
     return Transformer(ITEMS, LENGTH, 16, 2, 2, 32, dropout, dropout, DotProductAttention)
 
 
-def cl4srec(views=VIEWS, contrast=INFO_NCE, weight: float = 0.1, **options) -> CL4SRec:
+def cl4srec(views: Any = VIEWS, contrast: Any = INFO_NCE, weight: float = 0.1, **options: Any) -> CL4SRec:
     return quiet(
         CL4SRec(
             views,
@@ -67,7 +69,7 @@ def cl4srec(views=VIEWS, contrast=INFO_NCE, weight: float = 0.1, **options) -> C
     )
 
 
-def duorec(dropout: float = 0.0, contrast=INFO_NCE, **options) -> DuoRec:
+def duorec(dropout: float = 0.0, contrast: Any = INFO_NCE, **options: Any) -> DuoRec:
     model = DuoRec(backbone(dropout), ADAM, partial(next_item, padding_class=True), contrast, 0.1, **options)
     model.prepare(WINDOWS, LENGTH)
     return quiet(model)
@@ -76,7 +78,7 @@ def duorec(dropout: float = 0.0, contrast=INFO_NCE, **options) -> DuoRec:
 class Always(PairContrast):
     """A contrast without further negatives that calls a given loss."""
 
-    def __init__(self, loss) -> None:
+    def __init__(self, loss: Callable) -> None:
         super().__init__(temperature=1.0)
         self.loss = loss
 
@@ -88,7 +90,7 @@ class Always(PairContrast):
         return self.loss(first, second, labels)
 
 
-def quiet(model):
+def quiet(model: Any) -> Any:
     """The model without a trainer to log to."""
     model.log_dict = lambda *args, **options: None
     return model.train()
@@ -154,7 +156,7 @@ def test_views_do_not_depend_on_batch_mates_or_padding() -> None:
 
 
 @pytest.mark.parametrize("build", [cl4srec, duorec])
-def test_a_step_changes_neither_the_batch_nor_the_data(build) -> None:
+def test_a_step_changes_neither_the_batch_nor_the_data(build: Callable) -> None:
     batch = Batch(*(part.clone() for part in BATCH))
     flat = WINDOWS.sequences.items.clone()
     build().training_step(batch, 0).backward()
@@ -164,7 +166,7 @@ def test_a_step_changes_neither_the_batch_nor_the_data(build) -> None:
 
 
 @pytest.mark.parametrize("build", [cl4srec, duorec])
-def test_the_vectors_of_the_contrast_belong_to_the_row_and_carry_no_labels(build) -> None:
+def test_the_vectors_of_the_contrast_belong_to_the_row_and_carry_no_labels(build: Callable) -> None:
     seen: list[tuple] = []
 
     def contrast(first: Tensor, second: Tensor, labels: Tensor | None) -> Tensor:
@@ -231,7 +233,7 @@ def test_each_pass_of_duorec_has_its_own_dropout() -> None:
     target = WINDOWS.sequences.items[WINDOWS.stop].long()
     alone = ROWS[torch.bincount(target)[target] == 1]  # their partner is themselves
     model.training_step(WINDOWS.batch(alone, LENGTH), 0)
-    assert not torch.isclose(*vectors).all(1).any()
+    assert not torch.isclose(vectors[0], vectors[1]).all(1).any()
 
 
 def test_duorec_needs_one_target_a_window() -> None:
@@ -240,7 +242,7 @@ def test_duorec_needs_one_target_a_window() -> None:
 
 
 @pytest.mark.parametrize("build", [cl4srec, duorec])
-def test_fenrecs_contrast_takes_the_place_of_info_nce(build) -> None:
+def test_fenrecs_contrast_takes_the_place_of_info_nce(build: Callable) -> None:
     hard = partial(
         HardNegativeContrast,
         temperature=1.0,

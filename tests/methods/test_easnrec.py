@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from functools import partial
+from typing import Any
 
 import pytest
 import torch
@@ -28,7 +29,7 @@ from tests.methods.small_easnrec import (
     weights,
 )
 
-VARIANTS = {
+VARIANTS: dict[str, dict[str, Any]] = {
     "default": {},
     "own_discriminator": {"own_discriminator": True},
     "no_siamese": {"network": None},
@@ -60,7 +61,7 @@ def test_every_parameter_of_every_variant_learns(variant: str, adversarial: str)
 
 def test_memory_is_written_in_training_only_and_once_a_step() -> None:
     model = build(dropout=0.0)
-    memory = model.backbone.trunk.memory
+    memory: Any = model.backbone.trunk.memory
     start = memory.memory.clone()
     model.eval()
     model.query(BATCHES[0].histories)
@@ -70,7 +71,7 @@ def test_memory_is_written_in_training_only_and_once_a_step() -> None:
     assert memory.pending is None
     model.training_step(BATCHES[0], 0)
     tokens = int((BATCHES[0].items != 0).sum())
-    assert torch.equal(memory.memory, start) and memory.pending.shape == (tokens, DIM)
+    assert torch.equal(memory.memory, start) and memory.pending.shape == (tokens, DIM)  # type: ignore[attr-defined]
     assert model.generator.memory.pending.shape == (tokens, DIM)
     model.training_step(BATCHES[1], 1)
     assert not torch.equal(memory.memory, start)
@@ -104,7 +105,7 @@ def test_evaluation_and_the_end_of_an_epoch_finish_the_write() -> None:
 
 
 def test_read_only_passes_use_the_memory_of_the_first_pass() -> None:
-    trunk = build().backbone.trunk.train()
+    trunk: Any = build().backbone.trunk.train()
     memory = trunk.memory
     memory.remember(torch.randn(4, DIM))
     x, other = torch.randn(3, DIM), torch.randn(2, DIM)
@@ -158,7 +159,7 @@ def test_noise_has_its_standard_deviation_and_differs_between_passes() -> None:
 
 @pytest.mark.parametrize("network", ["fc", "cnn", "transformer", "lstm"])
 def test_siamese_networks_ignore_padding(network: str) -> None:
-    model = build(network=network).eval()
+    model: Any = build(network=network).eval()
     batch = random_batch(list(range(6)), longest=6)
     valid = batch.items != 0
     states = torch.randn(6, 6, DIM) * valid[..., None]
@@ -192,4 +193,4 @@ def test_bfloat16_trains_and_keeps_the_memory_in_float32(adversarial: str) -> No
 @pytest.mark.parametrize("option", ["addressing", "fusion", "write_norm"])
 def test_unknown_memory_choices_name_the_valid_ones(option: str) -> None:
     with pytest.raises(ValueError, match=f"{option} is 'typo'; choose one of"):
-        MEMORY(DIM, **{option: "typo"})
+        MEMORY(DIM, **{option: "typo"})  # type: ignore[arg-type]

@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -33,7 +34,8 @@ dist.destroy_process_group()
 
 def test_two_ranks_write_what_one_would(tmp_path: Path) -> None:
     torch.manual_seed(0)
-    memories = {rule: ExternalMemory(6, 4, 0.0, write_norm=rule).double() for rule in WRITE_NORMS}
+    rules: list[Any] = list(WRITE_NORMS)
+    memories = {rule: ExternalMemory(6, 4, 0.0, write_norm=rule).double() for rule in rules}
     tokens = [torch.randn(5, 6).double(), torch.randn(3, 6).double()]
     probe = [torch.randn(4, 6).double() for _ in range(2)]
     states = {rule: memory.state_dict() for rule, memory in memories.items()}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
+from typing import Any
 
 import pytest
 import torch
@@ -33,7 +34,7 @@ def parts(dropout: float, attention: type = DotProductAttention) -> tuple[Transf
     )
 
 
-def build(padding_learns: bool, adversarial: str = "simultaneous", dropout: float = 0.0, **changes) -> ECLSR:
+def build(padding_learns: bool, adversarial: Any = "simultaneous", dropout: float = 0.0, **changes: Any) -> ECLSR:
     backbone, generator = parts(dropout, **changes)
     return ECLSR(
         backbone,
@@ -54,7 +55,7 @@ def build(padding_learns: bool, adversarial: str = "simultaneous", dropout: floa
 def plain_easnrec() -> EASNRec:
     """EASNRec without Siamese network, uncertainty, memory and augmentation."""
 
-    def contrast(states: Tensor, items: Tensor, keys: Tensor, encode: Transformer) -> Tensor:
+    def contrast(states: Tensor, items: Tensor, keys: Tensor, encode: Any) -> Tensor:
         return contrasting.contrast_loss(states, states, items)
 
     contrasting = build(padding_learns=False)
@@ -105,9 +106,9 @@ def test_it_is_easnrec_without_the_additions(length: int) -> None:
         :, 1:
     ].numel()
     torch.testing.assert_close(detection, theirs.detection_loss(states, batch.items, made.items))
-    ours, theirs = ours.simultaneous_step(task), theirs.simultaneous_step(batch, hidden)
+    found, wanted = ours.simultaneous_step(task), theirs.simultaneous_step(batch, hidden)
     for name in ("recommendation", "contrast", "generator"):
-        torch.testing.assert_close(getattr(ours, name), getattr(theirs, name), msg=name)
+        torch.testing.assert_close(getattr(found, name), getattr(wanted, name), msg=name)
 
 
 @pytest.mark.parametrize("causal", [True, False])
@@ -201,7 +202,7 @@ def test_turns_move_their_players_only(padding_learns: bool) -> None:
     model = offline(build(padding_learns, "alternating"))
     found: list[set[str]] = []
     for optimizer in model.optimizers():
-        optimizer.step = partial(note_moved, model, optimizer.step, found)
+        optimizer.step = partial(note_moved, model, optimizer.step, found)  # type: ignore[method-assign]
     model.training_step(BATCHES[0], 0)
     turns = [("generator.", TABLE), ("backbone.trunk.", "head."), ("backbone.trunk.", TABLE)]
     for turn, first, second in zip(turns, found[::2], found[1::2], strict=True):
@@ -219,8 +220,8 @@ def test_it_learns() -> None:
     model = build(padding_learns=True, dropout=0.1)
     optimizer = torch.optim.Adam(model.parameters(), lr=1e-2)
     losses: list[Tensor] = []
-    model.optimizers = lambda: [optimizer] + [torch.optim.SGD([torch.zeros(1)], 0.0)] * 3  # type: ignore[method-assign]
-    model.manual_backward = lambda loss: (losses.append(loss.detach()), loss.backward())  # type: ignore[method-assign]
+    model.optimizers = lambda: [optimizer] + [torch.optim.SGD([torch.zeros(1)], 0.0)] * 3  # type: ignore[method-assign, assignment]
+    model.manual_backward = lambda loss: (losses.append(loss.detach()), loss.backward())  # type: ignore[method-assign, assignment, misc]
     model.log_dict = lambda *args, **kwargs: None  # type: ignore[method-assign]
     for index in range(30):
         model.training_step(BATCHES[index % 3], index)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
+from typing import Any
 
 import pytest
 import torch
@@ -22,10 +23,10 @@ SHARED = {
 }
 
 
-def build(sharing: str = "full", adversarial: str = "simultaneous", **changes) -> ELECRec:
+def build(sharing: Any = "full", adversarial: Any = "simultaneous", **changes: Any) -> ELECRec:
     torch.manual_seed(0)
     rest = (2, 2, 32, 0.0, 0.0, DotProductAttention)
-    options = {
+    options: dict[str, Any] = {
         "padding_learns": True,
         "shared_lr_multiplier": 1.0,
         "sample_ratio": 0.5,
@@ -81,7 +82,7 @@ def test_players_that_step_together_are_one_optimizer() -> None:
     ours, theirs = build(), build()
     optimizers = [ours.build_optimizer(group) for group in ours.parameter_groups()]
     one = torch.optim.Adam(theirs.parameters(), lr=1e-2)
-    offline(ours).optimizers = lambda: optimizers  # type: ignore[method-assign]
+    offline(ours).optimizers = lambda: optimizers  # type: ignore[method-assign, assignment]
     for batch in BATCHES:
         ours.training_step(batch, 0)
         task = theirs.train().inputs(batch)
@@ -99,7 +100,7 @@ def test_turns_move_their_network_and_what_is_shared() -> None:
     names = set(weights(model))
     found: list[set[str]] = []
     for optimizer in model.optimizers():
-        optimizer.step = partial(note_moved, model, optimizer.step, found)
+        optimizer.step = partial(note_moved, model, optimizer.step, found)  # type: ignore[method-assign]
     model.training_step(BATCHES[0], 0)
     generator = {name for name in names if name.startswith("generator.")}
     shared = {name for name in names if name.startswith(SHARED["embed_only"])}
@@ -122,7 +123,7 @@ def test_without_draws_every_item_is_true(padding_learns: bool) -> None:
     assert torch.equal(made, task.next_items)
     with torch.no_grad():
         before = model.detection_loss(made, task)
-        model.head.bias += 5.0
+        model.head.bias.add_(5.0)
         assert model.detection_loss(made, task) < before
 
 

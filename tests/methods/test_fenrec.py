@@ -23,7 +23,7 @@ def two_steps(cache: Path, *choices: str) -> tuple[Any, list[dict[str, Tensor]]]
     """The model after two steps, and the terms of both."""
     model, data = made(cache, *choices)
     terms: list[dict[str, Tensor]] = []
-    model.log_dict = lambda named, **kwargs: terms.append(named)  # type: ignore[method-assign]
+    model.log_dict = lambda named, **kwargs: terms.append(named)
     before = {name: p.detach().clone() for name, p in model.named_parameters()}
     trainer(limit_train_batches=2).fit(model, datamodule=data)
     assert all(not torch.equal(p, before[name]) for name, p in model.named_parameters())
@@ -73,7 +73,7 @@ def test_without_both_parts_it_is_icsrec(tmp_path: Path) -> None:
 
 def test_the_form_changes_after_the_warm_up() -> None:
     first, second = torch.randn(4, 3), torch.randn(4, 3)
-    options = {
+    options: dict[str, Any] = {
         "temperature": 1.0,
         "warmup_epochs": 20,
         "noise_ratio": 2,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 from itertools import pairwise
+from typing import Any
 
 import polars as pl
 import pytest
@@ -33,7 +34,7 @@ def edges(distance: int, *histories: list[int]) -> tuple[torch.Tensor, torch.Ten
     return transitions(last_window(sequences(*histories), 100, torch.Generator()), distance)
 
 
-def build(**options) -> MAERec:
+def build(**options: Any) -> MAERec:
     torch.manual_seed(0)
     backbone = GraphTransformer(ITEMS, LENGTH, 16, 2, 1, 2, 32, dropout=0.0, embedding_dropout=0.0)
     backbone.connect(*edges(1, [*range(1, ITEMS + 1), 1, 1]))

@@ -55,7 +55,14 @@ def ndcg(data: Synthetic, seed: int = 0) -> float:
 @pytest.mark.filterwarnings("ignore::UserWarning:pytorch_lightning", "ignore::FutureWarning")
 def test_attributes_help(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(synthetic, "sample", rounds)
-    world = {"num_items": ITEMS, "num_types": 1, "branching": 1, "period": 1, "noise": 0.0, "world_seed": 0}
+    world: dict[str, Any] = {
+        "num_items": ITEMS,
+        "num_types": 1,
+        "branching": 1,
+        "period": 1,
+        "noise": 0.0,
+        "world_seed": 0,
+    }
     sizes = {"max_length": 4, "batch_size": 64, "eval_batch_size": 256, "num_workers": 0, "seed": 0}
     data = Synthetic(
         num_users=USERS,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 import pytorch_lightning as pl
@@ -28,7 +29,7 @@ def build(causal: bool = False, num_attributes: int = ATTRIBUTES) -> S3RecPretra
 @pytest.fixture
 def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Synthetic:
     """40 users; the attributes of an item are its remainder by 5 and, for half of the items, the same again."""
-    sizes = {"num_types": 2, "branching": 4, "period": 12, "noise": 0.1, "world_seed": 0}
+    sizes: dict[str, Any] = {"num_types": 2, "branching": 4, "period": 12, "noise": 0.1, "world_seed": 0}
     made = Synthetic(
         num_users=40, shortest=8, longest=12, num_items=ITEMS, **sizes,
         name="synthetic", windows=prefixes, max_length=LENGTH, batch_size=32, eval_batch_size=32, num_workers=0,

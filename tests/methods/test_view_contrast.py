@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
+from typing import Any
 
 import polars as pl
 import pytest
@@ -52,22 +54,22 @@ def backbone(dropout: float = 0.0) -> PaddedTransformer:
     return PaddedTransformer(ITEMS, W, 16, 2, 2, 32, dropout, dropout)
 
 
-def ready(model: ViewContrastive) -> ViewContrastive:
+def ready(model: Any) -> Any:
     model.windows, model.unseen = WINDOWS, Unseen.of(SEQUENCES)
     model.logged = {}
-    model.log_dict = lambda terms, **options: model.logged.update(terms)  # type: ignore[method-assign]
+    model.log_dict = lambda terms, **options: model.logged.update(terms)
     model.make_views()
     return model
 
 
-def iclrec(dropout: float = 0.0, view=DSA, **options) -> ICLRec:
+def iclrec(dropout: float = 0.0, view: Callable = DSA, **options: Any) -> ICLRec:
     chosen = {"instance_weight": 0.1, "intent_weight": 0.1, "warmup_epochs": 0, "mask_same_intent": False} | options
     model = ICLRec(backbone(dropout), ADAM, view, 4, share_views=False, temperature=1.0, **chosen)
     model.intents.centroids.normal_()
     return ready(model)
 
 
-def coserec(**options) -> CoSeRec:
+def coserec(**options: Any) -> CoSeRec:
     model = CoSeRec(backbone(), ADAM, INFORMATIVE, inverse_log, 0.1, temperature=1.0, warmup_epochs=0, **options)
     model.prepare(SEQUENCES)
     model.refresh()
@@ -112,7 +114,7 @@ def test_hidden_items_are_no_keys_but_have_states() -> None:
 
 
 @pytest.mark.parametrize("build", [iclrec, coserec])
-def test_views_are_made_of_the_whole_history(build, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_views_are_made_of_the_whole_history(build: Callable, monkeypatch: pytest.MonkeyPatch) -> None:
     model = build()
     whole: list[Ragged] = []
     changed = model.changed

@@ -70,7 +70,7 @@ def test_states_depend_on_padding_but_its_look_ups_learn_nothing() -> None:
 
 def test_all_layers_start_with_one_beta_and_padding_is_not_zero() -> None:
     model = backbone(0.7)
-    first, second = (layer.frequency.sqrt_beta for layer in model.layers)
+    first, second = (layer.get_parameter("frequency.sqrt_beta") for layer in model.layers)
     assert torch.equal(first, second) and first.std() > 0.3
     assert model.item_embedding.weight[0].any()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
+from typing import Any
 
 import pytest
 import torch
@@ -12,16 +13,19 @@ from seqrec.methods.easnrec.memory import ExternalMemory, first_reads
 from seqrec.methods.easnrec.uncertainty import UncertaintyAttention
 from seqrec.nn.attention import AttentionKernel, DotProductAttention
 
-KERNELS = {"dot_product": DotProductAttention, "uncertainty": partial(UncertaintyAttention, noise_std=0.01)}
+KERNELS: dict[str, AttentionKernel] = {
+    "dot_product": DotProductAttention,
+    "uncertainty": partial(UncertaintyAttention, noise_std=0.01),
+}
 LENGTHS = [3, 12, 1, 7, 12, 2, 9]
 
 
-def transformer(attention: AttentionKernel, causal: bool, **options: object) -> Transformer:
+def transformer(attention: AttentionKernel, causal: bool, **options: Any) -> Transformer:
     torch.manual_seed(0)
     return Transformer(
         30, 12, dim=8, num_layers=2, num_heads=2, ffn_dim=16, dropout=0.0, attention_dropout=0.0,
         attention=attention, causal=causal, **options,
-    ).double()  # type: ignore[arg-type]  # fmt: skip
+    ).double()  # fmt: skip
 
 
 def histories(lengths: list[int] = LENGTHS) -> torch.Tensor:
@@ -70,7 +74,7 @@ def same_gradients(model: Transformer, actual: torch.Tensor, expected: torch.Ten
     names, parameters = zip(*model.named_parameters(), strict=True)
     wanted, got = (torch.autograd.grad((x * weight).sum(), parameters) for x in (expected, actual))
     for name, a, b in zip(names, got, wanted, strict=True):
-        torch.testing.assert_close(a, b, msg=lambda text, name=name: f"{name}: {text}")
+        torch.testing.assert_close(a, b, msg=lambda text, name=name: f"{name}: {text}")  # type: ignore[misc]
 
 
 def test_a_memory_is_read_with_all_states_in_training() -> None:

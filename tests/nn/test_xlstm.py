@@ -22,7 +22,7 @@ def cell_inputs(length: int) -> list[Tensor]:
 def step_by_step(inputs: list[Tensor]) -> tuple[Tensor, tuple[Tensor, ...]]:
     memory, outputs = empty_memory(inputs[0]), []
     for t in range(inputs[0].shape[2]):
-        output, memory = recurrent(*(x[:, :, t] for x in inputs), memory)
+        output, memory = recurrent(*(x[:, :, t] for x in inputs), memory)  # type: ignore[call-arg, arg-type]
         outputs.append(output)
     return torch.stack(outputs, 2), memory
 
@@ -31,7 +31,7 @@ def step_by_step(inputs: list[Tensor]) -> tuple[Tensor, tuple[Tensor, ...]]:
 def test_the_three_forms_of_the_cell_agree(chunk: int) -> None:
     inputs = [x.requires_grad_() for x in cell_inputs(18)]
     by_step, memory = step_by_step(inputs)
-    by_chunk, chunk_memory = chunkwise(*inputs, chunk)
+    by_chunk, chunk_memory = chunkwise(*inputs, chunk)  # type: ignore[call-arg, arg-type]
     at_once = parallel(*inputs)
     torch.testing.assert_close(by_chunk, by_step)
     torch.testing.assert_close(chunk_memory, memory)
@@ -46,7 +46,7 @@ def test_extreme_gates_stay_finite() -> None:
     inputs = [x.float() for x in cell_inputs(40)]
     inputs[3] *= 100
     inputs[4] *= 100
-    for y in (parallel(*inputs), chunkwise(*inputs, 16)[0], step_by_step(inputs)[0]):
+    for y in (parallel(*inputs), chunkwise(*inputs, 16)[0], step_by_step(inputs)[0]):  # type: ignore[call-arg, arg-type]
         assert bool(torch.isfinite(y).all())
     gates, kernel = 300 * torch.randn(9, 4, 2, 3, 5), torch.randn(4, 2, 5, 5)
     gates.requires_grad_()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -19,6 +20,7 @@ from seqrec.methods.easnrec.siamese import FullyConnected
 from seqrec.methods.easnrec.uncertainty import UncertaintyAttention
 from seqrec.nn.packing import Packing
 from seqrec.nn.trunk import TransformerTrunk
+from tests.parity.golden import Golden
 
 LAYER = {
     "output": "dense",
@@ -54,12 +56,12 @@ def feed(kernel: UncertaintyAttention, noise: list[Tensor]) -> None:
     kernel.noise = lambda like: next(queue)  # type: ignore[method-assign]
 
 
-def draws(reference, left: Tensor, to_right: Callable) -> list[Tensor]:
+def draws(reference: Golden, left: Tensor, to_right: Callable) -> list[Tensor]:
     names = ("in/hidden", "in/aug_dropout_keep", "in/aug_delta", "in/aug_mask_positions")
     return [to_right(reference[name], left) for name in names]
 
 
-def given_augmentation(reference, to_right: Callable, taken: Tensor, valid: Tensor, keys: Tensor) -> Tensor:
+def given_augmentation(reference: Golden, to_right: Callable, taken: Tensor, valid: Tensor, keys: Tensor) -> Tensor:
     """The dynamic augmentation of the newest states, with the golden file's draws."""
     _, keep, delta, hidden = draws(reference, reference["in/item_seq"], to_right)
     window = taken.shape[1]
@@ -68,11 +70,11 @@ def given_augmentation(reference, to_right: Callable, taken: Tensor, valid: Tens
     return choose(reference["in/aug_choice"], drop_out(taken, keep), perturb(taken, delta), hide(taken, hidden))
 
 
-def no_encoder(items: Tensor) -> Tensor:
+def no_encoder(*_: Any) -> Tensor:
     raise AssertionError("a contrast of states encodes nothing")
 
 
-def trunk_state(reference, player: str) -> dict[str, Tensor]:
+def trunk_state(reference: Golden, player: str) -> dict[str, Tensor]:
     """Parameters of a trunk in our names."""
     old = reference.group(f"param/full.{player}.")
     state = {"position.weight": old["position.weight"]}
@@ -89,29 +91,30 @@ def trunk_state(reference, player: str) -> dict[str, Tensor]:
     return state | {"memory.memory": reference[f"in/full_memory_{player}"]}
 
 
-def full_model(reference, contrast: Callable | None = None) -> EASNRec:
+def full_model(reference: Golden, contrast: Any = None) -> EASNRec:
     sizes = reference.meta["hparams"]
     memory = partial(ExternalMemory, num_slots=sizes["slots"], dropout=0.0, slot_dim=sizes["dm_full"])
     attention = partial(UncertaintyAttention, noise_std=0.01)
-    shape = (
-        sizes["d"],
-        sizes["L"],
-        sizes["n_layers"],
-        sizes["n_heads"],
-        sizes["ffn_inner"],
-        0.0,
-        0.0,
-        attention,
-    )
-    dim, length, *rest = shape
-    backbone = Transformer(sizes["num_items"], length, dim, *rest, causal=True, positions="from_newest", memory=memory)
-    generator = TransformerTrunk(*shape, causal=False, positions="from_newest", memory=memory)
+    shape: dict[str, Any] = {
+        "dim": sizes["d"],
+        "max_length": sizes["L"],
+        "num_layers": sizes["n_layers"],
+        "num_heads": sizes["n_heads"],
+        "ffn_dim": sizes["ffn_inner"],
+        "dropout": 0.0,
+        "attention_dropout": 0.0,
+        "attention": attention,
+        "positions": "from_newest",
+        "memory": memory,
+    }
+    backbone = Transformer(sizes["num_items"], causal=True, **shape)
+    generator = TransformerTrunk(causal=False, **shape)
     model = EASNRec(
         backbone,
         torch.optim.Adam,
         generator,
         contrast or no_encoder,
-        FullyConnected(dim),
+        FullyConnected(sizes["d"]),
         "simultaneous",
         mask_ratio=sizes["mask_ratio"],
         window=sizes["k"],
@@ -129,7 +132,7 @@ def full_model(reference, contrast: Callable | None = None) -> EASNRec:
     return model
 
 
-def full_batch(reference, to_right: Callable) -> Batch:
+def full_batch(reference: Golden, to_right: Callable) -> Batch:
     left, target = reference["in/item_seq"], reference["in/target"]
     items = to_right(left, left)
     newest_column = (items != 0).sum(1) - 1
@@ -138,7 +141,7 @@ def full_batch(reference, to_right: Callable) -> Batch:
     return Batch(target, target, items, target, next_items * (items != 0))
 
 
-def trunk_gradient(trunk: nn.Module, name: str) -> Tensor:
+def trunk_gradient(trunk: nn.Module, name: str) -> Tensor | None:
     """The gradient of a parameter that the golden file calls ``name``."""
     if name.startswith("layers."):
         _, i, part, kind = name.split(".")

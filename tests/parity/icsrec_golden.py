@@ -17,6 +17,7 @@ from seqrec.data.windows import Windows, held_out, prefixes
 from seqrec.functional.ranking import ndcg, recall, target_rank
 from seqrec.methods.icsrec import ICSRec
 from seqrec.nn.attention import DotProductAttention
+from tests.parity.golden import Golden
 
 LAYER = {
     "output": "attention.dense",
@@ -28,7 +29,7 @@ LAYER = {
 PARTS = ("query", "key", "value")
 
 
-def sequences_of(golden: Any) -> Sequences:
+def sequences_of(golden: Golden) -> Sequences:
     items, start = golden["in/data/seq_flat"], golden["in/data/seq_offsets"]
     offsets = start if int(start[-1]) == len(items) else torch.cat([start, torch.tensor([len(items)])])
     ids = range(1, golden.meta["n_items"] + 1)
@@ -36,11 +37,11 @@ def sequences_of(golden: Any) -> Sequences:
     return Sequences(items.int(), offsets, users, pl.Series(ids), torch.tensor(ids))
 
 
-def windows_of(golden: Any) -> Windows:
+def windows_of(golden: Golden) -> Windows:
     return prefixes(sequences_of(golden), golden.meta["max_seq_length"], torch.Generator())
 
 
-def build(golden: Any, labels: Callable, pair_contrast: Callable) -> ICSRec:
+def build(golden: Golden, labels: Callable, pair_contrast: Any) -> ICSRec:
     """The method with the golden parameters and centroids, in training mode without dropout."""
     table, length = golden["param/item_embeddings.weight"], len(golden["param/position_embeddings.weight"])
     layers = sum(name.endswith("query.bias") for name in golden.group("param/"))
@@ -93,20 +94,21 @@ def names(layers: int) -> list[tuple[str, list[str]]]:
 def gradients(model: ICSRec) -> dict[str, Tensor]:
     """Gradients by the names of the reference."""
     ours = dict(model.backbone.named_parameters())
-    found = {}
-    for mine, theirs in names(len(model.backbone.trunk.layers)):
+    found: dict[str, Tensor] = {}
+    trunk: Any = model.backbone.trunk
+    for mine, theirs in names(len(trunk.layers)):
         grad = ours[mine].grad
         assert grad is not None
         found.update(zip(theirs, grad.chunk(len(theirs)), strict=True))
     return found
 
 
-def batch_of(golden: Any, model: ICSRec) -> Batch:
+def batch_of(golden: Golden, model: ICSRec) -> Batch:
     """The golden batch, gathered by our own windows."""
     return model.windows.batch(golden["in/batch_sample"], model.max_length)
 
 
-def check_data(golden: Any, to_right: Callable) -> None:
+def check_data(golden: Golden, to_right: Callable) -> None:
     """Samples, their order and their partners."""
     windows = windows_of(golden)
     length = golden.meta["max_seq_length"]
@@ -121,7 +123,7 @@ def check_data(golden: Any, to_right: Callable) -> None:
         assert int((golden[f"out/data/sample_{name}"] != 0).sum()) == int((found.items != 0).sum())
 
 
-def check_forward(golden: Any, model: ICSRec, to_right: Callable) -> None:
+def check_forward(golden: Golden, model: ICSRec, to_right: Callable) -> None:
     """States of prefixes and partners, user vectors, scores over the whole table, clusters."""
     batch = batch_of(golden, model)
     for name, ids in (("hidden", "seq"), ("hidden_pos", "pos_seq")):
@@ -144,7 +146,7 @@ def check_forward(golden: Any, model: ICSRec, to_right: Callable) -> None:
         golden.check(f"out/centroid{view}", direction)
 
 
-def check_evaluation(golden: Any, model: ICSRec, to_right: Callable) -> None:
+def check_evaluation(golden: Golden, model: ICSRec, to_right: Callable) -> None:
     """Inputs and answers of both splits; the test metrics under the released evaluator's rule, seen items score 0."""
     sequences = sequences_of(golden)
     model.eval()

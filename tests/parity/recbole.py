@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor
 
+from seqrec.backbones.base import Backbone
 from seqrec.backbones.transformer import Transformer
 from seqrec.data.batch import Batch
 from seqrec.functional.hard_negatives import enduring_info_nce
 from seqrec.functional.info_nce import info_nce, negatives
 from seqrec.nn.attention import DotProductAttention
+from tests.parity.golden import Golden, gradients
 
 LAYER = {
     "output": "multi_head_attention.dense",
@@ -20,7 +24,7 @@ LAYER = {
 }
 
 
-def build(golden, heads: int, num_items: int, group: str = "", causal: bool = True) -> Transformer:
+def build(golden: Golden, heads: int, num_items: int, group: str = "", causal: bool = True) -> Transformer:
     """The backbone with the parameters ``param/<group>*``."""
     old = golden.group(f"param/{group}")
     length, dim = old["position_embedding.weight"].shape
@@ -62,12 +66,10 @@ def state(old: dict[str, Tensor], layers: int, num_items: int) -> dict[str, Tens
     return new
 
 
-def check_gradients(golden, model: Transformer, group: str = "", **more: Tensor | None) -> None:
+def check_gradients(golden: Golden, model: Backbone, group: str = "", **more: Tensor | None) -> None:
     """Compare all arrays ``grad/<group>*``; ``more`` are gradients of what is not the backbone's, by name."""
-    ours: dict[str, Tensor] = {}
-    for name, parameter in model.named_parameters():
-        assert parameter.grad is not None
-        ours[name] = parameter.grad
+    ours = gradients(model)
+    trunk: Any = model.trunk
     compared = golden.group(f"grad/{group}")
     assert compared
     names: dict[str, Tensor | None] = {
@@ -77,7 +79,7 @@ def check_gradients(golden, model: Transformer, group: str = "", **more: Tensor 
         "LayerNorm.weight": ours["trunk.norm.weight"],
         "LayerNorm.bias": ours["trunk.norm.bias"],
     }
-    for i in range(len(model.trunk.layers)):
+    for i in range(len(trunk.layers)):
         for kind in ("weight", "bias"):
             theirs, layer = f"trm_encoder.layer.{i}", f"trunk.layers.{i}"
             for mine, name in LAYER.items():
@@ -101,7 +103,7 @@ def prefix_batch(items: Tensor, target: Tensor, row: Tensor) -> Batch:
     return Batch(row, row, items, target, next_items)
 
 
-def check_contrasts(golden, first: Tensor, second: Tensor) -> None:
+def check_contrasts(golden: Golden, first: Tensor, second: Tensor) -> None:
     """Compare what InfoNCE and FENRec's contrast make of two views ``(B, D)``.
 
     ``out/cl_logits`` holds the positive of each row, then the negatives in their order.

@@ -18,9 +18,10 @@ from seqrec.functional.cloze import supervised_slots
 from seqrec.functional.losses import bpr
 from seqrec.methods.bert4rec import BERT4Rec
 from tests.parity import recbole
+from tests.parity.golden import Golden
 
 
-def build(golden, kind: str = "last") -> BERT4Rec:
+def build(golden: Golden, kind: str = "last") -> BERT4Rec:
     """The model whose batches are all of one ``kind``, with the file's masks in those that hide at random."""
     sizes = golden.meta["sizes"]
     backbone = recbole.build(golden, sizes["heads"], sizes["V"] - 1, "recbole.", causal=False)
@@ -52,7 +53,7 @@ def build(golden, kind: str = "last") -> BERT4Rec:
     return model
 
 
-def batch_of(golden) -> Batch:
+def batch_of(golden: Golden) -> Batch:
     items = golden["in/seq_right_padded"]
     assert torch.equal((items != 0).sum(1), golden["in/length"])
     row = torch.arange(len(items))
@@ -60,7 +61,7 @@ def batch_of(golden) -> Batch:
 
 
 @pytest.mark.parametrize("kind", ["cloze", "last"])
-def test_states_and_scores_of_hidden_items(golden: Callable, kind: str) -> None:
+def test_states_and_scores_of_hidden_items(golden: Callable[[str], Golden], kind: str) -> None:
     reference = golden("bert4rec")
     model = build(reference)
     hidden = reference[f"in/recbole.{kind}.masked_seq"]
@@ -79,7 +80,7 @@ def test_states_and_scores_of_hidden_items(golden: Callable, kind: str) -> None:
 
 
 @pytest.mark.parametrize("kind", ["cloze", "last"])
-def test_training_step(golden: Callable, kind: str) -> None:
+def test_training_step(golden: Callable[[str], Golden], kind: str) -> None:
     reference = golden("bert4rec")
     model = build(reference, kind).train()
     fed: list[Tensor] = []
@@ -100,7 +101,7 @@ def test_training_step(golden: Callable, kind: str) -> None:
     recbole.check_gradients(reference, model.backbone, f"recbole.{kind}.", output_bias=model.bias.grad, **head)
 
 
-def test_the_query_of_the_evaluation(golden: Callable) -> None:
+def test_the_query_of_the_evaluation(golden: Callable[[str], Golden]) -> None:
     reference = golden("bert4rec")
     model, batch = build(reference).eval(), batch_of(reference)
     token = torch.full_like(batch.target, model.backbone.mask_token)

@@ -11,22 +11,23 @@ import torch
 from seqrec.backbones.factors import Factors
 from seqrec.data.batch import Batch
 from seqrec.methods.bpr import BPR
+from tests.parity.golden import Golden
 
 
-def build(golden) -> BPR:
+def build(golden: Golden) -> BPR:
     users, table = golden["param/user_embedding.weight"], golden["param/item_embedding.weight"]
     backbone = Factors(len(table) - 1, *users.shape).double()
     backbone.load_state_dict({"user_embedding.weight": users, "item_embedding.weight": torch.cat([table, table[:1]])})
     return BPR(backbone, partial(torch.optim.Adam, lr=1e-3), num_negatives=1)
 
 
-def interactions(golden) -> Batch:
+def interactions(golden: Golden) -> Batch:
     row = torch.arange(len(golden["in/user"]))
     nothing = row.new_zeros(len(row), 0)
     return Batch(row, golden["in/user"], nothing, golden["in/pos_item"], nothing)
 
 
-def test_scores(golden: Callable) -> None:
+def test_scores(golden: Callable[[str], Golden]) -> None:
     reference = golden("bpr")
     model = build(reference)
     everyone = torch.arange(len(reference["out/scores"]))
@@ -40,7 +41,7 @@ def test_scores(golden: Callable) -> None:
         reference.check(f"out/{name}_score", (model.query(batch.histories) * table[items]).sum(1))
 
 
-def test_training_step(golden: Callable, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_training_step(golden: Callable[[str], Golden], monkeypatch: pytest.MonkeyPatch) -> None:
     reference = golden("bpr")
     model = build(reference)
     monkeypatch.setattr(model, "log_dict", lambda *args, **options: None)

@@ -17,6 +17,7 @@ from torch import Tensor
 from seqrec.backbones.caser.caser import CaserEncoder
 from seqrec.functional.losses import bpr, next_item
 from seqrec.methods.caser import Caser
+from tests.parity.golden import Golden
 from tests.parity.recbole import prefix_batch
 
 DIRECT = {
@@ -29,7 +30,7 @@ DIRECT = {
 }
 
 
-def build(golden) -> Caser:
+def build(golden: Golden) -> Caser:
     """The model with parameters ``param/recbole.*``; the mask token has the vector of the padding row."""
     old = golden.group("param/recbole.")
     table, vertical = old["item_embedding.weight"], old["conv_v.weight"][:, 0, :, 0]
@@ -71,7 +72,9 @@ def gradient(model: Caser, name: str) -> Tensor:
 
 
 @pytest.mark.parametrize("side", ["", "leftpad."])
-def test_vectors_losses_and_gradients(golden: Callable, side: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_vectors_losses_and_gradients(
+    golden: Callable[[str], Golden], side: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     reference = golden("caser")
     model = build(reference)
     logged: dict[str, Tensor] = {}

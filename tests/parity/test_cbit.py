@@ -21,6 +21,7 @@ from seqrec.data.sequences import Sequences
 from seqrec.data.windows import held_out, sliding
 from seqrec.functional.info_nce import pairwise_nt_xent
 from seqrec.methods.cbit import CBiT
+from tests.parity.golden import Golden, gradients
 
 LAYER = {
     "output.weight": "attention.output_linear.weight",
@@ -36,7 +37,7 @@ LAYER = {
 }
 
 
-def build(golden) -> CBiT:
+def build(golden: Golden) -> CBiT:
     old, hyper = golden.group("param/"), golden.meta["hyper"]
     table, positions = old["bert.embedding.token.weight"], old["bert.embedding.position.pe.weight"]
     layers = sum(name.endswith("w_1.bias") for name in old)
@@ -73,7 +74,7 @@ def build(golden) -> CBiT:
     return model.train()
 
 
-def sequences(golden) -> Sequences:
+def sequences(golden: Golden) -> Sequences:
     """The training sequences, each with its validation and test item."""
     histories = zip(golden["in/train_seqs"], golden["in/train_lens"], strict=True)
     held = torch.stack([golden["in/val_item"], golden["in/test_item"]], dim=1)
@@ -85,14 +86,14 @@ def sequences(golden) -> Sequences:
     return Sequences(items, lengths.cumsum(0), pl.Series(range(len(rows))), ids, torch.arange(1, num_items + 1))
 
 
-def training_batch(golden, length: int) -> Batch:
+def training_batch(golden: Golden, length: int) -> Batch:
     step = golden.meta["hyper"]["slide_window_step"]
     windows = sliding(sequences(golden), length, torch.Generator(), step)
     return windows.batch(torch.arange(len(windows)), length)
 
 
 @pytest.fixture
-def views(golden: Callable, to_right: Callable) -> tuple[Tensor, Tensor, Tensor]:
+def views(golden: Callable[[str], Golden], to_right: Callable) -> tuple[Tensor, Tensor, Tensor]:
     """Views ``(K, B, L)``, their learnt positions ``(K, B, L)`` and the items ``(B, L)``, on the right."""
     reference = golden("cbit")
     seen, learnt = [], []
@@ -103,7 +104,7 @@ def views(golden: Callable, to_right: Callable) -> tuple[Tensor, Tensor, Tensor]
     return torch.stack(seen), torch.stack(learnt), reference["out/windows"][: len(seen[0])]
 
 
-def test_windows(golden: Callable) -> None:
+def test_windows(golden: Callable[[str], Golden]) -> None:
     reference = golden("cbit")
     model, length = build(reference), reference["out/windows"].shape[1]
     batch = training_batch(reference, length)
@@ -111,7 +112,7 @@ def test_windows(golden: Callable) -> None:
     reference.check("out/windows", F.pad(found, (0, length - found.shape[1])))
 
 
-def test_views(golden: Callable, views: tuple[Tensor, Tensor, Tensor]) -> None:
+def test_views(golden: Callable[[str], Golden], views: tuple[Tensor, Tensor, Tensor]) -> None:
     reference = golden("cbit")
     model = build(reference)
     seen, learnt, items = views
@@ -129,7 +130,7 @@ def test_views(golden: Callable, views: tuple[Tensor, Tensor, Tensor]) -> None:
     reference.check("out/cl_dot_0_1", raw[0, 1])
 
 
-def test_states_of_items_need_no_padding(golden: Callable, views: tuple, to_left: Callable) -> None:
+def test_states_of_items_need_no_padding(golden: Callable[[str], Golden], views: tuple, to_left: Callable) -> None:
     reference = golden("cbit")
     backbone, windows = build(reference).backbone, reference["in/view0.seq"]
     trimmed = views[0][0][:, : int((windows != 0).sum(1).max())]
@@ -137,12 +138,12 @@ def test_states_of_items_need_no_padding(golden: Callable, views: tuple, to_left
     reference.check("out/view0.hidden", to_left(states, windows), windows != 0)
 
 
-def test_two_steps(golden: Callable, views: tuple[Tensor, Tensor, Tensor]) -> None:
+def test_two_steps(golden: Callable[[str], Golden], views: tuple[Tensor, Tensor, Tensor]) -> None:
     reference = golden("cbit")
     model = build(reference)
     seen, learnt, items = views
     batch = Batch(*(part[: len(items)] for part in training_batch(reference, items.shape[1])))
-    model.views = lambda given, keys: (seen, learnt)  # type: ignore[method-assign]
+    model.views = lambda items, keys: (seen, learnt)  # type: ignore[method-assign]
     for step in range(2):
         model.zero_grad()
         loss = model.training_step(batch, step)
@@ -155,8 +156,8 @@ def test_two_steps(golden: Callable, views: tuple[Tensor, Tensor, Tensor]) -> No
     reference.check("out/step1.loss_cl", contrast)
 
 
-def check_gradients(golden, model: CBiT, group: str) -> None:
-    ours = {name: parameter.grad for name, parameter in model.named_parameters()}
+def check_gradients(golden: Golden, model: CBiT, group: str) -> None:
+    ours = gradients(model)
     names = {
         "bert.embedding.token.weight": ours["backbone.item_embedding.weight"],
         "bert.embedding.position.pe.weight": ours["backbone.trunk.position.weight"],
@@ -175,7 +176,7 @@ def check_gradients(golden, model: CBiT, group: str) -> None:
         golden.check(f"grad/{group}{name}", names[name])
 
 
-def test_query_and_scores(golden: Callable, to_left: Callable) -> None:
+def test_query_and_scores(golden: Callable[[str], Golden], to_left: Callable) -> None:
     reference = golden("cbit")
     model = build(reference).eval()
     expected = reference["out/test_seq"]

@@ -20,12 +20,13 @@ from seqrec.functional.ragged import ragged
 from seqrec.methods.cl4srec import CL4SRec
 from seqrec.methods.contrasts import InBatchContrast
 from tests.parity import recbole
+from tests.parity.golden import Golden
 
 OPERATORS = ("crop", "mask", "reorder")
 VIEWS = partial(augment.different_views, crop_ratio=0.6, mask_ratio=0.3, reorder_ratio=0.6)
 
 
-def build(golden) -> CL4SRec:
+def build(golden: Golden) -> CL4SRec:
     return CL4SRec(
         VIEWS,
         backbone=recbole.build(golden, golden.meta["heads"], golden["out/scores"].shape[1] - 1),
@@ -65,7 +66,7 @@ def drawn(items: Tensor, described: list) -> tuple[Tensor, list[Tensor], list[Te
 
 
 @pytest.fixture
-def reference(golden: Callable, monkeypatch: pytest.MonkeyPatch):
+def reference(golden: Callable[[str], Golden], monkeypatch: pytest.MonkeyPatch) -> Golden:
     """The golden file, with its draws in place of ours."""
     loaded = golden("cl4srec")
     described = json.loads(loaded.text["in/aug_desc"])
@@ -77,7 +78,7 @@ def reference(golden: Callable, monkeypatch: pytest.MonkeyPatch):
     return loaded
 
 
-def test_views(reference) -> None:
+def test_views(reference: Golden) -> None:
     items = reference["in/seq"]
     before = items.clone()
     token = reference.meta["mask_id"]
@@ -87,7 +88,7 @@ def test_views(reference) -> None:
         reference.check(f"in/aug{number}", view.padded(items.shape[1]))
 
 
-def test_states_scores_and_contrasts(reference) -> None:
+def test_states_scores_and_contrasts(reference: Golden) -> None:
     backbone = build(reference).backbone
     items = reference["in/seq"]
     states = backbone(items)
@@ -101,7 +102,7 @@ def test_states_scores_and_contrasts(reference) -> None:
     recbole.check_contrasts(reference, z1, z2)
 
 
-def test_training_step(reference) -> None:
+def test_training_step(reference: Golden) -> None:
     model = build(reference).train()
     logged: dict[str, Tensor] = {}
     model.log_dict = lambda terms, **options: logged.update(terms)  # type: ignore[method-assign]

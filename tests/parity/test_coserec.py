@@ -18,11 +18,14 @@ from seqrec.functional import item_similarity as similarity
 from seqrec.functional.ragged import HIDDEN, ragged
 from seqrec.methods.coserec import CoSeRec
 from tests.parity import padded_golden as shared
+from tests.parity.golden import Golden
 
 RATES = {"crop": 0.5, "mask": 0.7, "reorder": 0.7, "insert": 0.4, "substitute": 0.3}
 
 
-def build(golden, user_weight: similarity.UserWeight = similarity.inverse_log, warmup_epochs: int = 0) -> CoSeRec:
+def build(
+    golden: Golden, user_weight: similarity.UserWeight = similarity.inverse_log, warmup_epochs: int = 0
+) -> CoSeRec:
     config = golden.meta["config"]
     model = CoSeRec(
         shared.build(golden),
@@ -37,13 +40,13 @@ def build(golden, user_weight: similarity.UserWeight = similarity.inverse_log, w
     return model.train()
 
 
-def test_states(golden: Callable, to_right: Callable) -> None:
+def test_states(golden: Callable[[str], Golden], to_right: Callable) -> None:
     reference = golden("coserec")
     batch = shared.batch_of(reference, to_right)
     shared.check_states(reference, build(reference).backbone, batch, to_right)
 
 
-def test_training_step(golden: Callable, to_right: Callable) -> None:
+def test_training_step(golden: Callable[[str], Golden], to_right: Callable) -> None:
     reference = golden("coserec")
     model = build(reference)
     logged = shared.inject(reference, model, to_right)
@@ -56,7 +59,9 @@ def test_training_step(golden: Callable, to_right: Callable) -> None:
 
 
 @pytest.mark.parametrize(("name", "weight"), [("itemcf", similarity.equal), ("itemcf_iuf", similarity.inverse_log)])
-def test_similarity_by_users(golden: Callable, monkeypatch: pytest.MonkeyPatch, name: str, weight: Callable) -> None:
+def test_similarity_by_users(
+    golden: Callable[[str], Golden], monkeypatch: pytest.MonkeyPatch, name: str, weight: Callable
+) -> None:
     reference = golden("coserec")
     expected = reference[f"out/sim_{name}"]
     corpus = reference["in/corpus"]
@@ -69,7 +74,7 @@ def test_similarity_by_users(golden: Callable, monkeypatch: pytest.MonkeyPatch, 
         reference.check(f"out/sim_{name}", torch.cat(blocks, 1).T)
 
 
-def test_best_neighbours(golden: Callable) -> None:
+def test_best_neighbours(golden: Callable[[str], Golden]) -> None:
     reference = golden("coserec")
     model = build(reference)
     table = reference["param/item_embeddings.weight"]
@@ -96,7 +101,7 @@ def test_best_neighbours(golden: Callable) -> None:
     reference.check("out/hybrid_top1", hybrid.item, known & inner & ~(tied & by_users))
 
 
-def test_the_epochs_table_follows_the_warm_up(golden: Callable) -> None:
+def test_the_epochs_table_follows_the_warm_up(golden: Callable[[str], Golden]) -> None:
     reference = golden("coserec")
     known, tied = reference["out/offline_known"] == 1, reference["out/offline_tie"] == 1
     for warmup_epochs, name in ((0, "offline_top1"), (-1, "hybrid_top1")):  # the present epoch is 0
@@ -112,7 +117,7 @@ OPERATORS = ["crop", "mask", "reorder"] + [f"{o}_{s}" for o in ("insert", "subst
 
 
 @pytest.mark.parametrize("name", OPERATORS)
-def test_operator(golden: Callable, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+def test_operator(golden: Callable[[str], Golden], monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     """The recorded draws take the place of ours; what is drawn is checked in the tests of the functions."""
     reference = golden("coserec")
     operator, _, table = name.partition("_")

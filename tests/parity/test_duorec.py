@@ -22,9 +22,10 @@ from seqrec.methods import duorec
 from seqrec.methods.contrasts import InBatchContrast
 from seqrec.methods.duorec import DuoRec
 from tests.parity import recbole
+from tests.parity.golden import Golden
 
 
-def same_target(golden) -> SameTarget:
+def same_target(golden: Golden) -> SameTarget:
     items, offsets = golden["in/data/seq_flat"], golden["in/data/seq_offsets"]
     if offsets[-1] < len(items):  # starts only
         offsets = torch.cat([offsets, torch.tensor([len(items)])])
@@ -35,7 +36,7 @@ def same_target(golden) -> SameTarget:
     return SameTarget(prefixes(sequences, length, torch.Generator()), length)
 
 
-def build(golden) -> DuoRec:
+def build(golden: Golden) -> DuoRec:
     model = DuoRec(
         recbole.build(golden, golden.meta["heads"], golden["out/scores"].shape[1] - 1),
         partial(torch.optim.Adam, lr=1e-3),
@@ -47,13 +48,13 @@ def build(golden) -> DuoRec:
     return model
 
 
-def candidates(golden, row: int) -> Tensor:
+def candidates(golden: Golden, row: int) -> Tensor:
     flat, offsets = golden["out/data/candidate_flat"], golden["out/data/candidate_offsets"]
     stop = offsets[row + 1] if row + 1 < len(offsets) else len(flat)
     return flat[offsets[row] : stop]
 
 
-def test_candidates(golden: Callable) -> None:
+def test_candidates(golden: Callable[[str], Golden]) -> None:
     reference = golden("duorec")
     partners = same_target(reference)
     rows = torch.arange(len(partners.windows))
@@ -68,7 +69,7 @@ def test_candidates(golden: Callable) -> None:
     assert 0 < alone < len(rows)
 
 
-def test_states_scores_and_contrasts(golden: Callable) -> None:
+def test_states_scores_and_contrasts(golden: Callable[[str], Golden]) -> None:
     reference = golden("duorec")
     backbone = build(reference).backbone
     items, partners = reference["in/seq"], reference["in/sem_aug"]
@@ -83,7 +84,7 @@ def test_states_scores_and_contrasts(golden: Callable) -> None:
     recbole.check_contrasts(reference, user, second)
 
 
-def test_training_step(golden: Callable, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_training_step(golden: Callable[[str], Golden], monkeypatch: pytest.MonkeyPatch) -> None:
     reference = golden("duorec")
     model = build(reference).train()
     logged: dict[str, Tensor] = {}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 import torch
@@ -20,14 +21,15 @@ from tests.parity.easnrec_golden import (
     packed_noise,
     trunk_gradient,
 )
+from tests.parity.golden import Golden
 
 
 @pytest.fixture
-def reference(golden: Callable):
+def reference(golden: Callable[[str], Golden]) -> Golden:
     return golden("easnrec")
 
 
-def test_full_evaluation(reference, to_right: Callable) -> None:
+def test_full_evaluation(reference: Golden, to_right: Callable) -> None:
     model, batch = full_model(reference).eval(), full_batch(reference, to_right)
     with torch.no_grad():
         user = model.query(batch.histories)
@@ -36,12 +38,13 @@ def test_full_evaluation(reference, to_right: Callable) -> None:
 
 
 @pytest.fixture
-def step(reference, to_right: Callable, monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
+def step(reference: Golden, to_right: Callable, monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
     """One simultaneous training step on the golden noise, masks and draws; the weights stay."""
     sizes, left = reference.meta["hparams"], reference["in/item_seq"]
     given = partial(given_augmentation, reference, to_right)
     contrast = partial(contrast_states, window=sizes["k"], temperature=sizes["tau"], augment=given)
-    model, batch = full_model(reference, contrast).train(), full_batch(reference, to_right)
+    model: Any = full_model(reference, contrast).train()
+    batch = full_batch(reference, to_right)
     packing = Packing(batch.items != 0)
     for trunk, passes in (
         (model.backbone.trunk, ("encoder", "discriminator", "siamese")),
@@ -56,7 +59,7 @@ def step(reference, to_right: Callable, monkeypatch: pytest.MonkeyPatch) -> Simp
     seen: dict[str, list[Tensor]] = {}
 
     def watch(name: str, function: Callable) -> Callable:
-        def called(*arguments):
+        def called(*arguments: Any) -> Any:
             result = function(*arguments)
             seen.setdefault(name, []).append(result)
             return result
@@ -75,7 +78,7 @@ def step(reference, to_right: Callable, monkeypatch: pytest.MonkeyPatch) -> Simp
     return SimpleNamespace(model=model, batch=batch, packing=packing, terms=terms, seen=seen)
 
 
-def test_full_states_and_outputs(reference, step: SimpleNamespace, to_left: Callable) -> None:
+def test_full_states_and_outputs(reference: Golden, step: SimpleNamespace, to_left: Callable) -> None:
     left, seen = reference["in/item_seq"], step.seen
     where = left != 0
     reference.check("out/full_encoder_trm", to_left(step.packing.unpack(seen["trm"][0]), left), where)
@@ -86,7 +89,7 @@ def test_full_states_and_outputs(reference, step: SimpleNamespace, to_left: Call
     reference.check("out/full_sim", seen["similarity"][0])
 
 
-def test_full_losses(reference, step: SimpleNamespace) -> None:
+def test_full_losses(reference: Golden, step: SimpleNamespace) -> None:
     terms = step.terms
     reference.check("out/full_loss_rec", terms.recommendation)
     reference.check("out/full_loss_con", terms.contrast)
@@ -95,13 +98,13 @@ def test_full_losses(reference, step: SimpleNamespace) -> None:
     reference.check("out/full_loss_total", step.model.total(terms))
 
 
-def test_full_memories_after_the_write(reference, step: SimpleNamespace) -> None:
+def test_full_memories_after_the_write(reference: Golden, step: SimpleNamespace) -> None:
     step.model.on_validation_start()
     reference.check("out/full_memory_new_encoder", step.model.backbone.trunk.memory.memory)
     reference.check("out/full_memory_new_generator", step.model.generator.memory.memory)
 
 
-def test_full_gradients(reference, step: SimpleNamespace) -> None:
+def test_full_gradients(reference: Golden, step: SimpleNamespace) -> None:
     model = step.model
     compared = reference.group("grad/full.")
     assert compared

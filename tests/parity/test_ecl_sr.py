@@ -20,6 +20,7 @@ from seqrec.functional.augment import masked_positions
 from seqrec.methods.ecl_sr import ECLSR
 from seqrec.nn.attention import DotProductAttention
 from seqrec.nn.trunk import TransformerTrunk
+from tests.parity.golden import Golden
 from tests.parity.recbole import LAYER
 
 
@@ -37,11 +38,11 @@ def trunk_state(old: dict[str, Tensor], length: int) -> dict[str, Tensor]:
 
 
 @pytest.fixture
-def reference(golden: Callable):
+def reference(golden: Callable[[str], Golden]) -> Golden:
     return golden("ecl_sr")
 
 
-def build(reference) -> ECLSR:
+def build(reference: Golden) -> ECLSR:
     sizes = reference.meta["hparams"]
     length, rest = sizes["L"], (sizes["n_layers"], sizes["n_heads"], sizes["inner"], 0.0, 0.0, DotProductAttention)
     model = ECLSR(
@@ -66,7 +67,7 @@ def build(reference) -> ECLSR:
 
 
 @pytest.fixture
-def step(reference, to_right: Callable, monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
+def step(reference: Golden, to_right: Callable, monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
     """One step on the golden masks; the weights stay."""
     left, target = reference["in/item_seq"], reference["in/target"]
     model, items = build(reference), to_right(left, left)
@@ -85,7 +86,7 @@ def step(reference, to_right: Callable, monkeypatch: pytest.MonkeyPatch) -> Simp
     return SimpleNamespace(model=model, seen=seen, left=left)
 
 
-def test_states_and_scores(reference, step: SimpleNamespace, to_right: Callable) -> None:
+def test_states_and_scores(reference: Golden, step: SimpleNamespace, to_right: Callable) -> None:
     model, left, table = step.model, step.left, step.model.backbone.item_embedding
     hidden, masked = model.layout.encode(model.encoder, table(left), left != 0), reference["in/masked_item_seq"]
     reference.check("out/encoder_hidden", hidden, left != 0)
@@ -96,7 +97,7 @@ def test_states_and_scores(reference, step: SimpleNamespace, to_right: Callable)
     reference.check("out/scores", user @ table.weight[:-1].T)
 
 
-def test_masks_and_generated_items(reference, step: SimpleNamespace) -> None:
+def test_masks_and_generated_items(reference: Golden, step: SimpleNamespace) -> None:
     task, made, left = step.seen["inputs"], step.seen["generate"], step.left
     learnt = reference["in/mlm_label"] != 0
     places = torch.zeros_like(left).scatter_add(1, reference["in/mlm_index"], learnt.long())
@@ -106,7 +107,7 @@ def test_masks_and_generated_items(reference, step: SimpleNamespace) -> None:
     assert torch.equal((made.items != left) & (left != 0), reference["out/label_replaced"].bool())
 
 
-def test_discriminator(reference, step: SimpleNamespace) -> None:
+def test_discriminator(reference: Golden, step: SimpleNamespace) -> None:
     model, made, left = step.model, step.seen["generate"].items, step.left
     table = model.backbone.item_embedding
     states = model.layout.encode(model.encoder, table(left), left != 0)
@@ -117,7 +118,7 @@ def test_discriminator(reference, step: SimpleNamespace) -> None:
     reference.check("out/replace_prob", step.seen["verdict"].sigmoid(), visible)
 
 
-def test_losses(reference, step: SimpleNamespace) -> None:
+def test_losses(reference: Golden, step: SimpleNamespace) -> None:
     model, logged, task = step.model, step.seen, step.seen["inputs"]
     for name, ours in {
         "rec": "recommendation",
@@ -137,7 +138,7 @@ def test_losses(reference, step: SimpleNamespace) -> None:
     reference.check("out/con_avg", model.contrast_loss(first, second, task.items))
 
 
-def test_gradients(reference, step: SimpleNamespace) -> None:
+def test_gradients(reference: Golden, step: SimpleNamespace) -> None:
     model, ours = step.model, {}
     for trunk, group in ((model.encoder, "encoder"), (model.generator, "generator")):
         position = trunk.position.weight.grad

@@ -19,6 +19,7 @@ from seqrec.functional.left_padding import left_padded
 from seqrec.methods.elecrec import ELECRec
 from seqrec.nn.attention import DotProductAttention
 from seqrec.nn.trunk import TransformerTrunk
+from tests.parity.golden import Golden
 
 LAYER = {
     "output": "attention.dense",
@@ -30,11 +31,11 @@ LAYER = {
 
 
 @pytest.fixture
-def reference(golden: Callable):
+def reference(golden: Callable[[str], Golden]) -> Golden:
     return golden("elecrec")
 
 
-def trunk_state(reference, network: str) -> dict[str, Tensor]:
+def trunk_state(reference: Golden, network: str) -> dict[str, Tensor]:
     """Parameters of a trunk in our names; the positions are stored with the generator."""
     old = reference.group(f"param/{network}.")
     new = {"position.weight": reference["param/generator.position_embeddings.weight"]}
@@ -48,7 +49,7 @@ def trunk_state(reference, network: str) -> dict[str, Tensor]:
     return new
 
 
-def build(reference) -> ELECRec:
+def build(reference: Golden) -> ELECRec:
     sizes = reference.meta["hparams"]
     length, rest = sizes["L"], (sizes["n_layers"], sizes["n_heads"], sizes["inner"], 0.0, 0.0, DotProductAttention)
     model = ELECRec(
@@ -72,7 +73,7 @@ def build(reference) -> ELECRec:
 
 
 @pytest.fixture
-def step(reference, to_right: Callable, monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
+def step(reference: Golden, to_right: Callable, monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
     """One step on the golden draws; the weights stay."""
     left = reference["in/item_seq"]
     model, items, target = build(reference), to_right(left, left), reference["in/target_seq"][:, -1]
@@ -92,7 +93,7 @@ def step(reference, to_right: Callable, monkeypatch: pytest.MonkeyPatch) -> Simp
     return SimpleNamespace(model=model, seen=seen, task=laid_out, left=left, right=items)
 
 
-def test_windows_and_discriminator_input(reference, step: SimpleNamespace) -> None:
+def test_windows_and_discriminator_input(reference: Golden, step: SimpleNamespace) -> None:
     assert torch.equal(step.task.items, step.left)
     assert torch.equal(left_padded(step.right, step.right != 0, step.left.shape[1]), step.left)
     assert torch.equal(step.task.next_items, reference["in/target_seq"])
@@ -102,7 +103,7 @@ def test_windows_and_discriminator_input(reference, step: SimpleNamespace) -> No
     reference.check("out/label_negative", (made != known).double())
 
 
-def test_states_and_scores(reference, step: SimpleNamespace) -> None:
+def test_states_and_scores(reference: Golden, step: SimpleNamespace) -> None:
     model, left, table = step.model, step.left, step.model.backbone.item_embedding
     states, expected = step.seen["generator_states"], reference["out/generator_hidden"]
     reference.check("out/generator_hidden", states, left != 0)
@@ -116,7 +117,7 @@ def test_states_and_scores(reference, step: SimpleNamespace) -> None:
     reference.check("out/scores", user @ table.weight.T)
 
 
-def test_draws_follow_the_distribution(reference, step: SimpleNamespace) -> None:
+def test_draws_follow_the_distribution(reference: Golden, step: SimpleNamespace) -> None:
     """Draws at equally spaced levels meet each id as often as its probability says."""
     levels, weight = 4000, reference["out/sampling_weight"]
     valid = torch.nonzero(step.left != 0)[::7]
@@ -129,12 +130,12 @@ def test_draws_follow_the_distribution(reference, step: SimpleNamespace) -> None
         torch.testing.assert_close(found.double(), expected, rtol=0, atol=1.01 / levels)
 
 
-def test_losses(reference, step: SimpleNamespace) -> None:
+def test_losses(reference: Golden, step: SimpleNamespace) -> None:
     for name, ours in {"gen": "generator", "disc": "discriminator", "total": "loss"}.items():
         reference.check(f"out/loss_{name}", step.seen[f"train/{ours}"])
 
 
-def test_gradients(reference, step: SimpleNamespace) -> None:
+def test_gradients(reference: Golden, step: SimpleNamespace) -> None:
     model = step.model
     ours = {
         "generator.item_embeddings.weight": model.backbone.item_embedding.weight.grad,

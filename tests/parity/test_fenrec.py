@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 import torch
@@ -16,14 +17,15 @@ from seqrec.functional import hard_negatives, info_nce
 from seqrec.methods.contrasts import HardNegativeContrast
 from seqrec.methods.icsrec import ICSRec
 from tests.parity import icsrec_golden as shared
+from tests.parity.golden import Golden
 
 
 @pytest.fixture
-def reference(golden: Callable):
+def reference(golden: Callable[[str], Golden]) -> Golden:
     return golden("fenrec")
 
 
-def weighting(reference) -> dict[str, float]:
+def weighting(reference: Golden) -> dict[str, Any]:
     meta = reference.meta
     return {
         "temperature": meta["tau1"],
@@ -34,7 +36,7 @@ def weighting(reference) -> dict[str, float]:
     }
 
 
-def model_of(reference) -> ICSRec:
+def model_of(reference: Golden) -> ICSRec:
     meta = reference.meta
     contrast = HardNegativeContrast(
         warmup_epochs=meta["warmup_epochs"],
@@ -47,11 +49,11 @@ def model_of(reference) -> ICSRec:
 
 
 @pytest.fixture
-def noise(reference, monkeypatch: pytest.MonkeyPatch) -> Tensor:
+def noise(reference: Golden, monkeypatch: pytest.MonkeyPatch) -> Tensor:
     """The golden noise instead of a draw."""
     given = reference["in/noise"]
 
-    def randn(*size, **kwargs) -> Tensor:
+    def randn(*size: int, **kwargs: Any) -> Tensor:
         assert size == given.shape
         return given.clone()
 
@@ -59,11 +61,11 @@ def noise(reference, monkeypatch: pytest.MonkeyPatch) -> Tensor:
     return given
 
 
-def test_data(reference, to_right: Callable) -> None:
+def test_data(reference: Golden, to_right: Callable) -> None:
     shared.check_data(reference, to_right)
 
 
-def test_soft_labels(reference) -> None:
+def test_soft_labels(reference: Golden) -> None:
     windows = shared.windows_of(reference)
     items, shares = soft_labels(windows, reference.meta["gamma"])
     expected = reference["out/data/soft_label"]
@@ -73,16 +75,16 @@ def test_soft_labels(reference) -> None:
 
 
 @pytest.mark.parametrize("training", [False, True])
-def test_states_and_scores(reference, to_right: Callable, training: bool) -> None:
+def test_states_and_scores(reference: Golden, to_right: Callable, training: bool) -> None:
     shared.check_forward(reference, model_of(reference).train(training), to_right)
 
 
-def test_evaluation(reference, to_right: Callable) -> None:
+def test_evaluation(reference: Golden, to_right: Callable) -> None:
     shared.check_evaluation(reference, model_of(reference), to_right)
 
 
 @pytest.mark.parametrize("part", ["", "warmup"])
-def test_losses_and_gradients(reference, noise: Tensor, monkeypatch: pytest.MonkeyPatch, part: str) -> None:
+def test_losses_and_gradients(reference: Golden, noise: Tensor, monkeypatch: pytest.MonkeyPatch, part: str) -> None:
     model = model_of(reference)
     epoch = reference.meta["warmup_epochs"] - (part == "warmup")
     monkeypatch.setattr(ICSRec, "current_epoch", epoch)
@@ -102,7 +104,7 @@ def test_losses_and_gradients(reference, noise: Tensor, monkeypatch: pytest.Monk
         reference.check(f"grad/{name}", found[name])
 
 
-def logits_of(reference, both: Tensor, labels: Tensor, noise: Tensor) -> Tensor:
+def logits_of(reference: Golden, both: Tensor, labels: Tensor, noise: Tensor) -> Tensor:
     """The terms of a row in the order of the reference: positive, in-batch, noise, hard."""
     meta, b = reference.meta, len(labels)
 
@@ -116,7 +118,7 @@ def logits_of(reference, both: Tensor, labels: Tensor, noise: Tensor) -> Tensor:
     return torch.cat([own, plain, weighed(both @ noise.T, meta["m"]), hard], 1)
 
 
-def test_noise_and_logits(reference, noise: Tensor) -> None:
+def test_noise_and_logits(reference: Golden, noise: Tensor) -> None:
     model, meta = model_of(reference), reference.meta
     batch = shared.batch_of(reference, model)
     partners = model.windows.batch(model.partner[batch.row], model.max_length).items
@@ -146,7 +148,7 @@ def test_noise_and_logits(reference, noise: Tensor) -> None:
     torch.testing.assert_close((both @ both.T)[kept], plain[:, 1:][kept], rtol=1e-5, atol=1e-5)
 
 
-def test_the_contrast_alone(reference) -> None:
+def test_the_contrast_alone(reference: Golden) -> None:
     z = reference["in/piece/z"].requires_grad_()
     labels, noise = reference["in/piece/label"], reference["in/piece/noise"]
     products = hard_negatives.hard_products(z, reference.meta["mix_ratio"])
@@ -154,7 +156,7 @@ def test_the_contrast_alone(reference) -> None:
         products, torch.einsum("id,ijd->ij", z, reference["out/piece/hard_negatives"]), rtol=1e-5, atol=1e-5
     )
     reference.check("out/piece/cl_logits", logits_of(reference, z, labels, noise))
-    loss = hard_negatives.enduring_info_nce(*z.chunk(2), labels, noise, **weighting(reference))
+    loss = hard_negatives.enduring_info_nce(*z.chunk(2), labels, noise, **weighting(reference))  # type: ignore[call-arg, arg-type]
     reference.check("out/piece/cl_loss", loss)
     loss.backward()
     reference.arrays["grad/piece"] = reference["out/piece/cl_grad_z"]
@@ -178,7 +180,7 @@ def test_hard_products_are_those_of_formed_negatives() -> None:
         torch.testing.assert_close(*gradients)
 
 
-def test_rows_of_the_paper(reference) -> None:
+def test_rows_of_the_paper(reference: Golden) -> None:
     """Additive margin, none on hard negatives, no noise, no labels; made of our products."""
     meta, z = SimpleNamespace(**reference.meta), reference["in/piece/z"]
     x, hard = z @ z.T, hard_negatives.hard_products(z, meta.mix_ratio)

@@ -15,6 +15,7 @@ from torch import Tensor
 
 from seqrec.backbones.gru import GRU
 from seqrec.functional.losses import bpr, next_item
+from tests.parity.golden import Golden
 
 NAMES = {"item_embedding": "item_embedding", "gru_layers": "gru", "dense": "output"}
 
@@ -24,7 +25,7 @@ def ours(name: str) -> str:
     return f"{NAMES[module]}.{rest}"
 
 
-def build(golden, group: str) -> GRU:
+def build(golden: Golden, group: str) -> GRU:
     """The backbone with parameters ``param/<group>*``; the mask token has the vector of the padding row."""
     state = {ours(name): value for name, value in golden.group(f"param/{group}").items()}
     table = state["item_embedding.weight"]
@@ -36,7 +37,7 @@ def build(golden, group: str) -> GRU:
     return model
 
 
-def check_gradients(golden, model: GRU, group: str) -> None:
+def check_gradients(golden: Golden, model: GRU, group: str) -> None:
     gradients = {name: parameter.grad for name, parameter in model.named_parameters()}
     compared = [name for name in golden.group(f"grad/{group}") if not name.startswith("leftpad.")]
     assert compared
@@ -46,13 +47,13 @@ def check_gradients(golden, model: GRU, group: str) -> None:
         golden.check(f"grad/{group}{name}", gradient[: len(golden[f"grad/{group}{name}"])])
 
 
-def pairwise(user: Tensor, golden, table: Tensor) -> Tensor:
+def pairwise(user: Tensor, golden: Golden, table: Tensor) -> Tensor:
     positive, negative = ((user * table[golden[f"in/{name}"]]).sum(-1) for name in ("target", "neg_target"))
     return bpr(positive, negative[:, None])
 
 
 @pytest.mark.parametrize("group", ["recbole.", "recbole2."])
-def test_states_scores_and_losses(golden: Callable, group: str) -> None:
+def test_states_scores_and_losses(golden: Callable[[str], Golden], group: str) -> None:
     reference = golden("gru4rec")
     model = build(reference, group)
     items, target = reference["in/seq_right_padded"], reference["in/target"]
@@ -68,7 +69,7 @@ def test_states_scores_and_losses(golden: Callable, group: str) -> None:
 
 
 @pytest.mark.parametrize("group", ["recbole.", "recbole2."])
-def test_left_padding_is_an_item_in_front(golden: Callable, group: str) -> None:
+def test_left_padding_is_an_item_in_front(golden: Callable[[str], Golden], group: str) -> None:
     reference = golden("gru4rec")
     model = build(reference, group)
     items = reference["in/seq_left_padded"]

@@ -13,9 +13,10 @@ import torch
 from torch import Tensor, nn
 
 from seqrec.functional.shared_negatives import bpr_max, shared_softmax
+from tests.parity.golden import Golden
 
 
-def loss_of(golden, kind: str, columns: Tensor, scores: Tensor) -> Tensor:
+def loss_of(golden: Golden, kind: str, columns: Tensor, scores: Tensor) -> Tensor:
     """The loss of ``columns`` ``(G + K,)``, items whose scores are ``(G, G + K)``."""
     hyper = golden.meta["hyper"]
     if kind == "bprmax":
@@ -28,7 +29,7 @@ def loss_of(golden, kind: str, columns: Tensor, scores: Tensor) -> Tensor:
 
 @pytest.mark.parametrize("step", [0, 1])
 @pytest.mark.parametrize("kind", ["xe", "bprmax"])
-def test_losses(golden: Callable, kind: str, step: int) -> None:
+def test_losses(golden: Callable[[str], Golden], kind: str, step: int) -> None:
     reference = golden("gru4rec")
     place = f"official_{kind}.step{step}"
     loss = loss_of(reference, kind, reference[f"in/{place}.y"], reference[f"out/{place}.scores"])
@@ -36,7 +37,7 @@ def test_losses(golden: Callable, kind: str, step: int) -> None:
 
 
 @pytest.mark.parametrize("kind", ["xe", "bprmax"])
-def test_gradients_of_the_first_step(golden: Callable, kind: str) -> None:
+def test_gradients_of_the_first_step(golden: Callable[[str], Golden], kind: str) -> None:
     reference = golden("gru4rec")
     place = f"official_{kind}.step0"
     old = {name: value.requires_grad_() for name, value in reference.group("param/official.").items()}

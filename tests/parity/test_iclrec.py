@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
+from typing import Any
 
 import pytest
 import torch
@@ -13,9 +14,10 @@ from seqrec.functional.info_nce import info_nce
 from seqrec.methods.iclrec import ICLRec
 from seqrec.nn.kmeans import KMeans, nearest
 from tests.parity import padded_golden as shared
+from tests.parity.golden import Golden
 
 
-def build(golden, **options) -> ICLRec:
+def build(golden: Golden, **options: Any) -> ICLRec:
     config, centroids = golden.meta["config"], golden["in/centroids"]
     chosen = {"mask_same_intent": False, "share_views": False, "warmup_epochs": 0, **options}
     model = ICLRec(
@@ -32,7 +34,7 @@ def build(golden, **options) -> ICLRec:
     return model.train()
 
 
-def test_states_and_intents(golden: Callable, to_right: Callable) -> None:
+def test_states_and_intents(golden: Callable[[str], Golden], to_right: Callable) -> None:
     reference = golden("iclrec")
     model = build(reference)
     shared.check_states(reference, model.backbone, shared.batch_of(reference, to_right), to_right)
@@ -42,7 +44,7 @@ def test_states_and_intents(golden: Callable, to_right: Callable) -> None:
 
 
 @pytest.mark.parametrize("share_views", [False, True])
-def test_training_step(golden: Callable, to_right: Callable, share_views: bool) -> None:
+def test_training_step(golden: Callable[[str], Golden], to_right: Callable, share_views: bool) -> None:
     reference = golden("iclrec")
     model = build(reference, share_views=share_views)
     logged = shared.inject(reference, model, to_right)
@@ -55,7 +57,7 @@ def test_training_step(golden: Callable, to_right: Callable, share_views: bool) 
     shared.check_gradients(reference, model)
 
 
-def test_false_negatives_are_left_out(golden: Callable, to_right: Callable) -> None:
+def test_false_negatives_are_left_out(golden: Callable[[str], Golden], to_right: Callable) -> None:
     reference = golden("iclrec")
     model = build(reference, mask_same_intent=True)
     states, encoded = (
@@ -69,7 +71,7 @@ def test_false_negatives_are_left_out(golden: Callable, to_right: Callable) -> N
     shared.check_near(reference, "out/loss_instance_cl_denoise", loss)
 
 
-def test_clusters_are_as_tight(golden: Callable) -> None:
+def test_clusters_are_as_tight(golden: Callable[[str], Golden]) -> None:
     reference = golden("iclrec")
     points = reference["in/kmeans_points"]
     found = KMeans(6, points.shape[1]).double()

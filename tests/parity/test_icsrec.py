@@ -16,20 +16,21 @@ from seqrec.functional.losses import cross_entropy
 from seqrec.methods.contrasts import InBatchContrast
 from seqrec.methods.icsrec import ICSRec
 from tests.parity import icsrec_golden as shared
+from tests.parity.golden import Golden
 
 ONE_HOT = partial(soft_labels, gamma=0.0, num_items=1)
 
 
 @pytest.fixture
-def reference(golden: Callable):
+def reference(golden: Callable[[str], Golden]) -> Golden:
     return golden("icsrec")
 
 
-def model_of(reference) -> ICSRec:
+def model_of(reference: Golden) -> ICSRec:
     return shared.build(reference, ONE_HOT, InBatchContrast(reference.meta["temperature"]))
 
 
-def views(reference, model: ICSRec) -> dict[str, tuple[Tensor, Tensor, Tensor]]:
+def views(reference: Golden, model: ICSRec) -> dict[str, tuple[Tensor, Tensor, Tensor]]:
     """Both vectors and the labels of each contrast."""
     batch = shared.batch_of(reference, model)
     partners = model.windows.batch(model.partner[batch.row], model.max_length).items
@@ -43,20 +44,20 @@ def views(reference, model: ICSRec) -> dict[str, tuple[Tensor, Tensor, Tensor]]:
     }
 
 
-def test_data(reference, to_right: Callable) -> None:
+def test_data(reference: Golden, to_right: Callable) -> None:
     shared.check_data(reference, to_right)
 
 
 @pytest.mark.parametrize("training", [False, True])
-def test_states_and_scores(reference, to_right: Callable, training: bool) -> None:
+def test_states_and_scores(reference: Golden, to_right: Callable, training: bool) -> None:
     shared.check_forward(reference, model_of(reference).train(training), to_right)
 
 
-def test_evaluation(reference, to_right: Callable) -> None:
+def test_evaluation(reference: Golden, to_right: Callable) -> None:
     shared.check_evaluation(reference, model_of(reference), to_right)
 
 
-def test_losses_and_gradients(reference) -> None:
+def test_losses_and_gradients(reference: Golden) -> None:
     model = model_of(reference)
     seen: dict[str, Tensor] = {}
     model.log_dict = lambda named, **kwargs: seen.update(named)  # type: ignore[method-assign]
@@ -73,7 +74,7 @@ def test_losses_and_gradients(reference) -> None:
 
 
 @pytest.mark.parametrize("term", ["cicl", "ficl1", "ficl2"])
-def test_logits(reference, term: str) -> None:
+def test_logits(reference: Golden, term: str) -> None:
     model = model_of(reference)
     first, second, labels = views(reference, model)[term]
     logits = reference[f"out/{term}_logits"]  # positive, then all rows of the batch
@@ -87,7 +88,7 @@ def test_logits(reference, term: str) -> None:
     torch.testing.assert_close(found, expected, rtol=1e-5, atol=1e-5)
 
 
-def test_without_labels_only_a_row_and_its_view_are_left_out(reference) -> None:
+def test_without_labels_only_a_row_and_its_view_are_left_out(reference: Golden) -> None:
     """The released code with its false-negative mask off."""
     model = model_of(reference)
     batch = shared.batch_of(reference, model)

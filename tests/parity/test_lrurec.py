@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -17,6 +18,7 @@ from seqrec.data.batch import Batch
 from seqrec.functional.losses import next_item
 from seqrec.methods.lrurec import LRURec
 from seqrec.nn.packing import Packing
+from tests.parity.golden import Golden, gradients
 
 RELEASED = {
     "recurrence_norm": "lru_layer.layer_norm",
@@ -59,7 +61,7 @@ def released_state(old: dict[str, Tensor], layers: int) -> dict[str, Tensor]:
     return new
 
 
-def build(golden) -> LRURec:
+def build(golden: Golden) -> LRURec:
     old = golden.group("param/")
     table = old["embedding.token.weight"]
     layers = sum(name.endswith("params_log") for name in old)
@@ -74,7 +76,7 @@ def build(golden) -> LRURec:
     return model
 
 
-def right_padded(golden, to_right: Callable) -> Batch:
+def right_padded(golden: Golden, to_right: Callable) -> Batch:
     """The reference's rows; its labels hold the targets, and the first item at the last padding position."""
     ids, labels = golden["in/item_seq"], golden["in/label_seq"]
     items = to_right(ids, ids)
@@ -90,7 +92,7 @@ def compare(actual: Tensor, expected: Tensor, where: Tensor | None = None) -> No
     torch.testing.assert_close(actual.double(), expected, rtol=1e-5, atol=1e-5 * largest)
 
 
-def test_first_items_are_labels_of_padding(golden: Callable) -> None:
+def test_first_items_are_labels_of_padding(golden: Callable[[str], Golden]) -> None:
     reference = golden("lrurec")
     ids, labels = reference["in/item_seq"], reference["in/label_seq"]
     padding = ids == 0
@@ -100,7 +102,7 @@ def test_first_items_are_labels_of_padding(golden: Callable) -> None:
     assert int((labels[padding] != 0).sum()) == int(follows_nothing.sum())
 
 
-def test_states_and_scores(golden: Callable, to_right: Callable) -> None:
+def test_states_and_scores(golden: Callable[[str], Golden], to_right: Callable) -> None:
     reference = golden("lrurec")
     model = build(reference)
     batch, ids = right_padded(reference, to_right), reference["in/item_seq"]
@@ -129,31 +131,32 @@ def test_states_and_scores(golden: Callable, to_right: Callable) -> None:
     compare(scores, masked, left)
 
 
-def test_loss_and_gradients(golden: Callable, to_right: Callable) -> None:
+def test_loss_and_gradients(golden: Callable[[str], Golden], to_right: Callable) -> None:
     reference = golden("lrurec")
     model = build(reference).train()
     loss = model.training_step(right_padded(reference, to_right), 0)
     reference.check("out/loss", loss)
     loss.backward()
     compared = reference.group("grad/")
-    gradients = {name: p.grad for name, p in model.named_parameters()}
+    ours_by_name = gradients(model)
     found = {
-        "embedding.token.weight": gradients["backbone.item_embedding.weight"][:-1],
-        "model.bias": gradients["item_bias"][:-1],
+        "embedding.token.weight": ours_by_name["backbone.item_embedding.weight"][:-1],
+        "model.bias": ours_by_name["item_bias"][:-1],
     }
-    for i in range(len(model.backbone.blocks)):
+    blocks: Any = model.backbone.blocks
+    for i in range(len(blocks)):
         ours, theirs = f"backbone.blocks.{i}", f"model.lru_blocks.{i}"
-        found[f"{theirs}.lru_layer.params_log"] = gradients[f"{ours}.recurrence.ring_log"]
+        found[f"{theirs}.lru_layer.params_log"] = ours_by_name[f"{ours}.recurrence.ring_log"]
         for kind in ("weight", "bias"):
-            of_input = gradients[f"{ours}.recurrence.input.{kind}"]
+            of_input = ours_by_name[f"{ours}.recurrence.input.{kind}"]
             found[f"{theirs}.lru_layer.in_proj.{kind}#real"] = of_input[0::2]
             found[f"{theirs}.lru_layer.in_proj.{kind}#imag"] = of_input[1::2]
             for name, other in RELEASED.items():
-                found[f"{theirs}.{other}.{kind}"] = gradients[f"{ours}.{name}.{kind}"]
-        of_output = gradients[f"{ours}.recurrence.output.weight"]
+                found[f"{theirs}.{other}.{kind}"] = ours_by_name[f"{ours}.{name}.{kind}"]
+        of_output = ours_by_name[f"{ours}.recurrence.output.weight"]
         found[f"{theirs}.lru_layer.out_proj.weight#real"] = of_output[:, 0::2]
         found[f"{theirs}.lru_layer.out_proj.weight#imag"] = -of_output[:, 1::2]
-        found[f"{theirs}.lru_layer.out_proj.bias#real"] = gradients[f"{ours}.recurrence.output.bias"]
+        found[f"{theirs}.lru_layer.out_proj.bias#real"] = ours_by_name[f"{ours}.recurrence.output.bias"]
     assert compared
     for name in compared:
         reference.check(f"grad/{name}", found[name])

@@ -25,6 +25,7 @@ from seqrec.data.windows import Windows
 from seqrec.methods.maerec.loss_trend import LossTrend
 from seqrec.methods.maerec.maerec import MAERec
 from seqrec.nn.graph import normalised
+from tests.parity.golden import Golden
 
 BLOCK = {
     "output.weight": "attention.output_linear.weight",
@@ -40,7 +41,7 @@ BLOCK = {
 }
 
 
-def build(golden) -> MAERec:
+def build(golden: Golden) -> MAERec:
     """The model on the file's graph."""
     old, hyper = golden.group("param/sslrec."), golden.meta["hyper"]
     table, positions = old["encoder.item_emb"], old["emb_layer.position_emb.weight"]
@@ -81,7 +82,7 @@ def build(golden) -> MAERec:
     return model.train()
 
 
-def draws(golden) -> Callable[[int], Tensor]:
+def draws(golden: Golden) -> Callable[[int], Tensor]:
     """The file's random choices, as uniform numbers that lead to them."""
     hyper = golden.meta["hyper"]
     kept = [(~golden[f"in/edge_keep_{i}"]).double() for i in range(hyper["mask_depth"])]  # 0 is kept, 1 is not
@@ -96,7 +97,7 @@ def draws(golden) -> Callable[[int], Tensor]:
     return draw
 
 
-def test_graph(golden: Callable) -> None:
+def test_graph(golden: Callable[[str], Golden]) -> None:
     reference = golden("maerec")
     rows = reference["in/graph_seqs"]
     lengths = (rows != 0).sum(1)
@@ -112,7 +113,7 @@ def test_graph(golden: Callable) -> None:
     reference.check("out/adj_vals", normalised(*found, num_items + 1, torch.float64).values)
 
 
-def test_sampler_and_masker(golden: Callable) -> None:
+def test_sampler_and_masker(golden: Callable[[str], Golden]) -> None:
     reference = golden("maerec")
     model = build(reference)
     scores = model.renew_mask(draws(reference))
@@ -128,7 +129,7 @@ def test_sampler_and_masker(golden: Callable) -> None:
     reference.check("out/item_emb_full", model.backbone.table())
 
 
-def test_rewards(golden: Callable) -> None:
+def test_rewards(golden: Callable[[str], Golden]) -> None:
     reference = golden("maerec")
     found = []
     for losses in ([2, 1.5], [2, 1.5, 1.2], [2, 1.9, 1.2], [2, 1, 0.9, 0.85, 0.5]):
@@ -140,7 +141,7 @@ def test_rewards(golden: Callable) -> None:
 
 
 @pytest.fixture
-def batch(golden: Callable, to_right: Callable) -> Batch:
+def batch(golden: Callable[[str], Golden], to_right: Callable) -> Batch:
     reference = golden("maerec")
     windows = reference["in/seq_left_padded"]
     items = to_right(windows, windows)
@@ -149,7 +150,7 @@ def batch(golden: Callable, to_right: Callable) -> Batch:
     return Batch(row, row, items, reference["in/target"], torch.zeros_like(items))
 
 
-def test_training_step(golden: Callable, batch: Batch) -> None:
+def test_training_step(golden: Callable[[str], Golden], batch: Batch) -> None:
     reference = golden("maerec")
     model = build(reference)
     edges, negatives = reference["in/pos_edges"], reference["in/neg_edges"]
@@ -188,7 +189,7 @@ def test_training_step(golden: Callable, batch: Batch) -> None:
         reference.check(f"grad/sslrec.{name}", names[name], ~lonely if name == "encoder.item_emb" else None)
 
 
-def test_scores(golden: Callable, batch: Batch) -> None:
+def test_scores(golden: Callable[[str], Golden], batch: Batch) -> None:
     reference = golden("maerec")
     model = build(reference).eval()
     user = model.query(batch.histories)

@@ -17,6 +17,7 @@ from seqrec.backbones.mssr.mssr import MSSREncoder
 from seqrec.data.batch import Batch
 from seqrec.functional.losses import next_item
 from seqrec.methods.mssr import MSSR
+from tests.parity.golden import Golden
 
 HEAD = "trm_encoder.layer"
 QUERIES = {
@@ -75,7 +76,7 @@ def released_state(old: dict[str, Tensor], layers: int, attributes: Tensor) -> d
     return new | {f"backbone.attribute_block.{name}": value for name, value in attribute.items()}
 
 
-def build(golden) -> MSSR:
+def build(golden: Golden) -> MSSR:
     old, config = golden.group("param/"), golden.meta["config"]
     attributes, table = golden["in/item_categories"], old["item_embedding.weight"]
     layers = sum(name.endswith("multi_head_attention.query.weight") for name in old)
@@ -94,14 +95,14 @@ def build(golden) -> MSSR:
     return model
 
 
-def make_batch(golden) -> Batch:
+def make_batch(golden: Golden) -> Batch:
     items, row = golden["in/item_seq"], torch.arange(len(golden["in/item_seq"]))
     next_items = torch.zeros_like(items)
     next_items[row, golden["in/item_seq_len"] - 1] = golden["in/target"]
     return Batch(row, row, items, golden["in/target"], next_items)
 
 
-def test_states_gates_and_scores(golden: Callable) -> None:
+def test_states_gates_and_scores(golden: Callable[[str], Golden]) -> None:
     reference = golden("mssr")
     model, batch = build(reference).eval(), make_batch(reference)
     valid = batch.items != 0
@@ -121,7 +122,7 @@ def test_states_gates_and_scores(golden: Callable) -> None:
     )
 
 
-def test_trimmed_rows_are_the_same(golden: Callable) -> None:
+def test_trimmed_rows_are_the_same(golden: Callable[[str], Golden]) -> None:
     reference = golden("mssr")
     model, items = build(reference).eval(), reference["in/item_seq"]
     for row, length in zip(items, reference["in/item_seq_len"].tolist(), strict=True):
@@ -132,7 +133,7 @@ def test_trimmed_rows_are_the_same(golden: Callable) -> None:
         torch.testing.assert_close(model.backbone(row[None, :length])[0], states[:length])
 
 
-def test_losses_and_gradients(golden: Callable) -> None:
+def test_losses_and_gradients(golden: Callable[[str], Golden]) -> None:
     reference = golden("mssr")
     model, batch = build(reference).train(), make_batch(reference)
     model.backbone.attribute_table.requires_grad_()  # the reference says what its gradient would be

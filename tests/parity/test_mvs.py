@@ -17,9 +17,10 @@ from seqrec.functional.losses import cross_entropy
 from seqrec.functional.smoothness import mean_symmetric_kl
 from seqrec.methods.mvs import MVS
 from tests.parity import official
+from tests.parity.golden import Golden
 
 
-def build(golden) -> MVS:
+def build(golden: Golden) -> MVS:
     config = golden.meta["config"]
     model, complementary = (
         official.build(golden, config["heads"], f"{name}/", True, "from_newest") for name in ("model", "complementary")
@@ -31,7 +32,7 @@ def build(golden) -> MVS:
 
 @pytest.fixture
 def batch_of(to_right: Callable[[Tensor, Tensor], Tensor]) -> Callable:
-    def make(golden) -> Batch:
+    def make(golden: Golden) -> Batch:
         left, row = golden["in/input_ids"], torch.arange(len(golden["in/input_ids"]))
         items, following = to_right(left, left), to_right(golden["in/target_pos"], left)
         return Batch(row, row, items, following[row, (items != 0).sum(1) - 1], following)
@@ -39,7 +40,7 @@ def batch_of(to_right: Callable[[Tensor, Tensor], Tensor]) -> Callable:
     return make
 
 
-def draws(golden, name: str) -> Tensor:
+def draws(golden: Golden, name: str) -> Tensor:
     """Noise ``(N, V)`` of the soft positions, which the reference draws one column earlier."""
     items = golden["in/input_ids"]
     noise = golden[f"in/{name}"].view(*items.shape, -1)
@@ -51,7 +52,7 @@ def close(actual: Tensor, expected: Tensor, tolerance: float) -> None:
     torch.testing.assert_close(actual.detach(), expected, rtol=0.0, atol=tolerance * float(expected.abs().max()))
 
 
-def test_states_and_scores(golden: Callable, batch_of: Callable) -> None:
+def test_states_and_scores(golden: Callable[[str], Golden], batch_of: Callable) -> None:
     reference = golden("mvs")
     model, batch = build(reference), batch_of(reference)
     left = reference["in/input_ids"]
@@ -70,7 +71,7 @@ def test_states_and_scores(golden: Callable, batch_of: Callable) -> None:
     reference.check("out/loss_base_complementary", cross_entropy(states[learnt], own, target))
 
 
-def test_views(golden: Callable, batch_of: Callable) -> None:
+def test_views(golden: Callable[[str], Golden], batch_of: Callable) -> None:
     reference = golden("mvs")
     model, batch = build(reference), batch_of(reference)
     complement = model.complement(batch.items)
@@ -92,7 +93,9 @@ def test_views(golden: Callable, batch_of: Callable) -> None:
         close(states[batch.items != 0], reference[f"out/hidden_{name}"][real], 1e-5)
 
 
-def test_losses_and_gradients(golden: Callable, batch_of: Callable, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_losses_and_gradients(
+    golden: Callable[[str], Golden], batch_of: Callable, monkeypatch: pytest.MonkeyPatch
+) -> None:
     reference = golden("mvs")
     model, batch = build(reference), batch_of(reference)
     logged: dict[str, Tensor] = {}
@@ -116,7 +119,7 @@ def test_losses_and_gradients(golden: Callable, batch_of: Callable, monkeypatch:
     assert not [name for name, weight in model.complementary.named_parameters() if weight.grad is not None]
 
 
-def test_label_smoothness_of_the_paper(golden: Callable, batch_of: Callable) -> None:
+def test_label_smoothness_of_the_paper(golden: Callable[[str], Golden], batch_of: Callable) -> None:
     """The paper scores each model's states by its own table: side by side, they are one table of twice the width."""
     reference = golden("mvs")
     model, batch = build(reference), batch_of(reference)

@@ -10,15 +10,16 @@ import torch
 from seqrec.backbones.transformer import Transformer
 from seqrec.functional.losses import bpr, next_item
 from tests.parity import recbole
+from tests.parity.golden import Golden
 
 
-def build(golden) -> Transformer:
+def build(golden: Golden) -> Transformer:
     num_items = golden["out/recbole.scores"].shape[1] - 1
     return recbole.build(golden, golden.meta["hyper"]["heads"], num_items, "recbole.")
 
 
 @pytest.mark.parametrize("training", [False, True])
-def test_states_scores_and_losses(golden: Callable, training: bool) -> None:
+def test_states_scores_and_losses(golden: Callable[[str], Golden], training: bool) -> None:
     reference = golden("sasrec")
     model = build(reference).train(training)
     items, length = reference["in/seq_right_padded"], reference["in/length"]
@@ -40,7 +41,7 @@ def test_states_scores_and_losses(golden: Callable, training: bool) -> None:
 
 
 @pytest.mark.parametrize("training", [False, True])
-def test_one_causal_pass_is_all_prefixes(golden: Callable, training: bool) -> None:
+def test_one_causal_pass_is_all_prefixes(golden: Callable[[str], Golden], training: bool) -> None:
     reference = golden("sasrec")
     model = build(reference).train(training)
     items, target = reference["in/seq_right_padded"], reference["in/pos_right_padded"]

@@ -6,6 +6,7 @@ No code of the paper is known, so the parity of the whole is that of our reconst
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -17,6 +18,7 @@ from seqrec.backbones.xlstm.slstm import scalar_memory
 from seqrec.backbones.xlstm.xlstm import XLSTM, windows
 from seqrec.functional.losses import next_item
 from seqrec.nn.packing import Packing
+from tests.parity.golden import Golden, gradients
 
 MLSTM = {
     "norm.weight": "xlstm_norm.weight",
@@ -67,7 +69,7 @@ def recurrent_kernel(theirs: Tensor) -> Tensor:
     return theirs.unflatten(1, (4, -1)).permute(1, 0, 3, 2)
 
 
-def mlstm_block(golden, old: dict[str, Tensor], num_blocks: int = 1) -> MLSTMBlock:
+def mlstm_block(golden: Golden, old: dict[str, Tensor], num_blocks: int = 1) -> MLSTMBlock:
     inner, _, size = old["xlstm.conv1d.conv.weight"].shape
     group = old["xlstm.q_proj.weight"].shape[-1]
     heads = len(old["xlstm.mlstm_cell.igate.bias"])
@@ -76,7 +78,7 @@ def mlstm_block(golden, old: dict[str, Tensor], num_blocks: int = 1) -> MLSTMBlo
     return block.double()
 
 
-def slstm_block(golden, old: dict[str, Tensor]) -> SLSTMBlock:
+def slstm_block(golden: Golden, old: dict[str, Tensor]) -> SLSTMBlock:
     dim, _, size = old["xlstm.conv1d.conv.weight"].shape
     heads = len(old["xlstm.fgate.weight"])
     block = SLSTMBlock(dim, heads, size, old["ffn.proj_down.weight"].shape[1], 0.0, index=0, num_blocks=1)
@@ -92,7 +94,7 @@ def part(old: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
     return {name.removeprefix(prefix): x for name, x in old.items() if name.startswith(prefix)}
 
 
-def build(golden) -> XLSTM:
+def build(golden: Golden) -> XLSTM:
     old = golden.group("param/model.")
     table = old["item_embedding.weight"]
     inner, _, size = old["long_blocks.0.xlstm.conv1d.conv.weight"].shape
@@ -122,17 +124,17 @@ def build(golden) -> XLSTM:
     return model
 
 
-def test_mlstm_cell(golden: Callable) -> None:
+def test_mlstm_cell(golden: Callable[[str], Golden]) -> None:
     reference = golden("xlstm_lsr")
     vectors = [reference[f"in/mlstm_cell.{name}"] for name in "qkv"]
     gates = [reference[f"in/mlstm_cell.{name}gate"][..., 0] for name in "if"]
     inputs = [*vectors, *gates]
     reference.check("out/mlstm_cell.parallel", parallel(*inputs))
-    by_chunk, last = chunkwise(*inputs, 3)
+    by_chunk, last = chunkwise(*inputs, 3)  # type: ignore[call-arg, arg-type]
     reference.check("out/mlstm_cell.chunkwise", by_chunk)
     memory, outputs = empty_memory(inputs[0]), []
     for t in range(inputs[0].shape[2]):
-        output, memory = recurrent(*(x[:, :, t] for x in inputs), memory)
+        output, memory = recurrent(*(x[:, :, t] for x in inputs), memory)  # type: ignore[call-arg, arg-type]
         outputs.append(output)
     reference.check("out/mlstm_cell.recurrent", torch.stack(outputs, 2))
     for found in (memory, last):
@@ -141,7 +143,7 @@ def test_mlstm_cell(golden: Callable) -> None:
         reference.check("out/mlstm_cell.m", found.stabiliser[..., None, None])
 
 
-def test_slstm_cell(golden: Callable) -> None:
+def test_slstm_cell(golden: Callable[[str], Golden]) -> None:
     """The package's stabilised c, n and m follow from our ratio and log normaliser, once m is known."""
     reference = golden("xlstm_lsr")
     kernel = recurrent_kernel(reference["param/slstm_cell._recurrent_kernel_"])
@@ -151,7 +153,7 @@ def test_slstm_cell(golden: Callable) -> None:
     y, ratio, log_normaliser = scalar_memory(gates, kernel)
     reference.check("out/slstm_cell.y", y.permute(2, 1, 0, 3))
 
-    stabiliser = None
+    stabiliser: Any = None
     for t in range(len(y)):
         before = y[t - 1] if t else torch.zeros_like(y[0])
         i, f, _, _ = gates[t] + before @ kernel
@@ -161,7 +163,7 @@ def test_slstm_cell(golden: Callable) -> None:
     reference.check("out/slstm_cell.state", torch.stack(state).transpose(1, 2).flatten(2))
 
 
-def test_blocks(golden: Callable) -> None:
+def test_blocks(golden: Callable[[str], Golden]) -> None:
     reference = golden("xlstm_lsr")
     x = reference["in/block.x"]
     packing = Packing(torch.ones(x.shape[:2], dtype=torch.bool))
@@ -171,7 +173,7 @@ def test_blocks(golden: Callable) -> None:
     reference.check("out/slstm_block.y", slstm_block(reference, reference.group("param/slstm_block."))(x))
 
 
-def test_model(golden: Callable) -> None:
+def test_model(golden: Callable[[str], Golden]) -> None:
     reference = golden("xlstm_lsr")
     model = build(reference)
     items, length = reference["in/seq_right_padded"], reference["in/length"]
@@ -204,8 +206,8 @@ def test_model(golden: Callable) -> None:
     check_gradients(reference, model)
 
 
-def check_gradients(golden, model: XLSTM) -> None:
-    ours = {name: p.grad for name, p in model.named_parameters()}
+def check_gradients(golden: Golden, model: XLSTM) -> None:
+    ours = gradients(model)
     found = {name: ours[name] for name in ("long_norm.weight", "short_norm.weight", "gate.weight", "gate.bias")}
     found["item_embedding.weight"] = ours["item_embedding.weight"][:-1]
     for i, block in enumerate(model.long_blocks):

@@ -35,4 +35,4 @@ def fit(folder: Path, *callbacks: pl.Callback, epochs: int = 3, checkpoint: Path
         enable_progress_bar=False,
         enable_model_summary=False,
     )
-    trainer.fit(Line(), DataLoader(ones(BATCHES, 1)), ckpt_path=checkpoint, weights_only=True)
+    trainer.fit(Line(), DataLoader(ones(BATCHES, 1)), ckpt_path=checkpoint, weights_only=True)  # type: ignore[arg-type]  # any sequence will do
