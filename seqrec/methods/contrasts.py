@@ -55,7 +55,7 @@ class InBatchContrast(PairContrast):
 
     def negatives(self, first: Tensor, second: Tensor, labels: Tensor | None, epoch: int) -> None:
         """None beside the examples of the batch."""
-        return None
+        return
 
     def forward(self, first: Tensor, second: Tensor, labels: Tensor | None, noise: Tensor | None) -> Tensor:
         """See :func:`seqrec.functional.info_nce.info_nce`."""

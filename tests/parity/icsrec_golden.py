@@ -43,6 +43,7 @@ def windows_of(golden: Golden) -> Windows:
 
 def build(golden: Golden, labels: Callable, pair_contrast: Any) -> ICSRec:
     """The method with the golden parameters and centroids, in training mode without dropout."""
+    assert golden.meta["rec_weight"] == 1, "the method has no such weight"
     table, length = golden["param/item_embeddings.weight"], len(golden["param/position_embeddings.weight"])
     layers = sum(name.endswith("query.bias") for name in golden.group("param/"))
     ffn = len(golden["param/item_encoder.layer.0.intermediate.dense_1.bias"])

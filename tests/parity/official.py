@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import torch
 from torch import Tensor
 
 from seqrec.backbones.transformer import Transformer
 from seqrec.nn.attention import DotProductAttention
 from seqrec.nn.trunk import Positions
+from tests.parity.golden import Golden
 from tests.parity.icsrec_golden import names
 
 
-def build(golden: Any, heads: int, group: str, causal: bool, positions: Positions) -> Transformer:
+def build(golden: Golden, heads: int, group: str, causal: bool, positions: Positions) -> Transformer:
     """The backbone with the parameters ``param/<group>*``."""
     old = golden.group(f"param/{group}")
     table, length = old["item_embeddings.weight"], len(old["position_embeddings.weight"])
@@ -35,12 +34,12 @@ def build(golden: Any, heads: int, group: str, causal: bool, positions: Position
     return model
 
 
-def num_layers(golden: Any, group: str) -> int:
+def num_layers(golden: Golden, group: str) -> int:
     """Layers of the parameters ``param/<group>*``."""
     return sum(name.endswith("query.bias") for name in golden.group(f"param/{group}"))
 
 
-def mapping(golden: Any, group: str) -> list[tuple[str, list[str]]]:
+def mapping(golden: Golden, group: str) -> list[tuple[str, list[str]]]:
     """Our parameter names and those that each is made of."""
     return names(num_layers(golden, group))
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
 
 import polars as pl
 import torch
@@ -13,12 +13,13 @@ from seqrec.data.batch import Batch
 from seqrec.data.indices.unseen import Unseen
 from seqrec.data.sequences import Sequences
 from seqrec.methods.view_contrast import ViewContrastive
+from tests.parity.golden import Golden
 from tests.parity.icsrec_golden import gradients, names
 
-PADDED = 1e-4  # relative: float32 scores near -10000, which padding has in the reference, are no finer
+PADDED = 10.0  # times the tolerance: float32 scores near -10000, which padding has in the reference, are no finer
 
 
-def build(golden: Any) -> PaddedTransformer:
+def build(golden: Golden) -> PaddedTransformer:
     """The encoder with the golden parameters, without dropout."""
     table, length = golden["param/item_embeddings.weight"], len(golden["param/position_embeddings.weight"])
     layers = sum(name.endswith("query.bias") for name in golden.group("param/"))
@@ -31,7 +32,7 @@ def build(golden: Any) -> PaddedTransformer:
     return backbone.double()
 
 
-def batch_of(golden: Any, to_right: Any) -> Batch:
+def batch_of(golden: Golden, to_right: Callable) -> Batch:
     left = golden["in/input_ids"]
     rows = torch.arange(len(left))
     items, next_items = to_right(left, left), to_right(golden["in/target_pos"], left)
@@ -39,7 +40,7 @@ def batch_of(golden: Any, to_right: Any) -> Batch:
     return Batch(rows, rows, items[:, :longest], golden["in/target_pos"][:, -1], next_items[:, :longest])
 
 
-def inject(golden: Any, model: ViewContrastive, to_right: Any) -> dict[str, Tensor]:
+def inject(golden: Golden, model: ViewContrastive, to_right: Callable) -> dict[str, Tensor]:
     """Make the golden negatives and views those of the model; returns where it logs its terms."""
     negatives = to_right(golden["in/target_neg"], golden["in/input_ids"])
 
@@ -55,7 +56,7 @@ def inject(golden: Any, model: ViewContrastive, to_right: Any) -> dict[str, Tens
     return logged
 
 
-def check_states(golden: Any, backbone: PaddedTransformer, batch: Batch, to_right: Any) -> None:
+def check_states(golden: Golden, backbone: PaddedTransformer, batch: Batch, to_right: Callable) -> None:
     """States of items by both ways, those of padding, user vectors, scores over the whole table."""
     left = golden["in/input_ids"]
     padded = backbone.padded(left)
@@ -63,20 +64,18 @@ def check_states(golden: Any, backbone: PaddedTransformer, batch: Batch, to_righ
     torch.testing.assert_close(padded.detach(), golden["out/hidden"], rtol=0, atol=1e-2)
     valid = batch.items != 0
     expected = to_right(golden["out/hidden"], left)[:, : valid.shape[1]]
-    torch.testing.assert_close(backbone(batch.items)[valid].detach(), expected[valid], rtol=1e-5, atol=1e-5)
+    golden.close("states of items", backbone(batch.items)[valid], expected[valid])
     user = backbone.newest(batch.items)
     golden.check("out/user", user)
     golden.check("out/scores", user @ backbone.item_embedding.weight.T)
 
 
-def check_near(golden: Any, name: str, actual: Tensor) -> None:
+def check_near(golden: Golden, name: str, actual: Tensor) -> None:
     """As ``golden.check``, for what is made of the states of padding."""
-    expected = golden[name]
-    atol = PADDED * expected.abs().max().item()
-    torch.testing.assert_close(actual.detach().double(), expected, rtol=PADDED, atol=atol, msg=lambda t: f"{name}: {t}")
+    golden.close(name, actual, golden[name], PADDED)
 
 
-def check_gradients(golden: Any, model: ViewContrastive) -> None:
+def check_gradients(golden: Golden, model: ViewContrastive) -> None:
     found = gradients(model)  # type: ignore[arg-type]
     compared = golden.group("grad/")
     assert compared

@@ -70,8 +70,8 @@ def test_soft_labels(reference: Golden) -> None:
     items, shares = soft_labels(windows, reference.meta["gamma"])
     expected = reference["out/data/soft_label"]
     dense = torch.zeros_like(expected).scatter_add_(1, items, shares.double())
-    torch.testing.assert_close(dense, expected, rtol=1e-6, atol=1e-6)
-    torch.testing.assert_close(dense[reference["in/batch_sample"]], reference["in/soft_label"], rtol=1e-6, atol=1e-6)
+    reference.close("soft labels", dense, expected, times=0.1)
+    reference.close("of the batch", dense[reference["in/batch_sample"]], reference["in/soft_label"], times=0.1)
 
 
 @pytest.mark.parametrize("training", [False, True])
@@ -134,27 +134,25 @@ def test_noise_and_logits(reference: Golden, noise: Tensor) -> None:
     for name, (one, other, labels) in pairs.items():
         found = logits_of(reference, torch.cat([one, other]), labels, hardened)
         expected = reference[f"out/{name}_logits"]
-        torch.testing.assert_close(found, expected, rtol=1e-5, atol=1e-5)
+        reference.close(f"{name}_logits", found, expected)
         hard = len(found) + 1 + len(noise)
         expected[:, hard:] += torch.tensor(meta["mu"]).double().log()
         loss = hard_negatives.enduring_info_nce(one, other, labels, hardened, **weighting(reference))
-        torch.testing.assert_close(loss, (torch.logsumexp(expected, 1) - expected[:, 0]).mean(), rtol=1e-5, atol=1e-5)
+        reference.close(f"{name}_loss", loss, (torch.logsumexp(expected, 1) - expected[:, 0]).mean())
     plain = reference["out/warmup/cicl_logits"]
     found = info_nce.info_nce(first, second, batch.target, meta["tau1"])
-    torch.testing.assert_close(found, (torch.logsumexp(plain, 1) - plain[:, 0]).mean(), rtol=1e-5, atol=1e-5)
+    reference.close("warm-up loss", found, (torch.logsumexp(plain, 1) - plain[:, 0]).mean())
     kept = torch.isfinite(plain[:, 1:])
     both = torch.cat([first, second])
     assert torch.equal(kept, info_nce.negatives(batch.target, len(first), both.device))
-    torch.testing.assert_close((both @ both.T)[kept], plain[:, 1:][kept], rtol=1e-5, atol=1e-5)
+    reference.close("warm-up logits", (both @ both.T / meta["tau1"])[kept], plain[:, 1:][kept])
 
 
 def test_the_contrast_alone(reference: Golden) -> None:
     z = reference["in/piece/z"].requires_grad_()
     labels, noise = reference["in/piece/label"], reference["in/piece/noise"]
     products = hard_negatives.hard_products(z, reference.meta["mix_ratio"])
-    torch.testing.assert_close(
-        products, torch.einsum("id,ijd->ij", z, reference["out/piece/hard_negatives"]), rtol=1e-5, atol=1e-5
-    )
+    reference.close("hard products", products, torch.einsum("id,ijd->ij", z, reference["out/piece/hard_negatives"]))
     reference.check("out/piece/cl_logits", logits_of(reference, z, labels, noise))
     loss = hard_negatives.enduring_info_nce(*z.chunk(2), labels, noise, **weighting(reference))  # type: ignore[call-arg, arg-type]
     reference.check("out/piece/cl_loss", loss)

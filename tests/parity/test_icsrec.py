@@ -77,15 +77,17 @@ def test_losses_and_gradients(reference: Golden) -> None:
 def test_logits(reference: Golden, term: str) -> None:
     model = model_of(reference)
     first, second, labels = views(reference, model)[term]
-    logits = reference[f"out/{term}_logits"]  # positive, then all rows of the batch
+    temperature = reference.meta["temperature"]
+    logits = reference[f"out/{term}_logits"]  # over the temperature: positive, then all rows of the batch
     both = torch.cat([first, second])
     kept = info_nce.negatives(labels, len(first), labels.device)
     assert torch.equal(kept, torch.isfinite(logits[:, 1:]))
-    torch.testing.assert_close((both @ both.T)[kept], logits[:, 1:][kept], rtol=1e-5, atol=1e-5)
-    torch.testing.assert_close((both * both.roll(len(first), 0)).sum(1), logits[:, 0], rtol=1e-5, atol=1e-5)
+    products, own = both @ both.T / temperature, (both * both.roll(len(first), 0)).sum(1) / temperature
+    reference.close("negatives", products[kept], logits[:, 1:][kept])
+    reference.close("positives", own, logits[:, 0])
     expected = (torch.logsumexp(logits, 1) - logits[:, 0]).mean()
-    found = info_nce.info_nce(first, second, labels, 1.0)
-    torch.testing.assert_close(found, expected, rtol=1e-5, atol=1e-5)
+    found = info_nce.info_nce(first, second, labels, temperature)
+    reference.close("loss", found, expected)
 
 
 def test_without_labels_only_a_row_and_its_view_are_left_out(reference: Golden) -> None:
@@ -106,6 +108,6 @@ def test_without_labels_only_a_row_and_its_view_are_left_out(reference: Golden) 
     reference.check("out/no_fnm/total", total)
     both = torch.cat(pairs["cicl"][:2])
     kept = info_nce.negatives(None, len(batch.row), both.device)
-    ours = (both @ both.T)[kept].view(len(both), -1)
+    ours = (both @ both.T / reference.meta["temperature"])[kept].view(len(both), -1)
     logits = reference["out/no_fnm/cicl_logits"]
-    torch.testing.assert_close(ours.sort(1).values, logits[:, 1:].sort(1).values, rtol=1e-5, atol=1e-5)
+    reference.close("negatives", ours.sort(1).values, logits[:, 1:].sort(1).values)

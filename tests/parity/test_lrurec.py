@@ -85,13 +85,6 @@ def right_padded(golden: Golden, to_right: Callable) -> Batch:
     return Batch(row, row, items, labels[:, -1], next_items)
 
 
-def compare(actual: Tensor, expected: Tensor, where: Tensor | None = None) -> None:
-    if where is not None:
-        actual, expected = actual[where], expected[where]
-    largest = float(expected.abs().max())
-    torch.testing.assert_close(actual.double(), expected, rtol=1e-5, atol=1e-5 * largest)
-
-
 def test_first_items_are_labels_of_padding(golden: Callable[[str], Golden]) -> None:
     reference = golden("lrurec")
     ids, labels = reference["in/item_seq"], reference["in/label_seq"]
@@ -118,17 +111,17 @@ def test_states_and_scores(golden: Callable[[str], Golden], to_right: Callable) 
         ("hidden", backbone(batch.items)),
     ):
         expected = to_right(reference[f"out/{name}"], ids)
-        compare(states, expected, valid)
+        reference.close(name, states[valid], expected[valid])
     at_padding = reference["out/hidden"][ids == 0]
-    compare(nothing.expand_as(at_padding), at_padding)
+    reference.close("states of padding", nothing.expand_as(at_padding), at_padding)
     reference.check("out/user_vector", model.query(batch.histories))
 
     scores = model.score(batch.histories)
-    compare(scores, reference["out/scores"][:, 1:])
+    reference.close("scores", scores, reference["out/scores"][:, 1:])
     masked = reference["out/scores_masked"][:, 1:]
     left = masked > -1e8
     assert not left.gather(1, (ids[:, -1:] - 1)).any()
-    compare(scores, masked, left)
+    reference.close("masked scores", scores[left], masked[left])
 
 
 def test_loss_and_gradients(golden: Callable[[str], Golden], to_right: Callable) -> None:
