@@ -22,7 +22,7 @@ import torch
 from hydra import compose, initialize_config_dir
 from processes import ROOT, run
 
-from seqrec.tasks.train import prepare
+from seqrec.training.build import load_data
 
 HERE = Path(__file__).parent
 SIZES = {"beauty": (50, 256, 0.5), "ml1m": (200, 128, 0.2)}  # longest history, batch, dropout; others as beauty
@@ -99,8 +99,7 @@ def sizes(arguments: argparse.Namespace) -> list[str]:
 def write_interactions(data: str, path: Path) -> None:
     """The sequences in the format of RecBole; the place in the history is the time stamp."""
     with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
-        module, _ = prepare(compose("config", [f"data={data}"]))
-    sequences = module.sequences
+        sequences = load_data(compose("config", [f"data={data}"]).data).sequences
     place = torch.arange(len(sequences.items)) - torch.repeat_interleave(sequences.offsets[:-1], sequences.lengths)
     user = torch.repeat_interleave(torch.arange(sequences.num_users), sequences.lengths)
     columns = {"user_id:token": user, "item_id:token": sequences.items, "timestamp:float": place}

@@ -30,7 +30,8 @@ from seqrec.data.indices.item_graph import transitions
 from seqrec.data.windows import Windows, last_window
 from seqrec.methods.coserec import CoSeRec
 from seqrec.methods.view_contrast import ViewContrastive
-from seqrec.tasks.train import build, prepare
+from seqrec.training.build import build, load_data, load_protocol
+from seqrec.training.catalog import with_catalog
 
 WARM_UP = 2
 AFTER_WARM_UP = {"coserec": ["model.warmup_epochs=-1"]}  # where a plain form is of later epochs
@@ -65,7 +66,8 @@ def one_round(name: str, arguments: argparse.Namespace, number: int) -> dict[str
         size = f"data.batch_size={published.data.batch_size}"
         options = [f"model={name}", f"data={arguments.data}", "task=bench", size, *AFTER_WARM_UP.get(name, ())]
         config = compose("config", options)
-    module, protocol = prepare(config)
+    module = load_data(config.data)
+    config = with_catalog(config, module)
     windows, width = module.training_windows(0), config.data.max_length
     torch.manual_seed(number)
     random.seed(number)
@@ -89,7 +91,7 @@ def one_round(name: str, arguments: argparse.Namespace, number: int) -> dict[str
         "seqrec": {"epoch": ours(options, arguments, number)},
         "plain": {"epoch": len(batches) * median_seconds(step, few)},
     }
-    model = build(config, protocol)
+    model = build(config.model, load_protocol(config.protocol), config.seed)
     plain: Any = form
     if isinstance(model, ViewContrastive):
         model.windows = windows

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from seqrec.reporting.figures import validation_by_epoch
@@ -50,4 +51,4 @@ def test_runs_are_drawn_a_panel_each() -> None:
     drawn = [panel for panel in figure.axes if panel.lines]
     assert [panel.get_title(loc="left") for panel in drawn] == [run.name for run in stored]
     for panel, run in zip(drawn, stored, strict=True):
-        assert list(panel.lines[0].get_ydata()) == [row["val/ndcg@20"] for row in run.log]
+        assert np.asarray(panel.lines[0].get_ydata()).tolist() == [row["val/ndcg@20"] for row in run.log]
