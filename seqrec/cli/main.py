@@ -8,22 +8,36 @@ import sys
 from pathlib import Path
 from typing import NoReturn
 
+import hydra
 from hydra._internal.utils import get_args_parser
 from hydra.core.hydra_config import HydraConfig
 from hydra.errors import InstantiationException
 from hydra.utils import call
 from omegaconf import DictConfig, OmegaConf
 
+from seqrec.cli.aliases import normalise
+from seqrec.cli.conf import CONF
 from seqrec.cli.help import group_list
-from seqrec.cli.overrides import CONF, check_configuration
+from seqrec.cli.overrides import check_configuration
 from seqrec.reporting.models import text_list
 from seqrec.runs.folder import resumable, run_folder
 
-OmegaConf.register_new_resolver("run_folder", run_folder, use_cache=True, replace=True)
-OmegaConf.register_new_resolver("group_list", lambda: group_list(CONF), replace=True)
-OmegaConf.register_new_resolver("model_list", lambda: text_list(CONF.parent), replace=True)
-
 USER_ERROR, INTERRUPTED = 2, 130  # exit status; 130 is the shell's for Ctrl+C
+
+
+def entry() -> None:
+    """Start what the command line of this process asks for: main.py, ``seqrec`` and ``python -m seqrec``."""
+    sys.argv[1:] = normalise(sys.argv[1:])  # in place: Lightning starts further processes with it
+    register_resolvers()
+    check(sys.argv[1:])
+    hydra.main(config_path=str(CONF), config_name="config", version_base="1.3")(run)()
+
+
+def register_resolvers() -> None:
+    """Make the functions known that ``config.yaml`` calls as ``${name:...}``."""
+    OmegaConf.register_new_resolver("run_folder", run_folder, use_cache=True, replace=True)
+    OmegaConf.register_new_resolver("group_list", lambda: group_list(CONF), replace=True)
+    OmegaConf.register_new_resolver("model_list", lambda: text_list(CONF.parent), replace=True)
 
 
 def check(arguments: list[str]) -> None:
@@ -41,11 +55,11 @@ def check(arguments: list[str]) -> None:
     overrides = list(flags.overrides)
     if unknown:
         wrong = unknown[0]
-        advice = "write flags before or after all of key=value" if "=" in wrong else "see python main.py --help"
+        advice = "write flags before or after all of key=value" if "=" in wrong else f"see {program()} --help"
         if wrong.startswith("-") and "=" in wrong:
             advice = f"values have no dashes: {wrong.lstrip('-')}"
         _fail(f"{wrong} is not understood here; {advice}")
-    conf = (CONF.parent / flags.config_path) if flags.config_path else CONF
+    conf = Path(flags.config_path) if flags.config_path else CONF
     if flags.config_dir:
         overrides.append(f"hydra.searchpath=[file://{Path(flags.config_dir).resolve()}]")
     try:
@@ -94,10 +108,16 @@ def _for_people(error: Exception) -> bool:
     return type(error).__name__ == "MisconfigurationException"  # by name: importing Lightning takes seconds
 
 
+def program() -> str:
+    """What a user writes to start this command line."""
+    name = Path(sys.argv[0]).name
+    return {"main.py": "python main.py", "__main__.py": "python -m seqrec"}.get(name, "seqrec")
+
+
 def _stopped() -> NoReturn:
     folder = Path(HydraConfig.get().runtime.output_dir)
     if resumable(folder):
-        print(f"stopped; go on with: python main.py resume={os.path.relpath(folder)}", file=sys.stderr)
+        print(f"stopped; resume with: {program()} resume={os.path.relpath(folder)}", file=sys.stderr)
     else:
         print("stopped before the end of the first epoch; there is nothing to resume", file=sys.stderr)
     sys.exit(INTERRUPTED)

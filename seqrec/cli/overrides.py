@@ -17,12 +17,11 @@ from hydra.errors import HydraException, OverrideParseException
 from hydra.types import RunMode
 from omegaconf import DictConfig, ListConfig, OmegaConf
 
+from seqrec.cli.conf import CONF
 from seqrec.cli.groups import check_option, list_groups
 from seqrec.cli.keys import check_key, check_top_level, chosen_groups, not_addable
 from seqrec.cli.schema import WrongClass, check_targets
 from seqrec.runs.targets import find
-
-CONF = Path(__file__).parents[2] / "conf"
 
 
 def check_configuration(

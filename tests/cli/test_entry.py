@@ -1,0 +1,34 @@
+"""What is done with a command line before it is checked."""
+
+from __future__ import annotations
+
+import pickle
+from pathlib import Path
+
+import pytest
+
+from seqrec.cli import main as command_line
+from seqrec.cli.aliases import normalise
+
+
+def test_a_relative_config_path_counts_from_the_current_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    here = str(tmp_path / "conf")
+    assert normalise(["--config-path", "conf", "seed=1"]) == ["--config-path", here, "seed=1"]
+    assert normalise(["--config-path=conf"]) == [f"--config-path={here}"]
+    assert normalise(["-cp", "conf"]) == ["-cp", here]
+    for given in (["--config-path", "/a/conf"], ["--config-path=pkg://mine.conf"], ["-cp", "pkg://mine.conf"]):
+        assert normalise(given) == given
+
+
+def test_launchers_can_send_the_task_to_another_process() -> None:
+    assert pickle.loads(pickle.dumps(command_line.run)) is command_line.run
+
+
+@pytest.mark.parametrize(
+    ("started", "program"),
+    [("main.py", "python main.py"), ("/a/bin/seqrec", "seqrec"), ("/a/seqrec/__main__.py", "python -m seqrec")],
+)
+def test_advice_names_the_program_that_was_started(started: str, program: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.argv", [started])
+    assert command_line.program() == program

@@ -1,0 +1,41 @@
+"""What is installed, and what importing it costs."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from seqrec.cli.conf import CONF, conf_folder
+
+ROOT = Path(__file__).parents[2]
+SETUPTOOLS = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]
+
+
+def test_every_package_is_installed() -> None:
+    found = {path.parent.relative_to(ROOT).as_posix().replace("/", ".") for path in ROOT.glob("seqrec/**/__init__.py")}
+    assert set(SETUPTOOLS["packages"]) == found | set(SETUPTOOLS["package-dir"])
+
+
+def test_a_checkout_has_its_configuration_beside_the_package() -> None:
+    assert CONF == ROOT / "conf"
+    assert (CONF / "config.yaml").exists()
+
+
+def test_an_installed_package_has_its_configuration_inside(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "seqrec" / "conf").mkdir(parents=True)
+    monkeypatch.setattr("seqrec.__file__", str(tmp_path / "seqrec" / "__init__.py"))
+    assert conf_folder() == tmp_path / "seqrec" / "conf"
+
+
+def test_importing_the_package_is_cheap() -> None:
+    code = "import sys, seqrec; print({'torch', 'hydra', 'polars'} & set(sys.modules))"
+    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
+    assert out.stdout.strip() == "set()"
+
+
+def test_main_only_starts_the_command_line() -> None:
+    assert len((ROOT / "main.py").read_text().splitlines()) < 25
