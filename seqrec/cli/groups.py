@@ -1,34 +1,88 @@
-"""The groups of the configuration folder and their options."""
+"""The groups of the configuration and their options, over the whole search path of Hydra."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from pathlib import Path
+from collections.abc import Iterator, Mapping, Sequence
+from copy import deepcopy
+from functools import cache
+from typing import Any
 
+from hydra._internal.config_repository import ConfigRepository
+from hydra.core.config_loader import ConfigLoader
+from hydra.core.config_search_path import SearchPathQuery
+from hydra.core.object_type import ObjectType
 from hydra.core.override_parser.types import Override
+from omegaconf import DictConfig
 
+from seqrec.cli.advice import FILED
 from seqrec.runs.targets import suggestion
 
-FILED = "settings"  # has an option of its own beside those in its folders, which are no parts to choose
 PART = "base"  # a file that holds what the others of its folder share
-Groups = Mapping[str, list[str]]
-"""Options of each group, by the group's path; of a folder that holds folders only, ``folder/option``."""
+OWN = "hydra"  # Hydra's own groups are left to Hydra
 
 
-def list_groups(folder: Path, parent: str = "") -> dict[str, list[str]]:
-    """All groups in a folder of the configuration, whose path is ``parent``."""
-    found: dict[str, list[str]] = {}
-    for path in sorted(path for path in folder.iterdir() if path.is_dir()):
-        group = f"{parent}/{path.name}" if parent else path.name
-        below = list_groups(path, group)
-        own = [option for option in sorted(file.stem for file in path.glob("*.yaml")) if option != PART]
-        nested = [f"{sub[len(group) + 1 :]}/{option}" for sub, options in below.items() for option in options]
-        found[group] = own + nested if group == FILED else own or nested
-        found |= below
-    return found
+def open_repository(loader: ConfigLoader, folders: Sequence[str] = ()) -> ConfigRepository:
+    """All files of a configuration.
+
+    Args:
+        loader: Hydra's, which knows the project's folder and that of ``--config-dir``.
+        folders: what ``hydra.searchpath`` adds, such as ``file:///mine/conf`` or ``pkg://mine.conf``.
+
+    Raises:
+        ValueError: a folder is not there.
+    """
+    path = deepcopy(loader.get_search_path())
+    for folder in folders:
+        path.prepend("command-line", folder, SearchPathQuery(provider="schema"))  # after all others, as Hydra does
+    repository = ConfigRepository(path)
+    for source in repository.get_sources():
+        if source.path in folders and not source.available():
+            raise ValueError(f"there is no configuration folder {source.path.removeprefix('file://')}")
+    return repository
 
 
-def check_option(override: Override, groups: Groups) -> None:
+class Groups(Mapping[str, list[str]]):
+    """Options of each group, by the group's path; of a folder that holds folders only, ``folder/option``.
+
+    A group is looked up when it is asked for: a search path may be long, and a command line names few groups.
+    """
+
+    def __init__(self, repository: ConfigRepository) -> None:
+        self._list = cache(repository.get_group_options)
+
+    def __getitem__(self, group: str) -> list[str]:
+        if not self._known(group):
+            raise KeyError(group)
+        own = self.own(group)
+        if own and group not in FILED:
+            return own
+        return own + [f"{sub}/{option}" for sub in self._below(group) for option in self[f"{group}/{sub}"]]
+
+    def __iter__(self) -> Iterator[str]:
+        yield from self._walk("")
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
+
+    def own(self, group: str) -> list[str]:
+        """The options that lie in the group's folder itself."""
+        return [option for option in self._list(group, ObjectType.CONFIG) if option != PART]
+
+    def _known(self, group: str) -> bool:
+        parent, _, name = group.rpartition("/")
+        return bool(name) and name in self._below(parent)
+
+    def _below(self, group: str) -> list[str]:
+        return [name for name in self._list(group, ObjectType.GROUP) if group or name != OWN]
+
+    def _walk(self, parent: str) -> Iterator[str]:
+        for name in self._below(parent):
+            group = f"{parent}/{name}" if parent else name
+            yield group
+            yield from self._walk(group)
+
+
+def check_option(override: Override, groups: Mapping[str, list[str]]) -> None:
     """Refuse an option that the group does not have.
 
     Raises:
@@ -42,3 +96,23 @@ def check_option(override: Override, groups: Groups) -> None:
             raise ValueError(
                 f"{override.input_line}: {group} has no option {str(option)!r}{near} choose one of {', '.join(options)}"
             )
+
+
+def chosen_groups(repository: ConfigRepository, name: str) -> list[str]:
+    """The groups of which the defaults list of the file ``name`` chooses an option.
+
+    Raises:
+        ValueError: there is no such file.
+    """
+    result = repository.load_config(name)
+    if result is None:
+        raise ValueError(f"--config-name {name}: there is no {name}.yaml in the configuration")
+    groups = [getattr(default, "group", None) for default in result.defaults_list or ()]
+    return [str(group) for group in groups if group]
+
+
+def primary_file(repository: ConfigRepository, name: str) -> DictConfig:
+    """The values of the file ``name`` itself, without what its defaults list adds."""
+    result: Any = repository.load_config(name)
+    config: DictConfig = result.config
+    return config

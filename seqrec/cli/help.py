@@ -1,33 +1,34 @@
-"""The list of groups that `python main.py --help` shows."""
+"""The list of groups that ``--help`` shows."""
 
 from __future__ import annotations
 
 import textwrap
-from pathlib import Path
 
-from omegaconf import OmegaConf
+from hydra.core.config_loader import ConfigLoader
+from hydra.core.global_hydra import GlobalHydra
 
-from seqrec.cli.groups import PART
-from seqrec.cli.keys import chosen_groups
+from seqrec.cli.advice import FILED
+from seqrec.cli.groups import Groups, chosen_groups, open_repository
 
 WIDTH = 100
 
 
-def group_list(conf: Path) -> str:
+def group_list(loader: ConfigLoader | None = None, name: str = "config") -> str:
     """One paragraph a group: ``name  option, option``; of a folder of folders ``name  folder/{option, option}``.
 
     Settings are left out: the model and the data set choose them.
 
     Args:
-        conf: folder of the configuration.
+        loader: Hydra's; by default that of the command that is running, which knows its ``--config-dir``.
+        name: of the primary file.
     """
-    chosen = chosen_groups(OmegaConf.load(conf / "config.yaml"))
+    repository = open_repository(loader or GlobalHydra.instance().config_loader())
+    groups, chosen = Groups(repository), chosen_groups(repository, name)
     options: dict[str, list[str]] = {}
-    for folder in sorted(path for path in conf.rglob("*") if path.is_dir()):
-        names = sorted(path.stem for path in folder.glob("*.yaml") if path.stem != PART)
-        group = folder.relative_to(conf).as_posix()
+    for group in groups:
+        names = groups.own(group)
         top, _, below = group.partition("/")
-        if not names or top == "settings":
+        if not names or top in FILED:
             continue
         if top in chosen:
             options[group] = names

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
+from functools import partial
 from pathlib import Path
 from typing import NoReturn
 
@@ -36,8 +37,8 @@ def entry() -> None:
 def register_resolvers() -> None:
     """Make the functions known that ``config.yaml`` calls as ``${name:...}``."""
     OmegaConf.register_new_resolver("run_folder", run_folder, use_cache=True, replace=True)
-    OmegaConf.register_new_resolver("group_list", lambda: group_list(CONF), replace=True)
-    OmegaConf.register_new_resolver("model_list", lambda: text_list(CONF.parent), replace=True)
+    OmegaConf.register_new_resolver("group_list", group_list, replace=True)
+    OmegaConf.register_new_resolver("model_list", partial(text_list, CONF.parent), replace=True)
 
 
 def check(arguments: list[str]) -> None:

@@ -2,35 +2,28 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator
-from copy import deepcopy
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import cast
 
-from hydra import compose, initialize_config_dir
-from hydra.core.config_loader import ConfigLoader
+from hydra import initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
-from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import IntervalSweep, Override
-from hydra.errors import HydraException, OverrideParseException
 from hydra.types import RunMode
-from omegaconf import DictConfig, ListConfig, OmegaConf
+from omegaconf import DictConfig, OmegaConf
 
+from seqrec.cli.advice import about_settings, refuse_process_groups
 from seqrec.cli.conf import CONF
-from seqrec.cli.groups import check_option, list_groups
-from seqrec.cli.keys import check_key, check_top_level, chosen_groups, not_addable
-from seqrec.cli.schema import WrongClass, check_targets
-from seqrec.runs.targets import find
+from seqrec.cli.nodes import WrongClass, check_targets
+from seqrec.cli.tree import Tree
 
 
 def check_configuration(
-    arguments: list[str], multirun: bool = False, targets: bool = True, conf: Path = CONF, name: str = "config"
+    arguments: Sequence[str], multirun: bool = False, targets: bool = True, conf: Path = CONF, name: str = "config"
 ) -> DictConfig:
     """Check every configuration that ``arguments`` ask for; of a sweep each value, one at a time.
 
     Args:
-        arguments: overrides in Hydra's grammar.
+        arguments: overrides in Hydra's grammar; those of ``hydra.searchpath`` add to one another.
         multirun: ``--multirun`` was given.
         targets: also import what the configuration calls and check its arguments.
         conf: folder of the configuration.
@@ -43,10 +36,10 @@ def check_configuration(
         ValueError: one line that says what was given, what is allowed, and the nearest valid name.
     """
     with initialize_config_dir(str(conf.resolve()), version_base="1.3"):
-        tree = _Tree(GlobalHydra.instance().config_loader(), conf, name)
-        overrides = [tree.parse(argument) for argument in arguments]
-        first = tree.compose([_choices(override)[0] for override in overrides])
+        tree = Tree(GlobalHydra.instance().config_loader(), name, arguments)
+        first = tree.compose([_choices(override)[0] for override in tree.overrides])
         sweep = multirun or first.hydra.mode == RunMode.MULTIRUN
+        overrides = list(tree.overrides)
         if sweep:
             on_line = {override.get_key_element() for override in overrides}
             listed = first.hydra.sweeper.get("params") or {}
@@ -60,7 +53,7 @@ def check_configuration(
             try:
                 _check_job(tree.compose(job), sweep, targets)
             except WrongClass as error:
-                raise ValueError(f"{error}{_options(error, conf)}") from None
+                raise ValueError(f"{error}{tree.options_of(error)}") from None
             except ValueError as error:
                 raise ValueError(f"{error} (in the job with {differs})" if differs else str(error)) from None
     return first
@@ -69,29 +62,14 @@ def check_configuration(
 def _check_job(config: DictConfig, sweep: bool, targets: bool) -> None:
     """What can only be checked on the whole of a configuration."""
     if sweep:
-        _refuse_process_groups(config)
-    if not targets:
-        return
-    try:
-        check_targets(OmegaConf.masked_copy(config, [str(key) for key in config if key != "hydra"]), "")
-    except ValueError as error:
-        choices = config.hydra.runtime.choices
-        exchanged = any(str(line).startswith("model/backbone=") for line in config.hydra.overrides.task)
-        if exchanged and str(error).startswith("model.backbone.") and choices.get("settings"):
-            text = f"{error}. The settings of {choices.model} on {choices.data} are for its own backbone: settings=none"
-            raise ValueError(f"{text} leaves them out") from None
-        raise
-
-
-def _options(error: WrongClass, conf: Path) -> str:
-    """The options of the part's group that are of the class that is needed."""
-    group = error.path.replace(".", "/")
-    fitting = []
-    for path in sorted((conf / group).glob("*.yaml")):
-        target = OmegaConf.select(OmegaConf.load(path), "_target_")
-        if target and issubclass(cast(type, find(target, error.path)), error.needed):
-            fitting.append(path.stem)
-    return f"; choose {group}={' or '.join(fitting)}" if fitting else ""
+        refuse_process_groups(config)
+    if targets:
+        try:
+            check_targets(OmegaConf.masked_copy(config, [str(key) for key in config if key != "hydra"]), "")
+        except WrongClass:
+            raise
+        except ValueError as error:
+            raise about_settings(error, config) from None
 
 
 def _choices(override: Override) -> list[str]:
@@ -114,92 +92,3 @@ def _jobs(choices: list[list[str]]) -> Iterator[tuple[list[str], str]]:
     for place, one in enumerate(choices):
         for other in one[1:]:
             yield [*first[:place], other, *first[place + 1 :]], other
-
-
-class _Tree:
-    """The configuration folder: composes as Hydra does, but checks each group and key first."""
-
-    def __init__(self, loader: ConfigLoader, conf: Path, name: str) -> None:
-        self.name, self.groups = name, list_groups(conf)
-        self.parser = OverridesParser.create(config_loader=loader)
-        self.primary = OmegaConf.load(conf / f"{name}.yaml")
-        self.chosen = chosen_groups(self.primary)
-        self.composed: dict[tuple[str, ...], DictConfig] = {}  # the jobs of a sweep share most choices
-
-    def parse(self, argument: str) -> Override:
-        """Read one ``key=value``."""
-        try:
-            return self.parser.parse_overrides([argument])[0]
-        except OverrideParseException as error:
-            reason = str(error).partition("\n")[0]
-            advice = "write key=value, and quote special characters: \"key='a b'\""
-            raise ValueError(f"cannot read {argument!r}: {reason}; {advice}") from None
-
-    def compose(self, arguments: list[str]) -> DictConfig:
-        """Choose the groups, check the keys, then set the values as Hydra will."""
-        chosen, values = [], []
-        for argument in arguments:
-            override = self.parse(argument)
-            if override.key_or_group == "hydra" or override.is_hydra_override():
-                chosen.append(argument)
-            elif override.is_delete():
-                raise ValueError(f"{argument}: a configuration loses nothing; choose another option or value")
-            elif override.is_add() and override.key_or_group in self.chosen:
-                raise ValueError(f"{argument}: one {override.key_or_group} is chosen; write {argument.lstrip('+')}")
-            elif override.key_or_group in self.groups:
-                check_option(override, self.groups)
-                chosen.append(argument)
-            else:
-                values.append((argument, override))
-        config = self._choose(tuple(chosen))
-        for argument, override in values:
-            if override.package is not None or override.is_add() or override.is_force_add():
-                raise not_addable(argument, override, config, self.groups)
-            check_key(config, argument, override.key_or_group, override.value(), self.groups)
-            OmegaConf.update(config, override.key_or_group, override.value(), merge=True)
-        return config
-
-    def _choose(self, chosen: tuple[str, ...]) -> DictConfig:
-        """A copy of the configuration that group choices give, before any value is set."""
-        if chosen not in self.composed:
-            try:
-                self.composed[chosen] = compose(self.name, list(chosen), return_hydra_config=True)
-            except HydraException as error:
-                raise ValueError(_in_one_line(error, chosen)) from None
-            check_top_level(self.composed[chosen], self.primary)
-        return deepcopy(self.composed[chosen])
-
-
-def _in_one_line(error: HydraException, chosen: tuple[str, ...]) -> str:
-    """Hydra's message without its paths and advice; the frequent ones in our own words."""
-    text = str(error).partition("\nConfig search path")[0].partition("\nTo append")[0]
-    inside = re.match(r"In '(\w+/\w+)': Could not override '(.+)/(\w+)'", text)
-    if inside:
-        model, group, part = inside.groups()
-        option = next((argument for argument in chosen if argument.startswith(f"{group}=")), group)
-        return f"{option}: {model.replace('/', '=')} chooses {group}/{part}, which this one does not have"
-    for argument in chosen:
-        key = argument.lstrip("+").partition("=")[0]
-        above, _, last = key.rpartition("/")
-        if f"Could not override '{key}'" in text and above.partition("/")[0] == "model":
-            return f"{argument}: the {above} that is chosen here has no {last} of its own to choose"
-        if f"Could not override '{key}'" in text and "@" not in key and not key.startswith("hydra"):
-            return f"{argument}: {key} is not part of every configuration; write +{argument}"
-    return " ".join(text.split())
-
-
-def _refuse_process_groups(config: DictConfig) -> None:
-    """A sweep inside one process cannot start process groups: each of their ranks would run the sweep again.
-
-    Raises:
-        ValueError: more than one device and Hydra's own launcher.
-    """
-    devices = OmegaConf.select(config, "trainer.devices")
-    alone = len(devices) == 1 if isinstance(devices, ListConfig) else devices in (None, 1, "1")
-    if alone or config.hydra.launcher._target_.rpartition(".")[2] != "BasicLauncher":
-        return
-    raise ValueError(
-        f"--multirun with trainer.devices={devices}: every rank would start the whole sweep again;"
-        " launch each job as its own process (for seed in 0 1 2; do python main.py trainer=ddp seed=$seed; done)"
-        " or set trainer.devices=1"
-    )

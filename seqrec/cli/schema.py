@@ -1,116 +1,143 @@
-"""Compare each ``_target_`` node of a configuration with the callable that it names."""
+"""The values of a node against the signature of what it calls: pydantic judges, the words are for people."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import collections.abc
+import inspect
+from collections.abc import Mapping
 from functools import cache
-from inspect import isclass
-from typing import Any
+from types import NoneType, UnionType
+from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin
 
-from omegaconf import DictConfig, ListConfig, OmegaConf
-from omegaconf.errors import InterpolationKeyError, InterpolationToMissingValueError, OmegaConfBaseException
+from pydantic import BaseModel, ConfigDict, Field, PlainValidator, Strict, ValidationError
+from pydantic import WrapValidator as Wrap
+from pydantic import create_model as new_model
+from pydantic_core import ErrorDetails
 
-from seqrec.cli.annotations import Arguments, arguments, describe, fits
-from seqrec.runs.targets import find, suggestion
+PLAIN: Mapping[Any, str] = {
+    int: "a whole number",
+    float: "a number",
+    bool: "true or false",
+    str: "text",
+    NoneType: "null",
+}
+LISTS = (list, tuple, set, collections.abc.Sequence, collections.abc.Iterable, collections.abc.Collection)
+MAPPINGS = (dict, collections.abc.Mapping, collections.abc.MutableMapping)
+LIMITS = ("greater_than", "less_than", "multiple_of", "string_too", "string_pattern", "finite_number")
+"""Errors about a value that is of the right type; pydantic words them as we would."""
 
-INSTRUCTIONS = {"_target_", "_partial_", "_recursive_", "_convert_", "_args_"}
-_LATER: Any = object()  # a value that is filled in when the task runs
 
-Node = DictConfig | ListConfig
+class Later:
+    """A value that exists only when the task runs, such as an object that a node builds: it fits everywhere."""
+
+    def __repr__(self) -> str:
+        return "..."
 
 
-def check_targets(node: Node, path: str) -> None:
-    """Check ``node`` and all below it: names, required arguments and the types of plain values.
+LATER = Later()
+
+
+def unknown_names(given: Mapping[str, Any], types: Mapping[str, Any]) -> list[str]:
+    """The keys of ``given`` that are no argument."""
+    return [str(error["loc"][0]) for error in _errors(given, types) if error["type"] == "extra_forbidden"]
+
+
+def wrong_values(given: Mapping[str, Any], types: Mapping[str, Any]) -> dict[str, str]:
+    """What each value that does not fit must be, by the name of the argument.
 
     Args:
-        node: part of a composed configuration.
-        path: its dotted name, for messages; empty for the whole. The node ``task`` gets its first argument
-            from the command line itself.
-
-    Raises:
-        ValueError: naming the node, what is wrong and what is allowed.
+        given: plain Python (numbers, text, lists, dicts, :data:`LATER`) by argument.
+        types: annotation of each argument. Text never stands for an object or a function; annotations that say
+            nothing definite allow everything.
     """
-    if isinstance(node, DictConfig) and "_target_" in node:
-        _check_call(node, path)
-    keys: Sequence[Any] = list(node) if isinstance(node, DictConfig) else range(len(node))
-    for key in keys:
-        below = f"{path}.{key}" if path else str(key)
-        value_at(node, key, below)
-        child = node._get_node(key)
-        if isinstance(child, Node) and not child._is_none() and not child._is_interpolation():
-            check_targets(child, below)
+    wrong: dict[str, str] = {}
+    for error in _errors(given, types):
+        name = str(error["loc"][0])
+        if error["type"] == "extra_forbidden":
+            continue
+        limit = error["type"].startswith(LIMITS) and error["msg"].rpartition("should ")[2]
+        wrong.setdefault(name, f"it must {limit}" if limit else f"it must be {describe(types[name])}")
+    return wrong
 
 
-def value_at(node: Node, key: Any, path: str) -> Any:
-    """The value under ``key`` as plain Python; a marker that fits everything if only the task can know it.
+def fits(value: Any, annotation: Any) -> bool:
+    """Whether one plain value is what ``annotation`` allows, see :func:`wrong_values`."""
+    return not wrong_values({"value": value}, {"value": annotation})
 
-    Raises:
-        ValueError: a required value (``???``) is missing, or a reference leads nowhere.
-    """
-    child: Any = node._get_node(key)
-    if child._is_missing():
-        raise ValueError(f"{path} is required: add {path}=<value>")
+
+def describe(annotation: Any) -> str:
+    """An annotation in words, for error messages."""
+    origin, inner = get_origin(annotation), get_args(annotation)
+    if origin is Annotated:
+        return describe(inner[0])
+    if origin in (Union, UnionType):
+        return " or ".join(dict.fromkeys(describe(one) for one in inner))
+    if origin is Literal:
+        return " or ".join(repr(one) for one in inner)
+    if (origin or annotation) in LISTS:
+        fixed = origin is tuple and Ellipsis not in inner
+        return "a list" + (f" of {len(inner)}" if fixed else "") + (f" (each {describe(inner[0])})" if inner else "")
+    if (origin or annotation) in MAPPINGS:
+        return "a mapping"
+    return PLAIN.get(NoneType if annotation is None else annotation, "an object with a _target_")
+
+
+def _errors(given: Mapping[str, Any], types: Mapping[str, Any]) -> list[ErrorDetails]:
     try:
-        value = node[key]
-    except InterpolationKeyError as error:
-        raise ValueError(f"{path} is {child._value()}: {error.msg}") from None
-    except InterpolationToMissingValueError:
-        return _LATER  # reported where the missing value stands
-    except OmegaConfBaseException:
-        return _LATER  # a resolver that works only inside a job, such as hydra:
-    if value is None and child._is_interpolation():
-        return _LATER
-    if isinstance(value, Node):
-        return _LATER if "_target_" in value else OmegaConf.to_container(value)
-    return value
+        _model(tuple(types.items())).model_validate(dict(given))
+    except ValidationError as error:
+        return error.errors(include_url=False, include_context=False)
+    return []
 
 
-def _check_call(node: DictConfig, path: str) -> None:
-    name = str(node["_target_"]).rpartition(".")[2]
-    takes = target_arguments(str(node["_target_"]), path)
-    given = [str(key) for key in node if key not in INSTRUCTIONS]
-    for key in given:
-        if key not in takes.types and not takes.anything:
-            valid = sorted(takes.types)
-            near = suggestion(key, valid)
-            raise ValueError(f"{path}.{key}: {name} has no argument {key!r}{near or ';'} it takes {', '.join(valid)}")
-    missing = [key for key in takes.required[path == "task" :] if key not in set(node.keys())]
-    if missing and not node.get("_partial_", False) and "_args_" not in node:
-        raise ValueError(f"{path}: {name} needs a value for {', '.join(missing)}; the configuration gives none")
-    for key in given:
-        value = value_at(node, key, f"{path}.{key}")
-        expected = takes.types.get(key, Any)
-        _check_class(node._get_node(key), expected, f"{path}.{key}", name)
-        if value is not _LATER and not fits(value, expected):
-            child: Any = node._get_node(key)
-            # A reference is named by the key that it comes from, which is the one to change.
-            source = f"{child._value()[2:-1]} (as {path}.{key})" if child._is_interpolation() else f"{path}.{key}"
-            raise ValueError(f"{source} is {value!r}; it must be {describe(expected)}")
+def _model(types: tuple[tuple[str, Any], ...]) -> type[BaseModel]:
+    try:
+        return _cached_model(types)
+    except TypeError:  # an annotation with something in it that has no hash
+        return _new_model(types)
 
 
-class WrongClass(ValueError):
-    """A part of a configuration is of one class where another is needed.
-
-    Attributes:
-        path: dotted name of the part.
-        needed: the class.
-    """
-
-    def __init__(self, message: str, path: str, needed: type) -> None:
-        super().__init__(message)
-        self.path, self.needed = path, needed
+def _new_model(types: tuple[tuple[str, Any], ...]) -> type[BaseModel]:
+    # An argument may have a name that pydantic keeps for itself, so the fields are numbered.
+    fields: dict[str, Any] = {
+        f"argument{place}": (_strict(kind), Field(default=None, alias=name)) for place, (name, kind) in enumerate(types)
+    }
+    return new_model("Arguments", __config__=ConfigDict(extra="forbid", strict=True), **fields)
 
 
-def _check_class(child: Any, expected: Any, path: str, name: str) -> None:
-    """Refuse a part whose class is not the one that ``name`` is annotated with."""
-    if not (isinstance(child, DictConfig) and "_target_" in child and isclass(expected)):
-        return
-    made = find(str(child["_target_"]), path)
-    if isclass(made) and not child.get("_partial_", False) and not issubclass(made, expected):
-        raise WrongClass(f"{path} is a {made.__name__}, but {name} needs a {expected.__name__}", path, expected)
+_cached_model = cache(_new_model)
 
 
-@cache
-def target_arguments(target: str, path: str) -> Arguments:
-    """What the callable takes that ``target`` names, see :func:`seqrec.runs.targets.find`."""
-    return arguments(find(target, path))
+def _strict(annotation: Any) -> Any:
+    """What pydantic is to check for ``annotation``: as a configuration file can say it, and nothing converted."""
+    return Annotated[_readable(annotation), Wrap(lambda value, check: value if value is LATER else check(value))]
+
+
+def _readable(annotation: Any) -> Any:
+    origin, inner = get_origin(annotation), get_args(annotation)
+    kind = origin or annotation
+    if origin is Annotated:
+        return Annotated[_strict(inner[0]), *inner[1:]]
+    if origin in (Union, UnionType):
+        return Union[tuple(_strict(one) for one in inner)]  # noqa: UP007  built from a list
+    if origin is Literal or annotation in PLAIN or annotation is None:
+        return annotation
+    if origin is tuple and Ellipsis not in inner:
+        return Annotated[tuple[tuple(_strict(one) for one in inner)], Strict(False)]  # type: ignore[misc]
+    if kind in LISTS:
+        return list[_strict(inner[0])] if inner else list[Any]  # type: ignore[misc]
+    if kind in MAPPINGS:
+        return dict[_strict(inner[0]), _strict(inner[1])] if len(inner) == 2 else dict[Any, Any]  # type: ignore[misc]
+    if isinstance(annotation, TypeVar | str) or annotation in (Any, object):
+        return Any
+    return Annotated[Any, PlainValidator(lambda value: _instance(value, annotation))]
+
+
+def _instance(value: Any, kind: Any) -> Any:
+    """``value`` if it is one of ``kind``, which plain values are for hardly any class."""
+    try:
+        if inspect.isclass(kind) and isinstance(value, kind):
+            return value
+    except TypeError:  # a Protocol that only type checkers know
+        pass
+    raise ValueError("not an object")

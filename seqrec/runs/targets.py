@@ -8,6 +8,8 @@ and Lightning; others are allowed by name in ``SEQREC_PACKAGES`` (``mylab,otherl
 from __future__ import annotations
 
 import os
+import re
+import sys
 from collections.abc import Callable, Sequence
 from difflib import get_close_matches
 from functools import cache
@@ -17,15 +19,25 @@ from typing import Any, cast
 
 from seqrec.runs.moved import MOVED
 
-BUILT_IN = ("seqrec", "torch", "torchmetrics", "pytorch_lightning")
+PROJECT, LIBRARIES = "seqrec", ("torch", "torchmetrics", "pytorch_lightning")
 VARIABLE, ENTRY_POINTS = "SEQREC_PACKAGES", "seqrec.packages"
 
 
 def packages() -> tuple[str, ...]:
     """Top-level packages that a configuration may call: the built-in ones and those that the user allows."""
     named = [name.strip() for name in os.environ.get(VARIABLE, "").split(",") if name.strip()]
-    installed = [point.value for point in entry_points(group=ENTRY_POINTS)]
-    return tuple(dict.fromkeys([*BUILT_IN, *named, *installed]))
+    return tuple(dict.fromkeys([PROJECT, *LIBRARIES, *named, *_installed()]))
+
+
+def is_own(module: str) -> bool:
+    """Whether a module is of this project, or of a package that the user allows."""
+    package = module.partition(".")[0]
+    return package in packages() and package not in LIBRARIES
+
+
+@cache
+def _installed() -> tuple[str, ...]:
+    return tuple(re.split(r"[.:]", point.value)[0] for point in entry_points(group=ENTRY_POINTS))
 
 
 def find(target: str, path: str) -> Callable[..., Any]:
@@ -46,6 +58,8 @@ def find(target: str, path: str) -> Callable[..., Any]:
 def _find(target: str, path: str, allowed: tuple[str, ...]) -> Callable[..., Any]:
     parts = target.split(".")
     refused = f"{path}._target_ is {target!r}; a configuration may only call {', '.join(allowed)}"
+    if parts[0] in sys.stdlib_module_names:
+        raise ValueError(refused)
     if parts[0] not in allowed:
         raise ValueError(f"{refused}; allow your own package with {VARIABLE}={parts[0]}")
     found: Any = _import(parts[0], path)

@@ -12,7 +12,8 @@ import pytest
 from omegaconf import DictConfig, OmegaConf
 
 from seqrec.cli import main as command_line
-from seqrec.cli.overrides import CONF, check_configuration
+from seqrec.cli.conf import CONF
+from seqrec.cli.overrides import check_configuration
 
 REFUSED = [
     # misspelt: the nearest valid name is given

@@ -1,0 +1,136 @@
+"""The files of a configuration, composed choice by choice as Hydra does, with each group and key checked first."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from copy import deepcopy
+from typing import cast
+
+from hydra import compose
+from hydra.core.config_loader import ConfigLoader
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Override
+from hydra.errors import HydraException, OverrideParseException
+from omegaconf import DictConfig, OmegaConf
+
+from seqrec.cli.groups import Groups, check_option, chosen_groups, open_repository, primary_file
+from seqrec.cli.keys import check_addition, check_key, check_top_level
+from seqrec.cli.nodes import WrongClass
+from seqrec.runs.targets import find
+
+SEARCH_PATH = "hydra.searchpath"
+
+
+class Tree:
+    """The files of a configuration: composes as Hydra does, but checks each group and key first.
+
+    Attributes:
+        overrides: the command line, parsed.
+        groups: options of each group.
+    """
+
+    def __init__(self, loader: ConfigLoader, name: str, arguments: Sequence[str]) -> None:
+        self.name = name
+        self.parser = OverridesParser.create(config_loader=loader)
+        parsed = [self.parse(argument) for argument in arguments]
+        self.overrides = [override for override in parsed if override.key_or_group != SEARCH_PATH]
+        folders = [folder for override in parsed if override.key_or_group == SEARCH_PATH for folder in _list(override)]
+        own = OmegaConf.select(primary_file(open_repository(loader, folders), name), SEARCH_PATH)
+        folders += own or []
+        self.search_path = [f"{SEARCH_PATH}=[{','.join(map(_quoted, folders))}]"] if folders else []
+        self.repository = open_repository(loader, folders)
+        self.groups = Groups(self.repository)
+        self.primary, self.chosen = primary_file(self.repository, name), chosen_groups(self.repository, name)
+        self.composed: dict[tuple[str, ...], DictConfig] = {}  # the jobs of a sweep share most choices
+
+    def parse(self, argument: str) -> Override:
+        """Read one ``key=value``."""
+        try:
+            return self.parser.parse_overrides([argument])[0]
+        except OverrideParseException as error:
+            reason = str(error).partition("\n")[0]
+            advice = "write key=value, and quote special characters: \"key='a b'\""
+            raise ValueError(f"cannot read {argument!r}: {reason}; {advice}") from None
+
+    def compose(self, arguments: list[str]) -> DictConfig:
+        """Choose the groups, check the keys, then set the values as Hydra will."""
+        chosen, values = [], []
+        for argument in arguments:
+            override = self.parse(argument)
+            if override.key_or_group == "hydra" or override.is_hydra_override():
+                chosen.append(argument)
+            elif override.is_delete():
+                raise ValueError(f"{argument}: a configuration loses nothing; choose another option or value")
+            elif override.is_add() and override.key_or_group in self.chosen:
+                raise ValueError(f"{argument}: one {override.key_or_group} is chosen; write {argument.lstrip('+')}")
+            elif override.key_or_group in self.groups:
+                check_option(override, self.groups)
+                chosen.append(argument)
+            else:
+                values.append((argument, override))
+        config = self._choose(tuple(chosen))
+        for argument, override in values:
+            if override.package is not None or override.is_add() or override.is_force_add():
+                check_addition(config, argument, override, self.groups)
+            else:
+                check_key(config, argument, override.key_or_group, override.value(), self.groups)
+            OmegaConf.update(config, override.key_or_group, override.value(), merge=True, force_add=True)
+        return config
+
+    def options_of(self, error: WrongClass) -> str:
+        """The options of the part's group that are of the class that is needed."""
+        group = error.path.replace(".", "/")
+        fitting = []
+        for option in self.groups.get(group, []):
+            part = OmegaConf.select(compose(f"{group}/{option}", self.search_path), error.path)
+            if "_target_" in part and issubclass(cast(type, find(part["_target_"], error.path)), error.needed):
+                fitting.append(option)
+        return f"; choose {group}={' or '.join(fitting)}" if fitting else ""
+
+    def _choose(self, chosen: tuple[str, ...]) -> DictConfig:
+        """A copy of the configuration that group choices give, before any value is set."""
+        if chosen not in self.composed:
+            try:
+                config = compose(self.name, [*self.search_path, *chosen], return_hydra_config=True)
+            except HydraException as error:
+                raise ValueError(_in_one_line(error, chosen)) from None
+            own = [group for group in config.hydra.runtime.choices if "/" not in group and "@" not in group]
+            check_top_level(config, self.primary, [*self.chosen, *own])
+            self.composed[chosen] = config
+        return deepcopy(self.composed[chosen])
+
+
+def _list(override: Override) -> list[str]:
+    """The folders that one ``hydra.searchpath=[...]`` names.
+
+    Raises:
+        ValueError: it is no list.
+    """
+    folders = override.value()
+    if not isinstance(folders, list):
+        raise ValueError(f"{override.input_line}: write a list, such as {SEARCH_PATH}=[file://mine/conf]")
+    return [str(folder) for folder in folders]
+
+
+def _quoted(folder: str) -> str:
+    escaped = folder.replace("\\", "\\\\").replace("'", "\\'")
+    return f"'{escaped}'"
+
+
+def _in_one_line(error: HydraException, chosen: tuple[str, ...]) -> str:
+    """Hydra's message without its paths and advice; the frequent ones in our own words."""
+    text = str(error).partition("\nConfig search path")[0].partition("\nTo append")[0]
+    inside = re.match(r"In '(\w+/\w+)': Could not override '(.+)/(\w+)'", text)
+    if inside:
+        model, group, part = inside.groups()
+        option = next((argument for argument in chosen if argument.startswith(f"{group}=")), group)
+        return f"{option}: {model.replace('/', '=')} chooses {group}/{part}, which this one does not have"
+    for argument in chosen:
+        key = argument.lstrip("+").partition("=")[0]
+        above, _, last = key.rpartition("/")
+        if f"Could not override '{key}'" in text and above.partition("/")[0] == "model":
+            return f"{argument}: the {above} that is chosen here has no {last} of its own to choose"
+        if f"Could not override '{key}'" in text and "@" not in key and not key.startswith("hydra"):
+            return f"{argument}: {key} is not part of every configuration; write +{argument}"
+    return " ".join(text.split())
