@@ -36,8 +36,8 @@ def open_repository(loader: ConfigLoader, folders: Sequence[str] = ()) -> Config
         path.prepend("command-line", folder, SearchPathQuery(provider="schema"))  # after all others, as Hydra does
     repository = ConfigRepository(path)
     for source in repository.get_sources():
-        if source.path in folders and not source.available():
-            raise ValueError(f"there is no configuration folder {source.path.removeprefix('file://')}")
+        if source.provider == "command-line" and not source.available():
+            raise ValueError(f"there is no configuration folder {source.full_path()}")
     return repository
 
 

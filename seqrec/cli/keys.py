@@ -10,7 +10,6 @@ from typing import Any
 from hydra.core.override_parser.types import Override
 from omegaconf import DictConfig, ListConfig, OmegaConf
 
-from seqrec.cli.nodes import no_argument
 from seqrec.cli.schema import describe, fits
 from seqrec.cli.signatures import Arguments, target_arguments
 from seqrec.runs.targets import suggestion
@@ -82,8 +81,7 @@ def check_addition(config: DictConfig, argument: str, override: Override, groups
     if takes is None:
         raise _unknown(config, argument, above, last, groups)
     if last not in takes.types and not takes.anything:
-        name = str(parent["_target_"]).rpartition(".")[2]
-        raise ValueError(f"{argument}: {above} has no key {last!r}: {no_argument(name, last, takes)}")
+        raise _unknown(config, argument, above, last, groups)
 
 
 def _parent(config: DictConfig, argument: str, key: str, groups: Groups) -> tuple[Any, str]:
@@ -188,6 +186,8 @@ def _unknown(config: DictConfig, argument: str, parent: str, part: str, groups: 
     near = near or _nearest(part, elsewhere)
     if near:
         hint = f"did you mean {near}?"
+    elif addable and argument.startswith("+"):
+        hint = f"with + it takes {', '.join(addable.values())}"
     elif names:
         hint = f"it has {', '.join(names.values())}"
     else:

@@ -62,7 +62,7 @@ def check(arguments: list[str]) -> None:
         _fail(f"{wrong} is not understood here; {advice}")
     conf = Path(flags.config_path) if flags.config_path else CONF
     if flags.config_dir:
-        overrides.append(f"hydra.searchpath=[file://{Path(flags.config_dir).resolve()}]")
+        overrides.append(f"hydra.searchpath=['file://{Path(flags.config_dir).resolve()}']")
     try:
         # Showing a configuration calls nothing, so nothing needs to be imported.
         check_configuration(overrides, flags.multirun, flags.cfg is None, conf, flags.config_name or "config")

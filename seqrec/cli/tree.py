@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from copy import deepcopy
-from typing import cast
+from inspect import isclass
 
 from hydra import compose
 from hydra.core.config_loader import ConfigLoader
@@ -81,12 +81,17 @@ class Tree:
     def options_of(self, error: WrongClass) -> str:
         """The options of the part's group that are of the class that is needed."""
         group = error.path.replace(".", "/")
-        fitting = []
-        for option in self.groups.get(group, []):
-            part = OmegaConf.select(compose(f"{group}/{option}", self.search_path), error.path)
-            if "_target_" in part and issubclass(cast(type, find(part["_target_"], error.path)), error.needed):
-                fitting.append(option)
+        fitting = [option for option in self.groups.get(group, []) if self._makes(f"{group}/{option}", error.needed)]
         return f"; choose {group}={' or '.join(fitting)}" if fitting else ""
+
+    def _makes(self, file: str, needed: type) -> bool:
+        """Whether a file itself names a class of the kind that is needed."""
+        target = primary_file(self.repository, file).get("_target_")
+        try:
+            made = target and find(target, file)
+        except ValueError:
+            return False  # none that may be called
+        return isclass(made) and issubclass(made, needed)
 
     def _choose(self, chosen: tuple[str, ...]) -> DictConfig:
         """A copy of the configuration that group choices give, before any value is set."""
