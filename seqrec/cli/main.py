@@ -28,7 +28,9 @@ USER_ERROR, INTERRUPTED = 2, 130  # exit status; 130 is the shell's for Ctrl+C
 
 def entry() -> None:
     """Start what the command line of this process asks for: main.py, ``seqrec`` and ``python -m seqrec``."""
-    sys.argv[1:] = normalise(sys.argv[1:])  # in place: Lightning starts further processes with it
+    sys.argv[1:], notes = normalise(sys.argv[1:])  # in place: Lightning starts further processes with it
+    for note in notes:
+        print(note, file=sys.stderr)
     register_resolvers()
     check(sys.argv[1:])
     hydra.main(config_path=str(CONF), config_name="config", version_base="1.3")(run)()

@@ -1,0 +1,74 @@
+"""Short and old spellings of a command line."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from seqrec.cli.aliases import normalise
+
+
+@pytest.fixture
+def conf(tmp_path: Path) -> Path:
+    """The names that the spellings need, in files without content."""
+    models = ["fenrec", "easnrec", "caser", "bert4rec"]
+    data = ["beauty", "sports", "ml1m"]
+    papers = ["none", "easnrec", "fenrec"]
+    files = {"model": models, "data": data, "paper": papers, "protocol": ["all_items", "unseen_items"]}
+    for group, options in (files | {"experiment/bert4rec": ["ml1m_easnrec"], "logger": ["csv", "wandb"]}).items():
+        (tmp_path / group).mkdir(parents=True)
+        for option in options:
+            (tmp_path / group / f"{option}.yaml").touch()
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("+experiment=fenrec/beauty", "paper=fenrec model=fenrec data=beauty"),
+        ("experiment=fenrec/beauty", "paper=fenrec model=fenrec data=beauty"),
+        ("+experiment=fenrec/ml1m", "paper=easnrec model=fenrec data=ml1m"),
+        ("+experiment=easnrec/beauty", "paper=easnrec model=easnrec data=beauty"),
+        ("+experiment=caser/beauty", "paper=fenrec model=caser data=beauty"),
+        ("+experiment=caser/sports", "paper=easnrec model=caser data=sports"),
+        ("+experiment=fenrec/beauty data=sports", "paper=fenrec model=fenrec data=sports"),
+        ("protocol=easnrec", "protocol=all_items"),
+        ("-m protocol=fenrec,easnrec", "-m protocol=unseen_items,all_items"),
+    ],
+)
+def test_old_spellings_are_rewritten_and_said_to_be_old(old: str, new: str, conf: Path) -> None:
+    words, (note,) = normalise(old.split(), conf)
+    assert words == new.split()
+    assert note.startswith("deprecated: ") and "\n" not in note
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "+experiment=bert4rec/ml1m_easnrec",  # a file
+        "+experiment=mine/beauty",  # of a folder of one's own
+        "+experiment=fenrec/beautie",  # a typo, which the check reports
+        "protocol=all_items seed=1 model=fenrec",
+        "protocol.cutoffs=[5]",
+    ],
+)
+def test_others_stay(line: str, conf: Path) -> None:
+    assert normalise(line.split(), conf) == (line.split(), [])
+
+
+@pytest.mark.parametrize(
+    ("short", "long"),
+    [
+        ("logger=wandb +logger.tags=[a]", "logger=wandb +logger.wandb.tags=[a]"),
+        ("logger=[wandb] logger.project=p", "logger=[wandb] logger.wandb.project=p"),
+        ("logger=wandb logger.wandb.project=p", "logger=wandb logger.wandb.project=p"),
+        ("logger=wandb +logger.mine={_target_:m.L}", "logger=wandb +logger.mine={_target_:m.L}"),
+        ("logger=wandb logger.csv.x=1", "logger=wandb logger.csv.x=1"),
+        ("logger=[csv,wandb] logger.project=p", "logger=[csv,wandb] logger.project=p"),
+        ("logger=none logger.project=p", "logger=none logger.project=p"),
+        ("logger.project=p", "logger.project=p"),
+    ],
+)
+def test_the_only_logger_needs_no_name(short: str, long: str, conf: Path) -> None:
+    assert normalise(short.split(), conf) == (long.split(), [])
