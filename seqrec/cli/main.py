@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
+from argparse import ArgumentParser, Namespace
 from functools import partial
 from pathlib import Path
 from typing import NoReturn
@@ -18,6 +19,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from seqrec.cli.aliases import normalise
 from seqrec.cli.conf import CONF
+from seqrec.cli.explain import explain
 from seqrec.cli.help import group_list
 from seqrec.cli.overrides import check_configuration
 from seqrec.reporting.models import text_list
@@ -32,8 +34,33 @@ def entry() -> None:
     for note in notes:
         print(note, file=sys.stderr)
     register_resolvers()
-    check(sys.argv[1:])
+    key, arguments = explained_key(sys.argv[1:])
+    if key is not None:
+        show_origin(key, arguments)
+        return
+    check(arguments)
     hydra.main(config_path=str(CONF), config_name="config", version_base="1.3")(run)()
+
+
+def explained_key(arguments: list[str]) -> tuple[str | None, list[str]]:
+    """The key that ``--explain`` asks about, and the other arguments."""
+    parser = ArgumentParser(add_help=False, allow_abbrev=False)
+    parser.add_argument("--explain", nargs="?", const="")
+    found, others = parser.parse_known_args(arguments)
+    return found.explain, others
+
+
+def show_origin(key: str, arguments: list[str]) -> None:
+    """Print which files and arguments set the value of ``key``."""
+    if not key or "=" in key:
+        _fail("--explain takes a key, such as --explain data.batch_size")
+    flags, _ = get_args_parser().parse_known_args(arguments)
+    try:
+        overrides, conf, name = _request(flags)
+        check_configuration(overrides, False, False, conf, name)
+        print("\n".join(explain(key, overrides, conf, name)))
+    except ValueError as error:
+        _fail(str(error))
 
 
 def register_resolvers() -> None:
@@ -55,21 +82,29 @@ def check(arguments: list[str]) -> None:
         signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # `| head` ends it quietly
     if shows_something:
         return
-    overrides = list(flags.overrides)
     if unknown:
         wrong = unknown[0]
         advice = "write flags before or after all of key=value" if "=" in wrong else f"see {program()} --help"
         if wrong.startswith("-") and "=" in wrong:
             advice = f"values have no dashes: {wrong.lstrip('-')}"
         _fail(f"{wrong} is not understood here; {advice}")
-    conf = Path(flags.config_path) if flags.config_path else CONF
-    if flags.config_dir:
-        overrides.append(f"hydra.searchpath=['file://{Path(flags.config_dir).resolve()}']")
     try:
+        overrides, conf, name = _request(flags)
         # Showing a configuration calls nothing, so nothing needs to be imported.
-        check_configuration(overrides, flags.multirun, flags.cfg is None, conf, flags.config_name or "config")
+        check_configuration(overrides, flags.multirun, flags.cfg is None, conf, name)
     except ValueError as error:
         _fail(str(error))
+
+
+def _request(flags: Namespace) -> tuple[list[str], Path, str]:
+    """The overrides, the folder of the configuration and the name of its primary file."""
+    overrides = list(flags.overrides)
+    if flags.config_dir:
+        overrides.append(f"hydra.searchpath=['file://{Path(flags.config_dir).resolve()}']")
+    conf = Path(flags.config_path) if flags.config_path else CONF
+    if not conf.is_dir():
+        raise ValueError(f"--config-path {flags.config_path}: there is no such folder")
+    return overrides, conf, flags.config_name or "config"
 
 
 def run(config: DictConfig) -> float | None:
