@@ -37,7 +37,8 @@ def open_repository(loader: ConfigLoader, folders: Sequence[str] = ()) -> Config
     repository = ConfigRepository(path)
     for source in repository.get_sources():
         if source.provider == "command-line" and not source.available():
-            raise ValueError(f"there is no configuration folder {source.full_path()}")
+            hint = "; a folder in a package needs an __init__.py" if source.scheme() == "pkg" else ""
+            raise ValueError(f"there is no configuration folder {source.full_path()}{hint}")
     return repository
 
 

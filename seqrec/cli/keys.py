@@ -75,7 +75,9 @@ def check_addition(config: DictConfig, argument: str, override: Override, groups
     if _holds_nodes(parent):
         value = override.value()
         if not (isinstance(value, dict) and "_target_" in value):
-            raise ValueError(f"{argument}: {above} takes whole nodes; write {key}={{_target_:package.Class,...}}")
+            raise ValueError(
+                f"{argument}: {above} holds nodes by name; write +{above}.<name>={{_target_:package.Class,...}}"
+            )
         return
     takes = _arguments(parent, above)
     if takes is None:
@@ -177,6 +179,7 @@ def _unknown(config: DictConfig, argument: str, parent: str, part: str, groups: 
     names = {f"{parent}.{key}" if parent else key: key for key in _names(node)}
     elsewhere = {name: name.replace("/", ".").rpartition(".")[2] for name in [*dotted_keys(config), *groups]}
     addable: dict[str, str] = {}
+    takes: Arguments | None = None
     misspelt = part not in elsewhere.values() and _nearest(part, names | elsewhere, VERY_ALIKE)
     if not misspelt and (takes := _arguments(node, parent)) is not None:
         if part in takes.types:
@@ -186,8 +189,8 @@ def _unknown(config: DictConfig, argument: str, parent: str, part: str, groups: 
     near = near or _nearest(part, elsewhere)
     if near:
         hint = f"did you mean {near}?"
-    elif addable and argument.startswith("+"):
-        hint = f"with + it takes {', '.join(addable.values())}"
+    elif takes is not None and argument.startswith("+"):
+        hint = f"with + it takes {', '.join(addable.values()) or 'nothing'}"
     elif names:
         hint = f"it has {', '.join(names.values())}"
     else:
