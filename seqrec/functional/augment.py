@@ -16,11 +16,11 @@ from seqrec.functional.keyed_random import integers, nth_uniform, split, uniform
 from seqrec.functional.ragged import ABSENT, Ragged, together
 
 Place = Callable[[Tensor, Tensor, Tensor], Tensor]
-"""First column ``(B,)`` of a stretch, of rng_keys, lengths n and numbers of items ``(B,)`` in the stretch."""
+"""First column ``(B,)`` of a stretch, from rng_keys, lengths n and numbers of items in the stretch, each ``(B,)``."""
 
 
 def anywhere(rng_keys: Tensor, length: Tensor, count: Tensor) -> Tensor:
-    """A :data:`Place`: all places are as likely, ``0 .. n - count``."""
+    """A :data:`Place`: each of ``0 .. n - count`` with the same probability."""
     return _below(rng_keys, length - count.clamp(min=1) + 1)
 
 
@@ -82,7 +82,9 @@ def reorder(histories: Ragged, rng_keys: Tensor, ratio: float, place: Place = an
     count = share(ratio, length)
     place_keys, order_keys = split(rng_keys, 2).unbind(1)
     start, moved = histories.each(place(place_keys, length, count)), histories.each(count)
-    # Within the stretch an item sorts at start + u * stretch, so it stays between its neighbours outside.
+    # One sort shuffles all stretches at once. Outside of a stretch an item sorts by its place. Within, it sorts by a
+    # random number between the first and the last place of the stretch, so it stays there. The number of items in the
+    # histories before is added; float32 could not separate the places of a large batch, float64 can.
     shuffled = start + nth_uniform(histories.each(order_keys), old).double() * moved
     goal = torch.where((old >= start) & (old < start + moved), shuffled, old.double())
     return histories._replace(items=items[(histories.each(_first(row, len(length))) + goal).argsort()])
@@ -90,6 +92,7 @@ def reorder(histories: Ragged, rng_keys: Tensor, ratio: float, place: Place = an
 
 def random_order(histories: Ragged, rng_keys: Tensor) -> Tensor:
     """Rank ``(N,)`` of each item in a random order of its history, from 0; that of an absent item is not below n."""
+    # Twice the row and a number in [0, 1] sort by row first; absent items have 1 and so come last in theirs.
     row = histories.row
     drawn = torch.where(histories.present, nth_uniform(histories.each(rng_keys), histories.place), 1.0)
     order = (2.0 * row + drawn.double()).argsort(stable=True)
@@ -122,7 +125,7 @@ def dsa(
 def different_views(
     histories: Ragged, rng_keys: Tensor, token: int, crop_ratio: float, mask_ratio: float, reorder_ratio: float
 ) -> tuple[Ragged, Ragged]:
-    """Two views of each history by two different ones of crop, mask and reorder, in random order.
+    """Two views of each history, made by two different operators out of crop, mask and reorder, in random order.
 
     CL4SRec's views as its implementations draw them; the paper draws the two operators independently. Ratios
     below 1 leave a history of one item as it is.

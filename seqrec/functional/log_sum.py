@@ -1,7 +1,7 @@
-"""Logsumexp without denormal numbers, on which a CPU spends a hundred times as long as on others.
+"""Logsumexp without denormal numbers, for which a CPU needs a hundred times as long as for others.
 
-Raw dot products of long vectors lie hundreds apart, so their exponentials fall below what a float can hold in full,
-and each product with the gradient has to carry on with them.
+Dot products of long vectors differ by hundreds, so some exponentials fall below the smallest normal float, and so does
+everything that they are multiplied with in the backward pass.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 LEAST = -60.0
-"""Smallest exponent, counted from the largest of its row; what is smaller counts as nothing."""
+"""Smallest exponent, counted from the largest of its row; what is smaller is 0."""
 
 
 def exponentials_(x: Tensor) -> Tensor:
-    """``exp(x)`` in the place of x, 0 at and below :data:`LEAST`."""
+    """``exp(x)``, in place, 0 at and below :data:`LEAST`."""
     return torch.threshold_(x.clamp_(min=LEAST).exp_(), 1.001 * math.exp(LEAST), 0.0)
 
 
@@ -35,13 +35,13 @@ class _LogSumExp(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, scores: Tensor) -> Tensor:
         largest = scores.amax(1, keepdim=True)
-        share = exponentials_(scores - largest)
-        total = share.sum(1, keepdim=True)
-        ctx.save_for_backward(share.div_(total))
+        probability = exponentials_(scores - largest)
+        total = probability.sum(1, keepdim=True)
+        ctx.save_for_backward(probability.div_(total))
         return (largest + total.log())[:, 0]
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, *grad: Tensor) -> Tensor:
-        (share,) = ctx.saved_tensors
-        return share * grad[0][:, None]
+        (probability,) = ctx.saved_tensors
+        return probability * grad[0][:, None]

@@ -19,20 +19,23 @@ from seqrec.functional.precision import at_least_float
 NextItemLoss = Callable[[Tensor, Tensor, Tensor, Tensor], Tensor]
 """Loss of ``(states (M, D), target (M,), table (I + 2, D), rng_keys (M,))``."""
 
-CHUNK_ELEMENTS = 3 << 19  # logits alive at a time: 6 MB, which stay in the cache between their passes
+CHUNK_ELEMENTS = 3 << 19  # logits in memory at a time: 6 MB, which stay in the cache from one pass to the next
 
 
 class _ChunkedCrossEntropy(torch.autograd.Function):
     """Weighted sum of cross entropies whose gradient is formed in the forward pass, a chunk of rows at a time.
 
-    The probabilities are never normalised: their sum divides the small factors of the two products instead. The
-    labels enter the loss and the gradients apart, as rows of ``classes``.
+    The logits ``(M, C)`` are larger than everything else in a training step. Here they are computed once, a chunk at a
+    time, and used for both gradients before the next chunk takes their place; automatic differentiation would store or
+    recompute them all. For a row x with label y, the gradient is ``(softmax(x C^T) - y) C``. The softmax is never
+    normalised as a matrix: its sums divide the ``(M, D)`` factors of the two products instead. The labels, a few rows
+    of ``classes``, are subtracted separately at the end.
     """
 
     @staticmethod
-    def forward(ctx: Any, states: Tensor, classes: Tensor, target: Tensor, share: Tensor, weight: Tensor) -> Tensor:
+    def forward(ctx: Any, states: Tensor, classes: Tensor, target: Tensor, label: Tensor, weight: Tensor) -> Tensor:
         rows = max(1, CHUNK_ELEMENTS // len(classes))
-        # Of one size in every step, so that the allocator hands out the same memory again.
+        # Always of the same size, so that the allocator returns the same memory in every step.
         all_logits = states.new_empty(rows, len(classes))
         grad_states = torch.empty_like(states)
         grad_classes = torch.zeros_like(classes)
@@ -41,7 +44,7 @@ class _ChunkedCrossEntropy(torch.autograd.Function):
         need_gradient = any(ctx.needs_input_grad[:2])
         for x, w, log_s, grad_x in zip(*split, strict=True):
             logits = torch.mm(x, classes.T, out=all_logits[: len(x)])
-            largest = logits.amax(1, keepdim=True)
+            largest = logits.amax(1, keepdim=True)  # subtracted, so that no exponential overflows
             exponential = logits.sub_(largest).exp_()
             total = exponential.sum(1, keepdim=True)
             torch.add(largest, total.log(), out=log_s)
@@ -49,11 +52,11 @@ class _ChunkedCrossEntropy(torch.autograd.Function):
                 factor = w / total
                 torch.mm(exponential, classes, out=grad_x).mul_(factor)
                 grad_classes.addmm_(exponential.T, x * factor)
-        labels = (F.embedding(target, classes) * share[..., None]).sum(1)
+        labels = (F.embedding(target, classes) * label[..., None]).sum(1)
         if need_gradient:
             grad_states.addcmul_(labels, weight[:, None], value=-1)
             for k in range(target.shape[1]):
-                grad_classes.index_add_(0, target[:, k], states * (weight * share[:, k])[:, None], alpha=-1)
+                grad_classes.index_add_(0, target[:, k], states * (weight * label[:, k])[:, None], alpha=-1)
         ctx.save_for_backward(grad_states, grad_classes)
         return ((log_sum[:, 0] - (states * labels).sum(1)) * weight).sum()
 
@@ -87,7 +90,7 @@ def soft_label_cross_entropy(
     Args:
         states: ``(M, D)``.
         classes: ``(C, D)`` one vector a class.
-        items: ``(M, K)`` int64, rows of ``classes``; one that occurs twice counts with both probabilities.
+        items: ``(M, K)`` int64, rows of ``classes``; one that occurs twice has the sum of both probabilities.
         probabilities: ``(M, K)``, probabilities that sum to 1.
         weight: as in :func:`cross_entropy`.
 

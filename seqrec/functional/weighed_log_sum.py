@@ -1,7 +1,7 @@
-"""The logarithm of FENRec's sum of weighed exponentials, with its gradient formed in the forward pass.
+"""The logarithm of FENRec's sum of weighted exponentials, with its gradient formed in the forward pass.
 
-A dot product x counts as ``w(x) = x / t * (tanh(x / s) + m)``. Under automatic differentiation each of its operators
-would keep a matrix and read it again on the way back.
+A dot product x enters as ``w(x) = x / t * (tanh(x / s) + m)``. Under automatic differentiation each operator of that
+formula would store a matrix ``(R, C)`` and read it again in the backward pass.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ class Block(NamedTuple):
     Attributes:
         products: ``(R, C)`` dot products.
         margin: m.
-        log_weight: logarithm of what each of these exponentials counts.
-        removed: ``(R, C)`` bool, those that do not count, or None.
+        log_weight: logarithm of the weight of these exponentials.
+        removed: ``(R, C)`` bool, the columns that are left out of a row, or None.
     """
 
     products: Tensor
@@ -35,7 +35,7 @@ def weighed_log_sum(blocks: list[Block], temperature: float, scale: float) -> Te
     """``log sum exp(w(x) + log_weight)`` over the columns of all blocks, ``(R,)``.
 
     Args:
-        blocks: of R rows each; a row needs at least one column that counts.
+        blocks: of R rows each; a row needs at least one column that is not removed.
         temperature: t.
         scale: s.
     """
@@ -53,6 +53,8 @@ class _WeighedLogSum(torch.autograd.Function):
         slope = torch.empty_like(weighed)  # of w, times t
         parts = zip(weighed.split(widths, 1), slope.split(widths, 1), products, rules, strict=True)
         for w, y, x, (margin, log_weight, removed) in parts:
+            # With b = tanh(x / s): t w = x (b + m), and its slope t w' = (b + m) + (x / s)(1 - b^2). Views of the two
+            # large matrices are filled in place, so that no operator allocates one of its own.
             torch.mul(x, 1 / scale, out=y)
             bent = y.tanh()
             shifted = bent + margin
@@ -64,6 +66,7 @@ class _WeighedLogSum(torch.autograd.Function):
                 w.masked_fill_(removed, -torch.inf)
         largest = weighed.amax(1, keepdim=True)
         total = exponentials_(weighed.sub_(largest)).sum(1, keepdim=True)
+        # The gradient of the logarithm is softmax(w) w'; w holds exponentials by now.
         ctx.save_for_backward(*slope.mul_(weighed).mul_(1 / (temperature * total)).split(widths, 1))
         return (largest + total.log())[:, 0]
 

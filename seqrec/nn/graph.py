@@ -14,9 +14,6 @@ from torch import Tensor
 
 DEGREE_EPS = 1e-12
 
-# The one operation used here, a product, is tested against dense matrices.
-warnings.filterwarnings("ignore", "Sparse CSR tensor support is in beta")
-
 
 class Adjacency(NamedTuple):
     """A symmetric sparse matrix in CSR form.
@@ -62,7 +59,10 @@ def layers(adjacency: Adjacency, table: Tensor, count: int) -> list[Tensor]:
 class _SymmetricProduct(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, adjacency: Adjacency, x: Tensor) -> Tensor:
-        ctx.matrix = torch.sparse_csr_tensor(*adjacency, (len(x), len(x)), check_invariants=False)
+        with warnings.catch_warnings():
+            # The one operation used here, a product, is tested against dense matrices.
+            warnings.filterwarnings("ignore", "Sparse CSR tensor support is in beta")
+            ctx.matrix = torch.sparse_csr_tensor(*adjacency, (len(x), len(x)), check_invariants=False)
         return ctx.matrix @ x
 
     @staticmethod

@@ -1,23 +1,22 @@
-"""KMeans: clusters of states, found anew from time to time, with centroids that belong to the model's state."""
+"""KMeans: clusters of states, recomputed now and then, with centroids that are part of the checkpoint."""
 
 from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
 
-CHUNK_ELEMENTS = 1 << 18  # distances alive at a time: they stay in the cache
+CHUNK_ELEMENTS = 1 << 18  # distances in memory at a time: 1 MB, which stays in the cache
 RESTARTS, FIRST_STEPS, LATER_STEPS = 5, 20, 100
-STARTED = 128  # few clusters get as many starts as make this many centroids: one bad start would cost them more
-SETTLED = 1e-3  # share of points that may still change their cluster at the end
+STARTED = 128  # few clusters get more starts, of this many centroids in all: cheap, and a bad start hurts them more
+SETTLED = 1e-3  # stop when at most this fraction of the points changes its cluster
 SPLIT = 1 / 1024  # relative distance of the two halves of a cluster
 
 
 class KMeans(nn.Module):
     """Lloyd's algorithm in the Euclidean distance, warm-started from its last result.
 
-    The first fit keeps the best of 5 random starts of 20 steps (of more below 22 clusters). A later one goes on
-    from the stored centroids for up to 100 steps: what faiss does, and with it ICSRec and FENRec, where a
-    clustering is used again.
+    The first fit keeps the best of 5 random starts of 20 steps (of more below 22 clusters). A later one continues
+    from the stored centroids for up to 100 steps, as faiss does for ICSRec and FENRec, which reuse a clustering.
 
     Args:
         num_clusters: K.
@@ -77,6 +76,7 @@ def lloyd(points: Tensor, centroids: Tensor, steps: int) -> tuple[Tensor, float]
 
 def nearest(points: Tensor, centroids: Tensor) -> tuple[Tensor, Tensor]:
     """Number of the nearest centroid ``(N,)`` and the squared distance ``(N,)`` of points ``(N, D)``."""
+    # |x - c|^2 = |x|^2 - 2 x c + |c|^2. The first term is the same for all centroids, so it is added after the minimum.
     rows = max(1, CHUNK_ELEMENTS // len(centroids))
     squared = centroids.square().sum(1)
     parts = [torch.addmm(squared, x, centroids.T, alpha=-2).min(1) for x in points.split(rows)]
@@ -92,6 +92,8 @@ def means(points: Tensor, cluster: Tensor, centroids: Tensor) -> Tensor:
     moved = torch.where(size[:, None] > 0, total / size[:, None], centroids)
     empty = torch.nonzero(size == 0).flatten()
     if len(empty):
+        # As faiss does: an empty cluster gets a copy of the mean of a large one, and the two are moved apart a little,
+        # up in one coordinate and down in the next. The next step divides the points between them.
         large = torch.argsort(size, descending=True, stable=True)[: min(len(empty), clusters - len(empty))]
         empty = empty[: len(large)]
         shift = SPLIT * (1 - 2 * (torch.arange(points.shape[1], device=points.device) % 2))

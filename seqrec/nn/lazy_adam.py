@@ -1,4 +1,4 @@
-"""LazyAdam: Adam that moves only those rows of a table that a batch has used."""
+"""LazyAdam: Adam that updates only those rows of a table that a batch has used."""
 
 from __future__ import annotations
 
@@ -17,7 +17,8 @@ class LazyAdam(Adam):
     every step. Moments of a row decay here when it is used; both biases are corrected by the number of steps of the
     parameter. With gradients that are all dense, or with sparse ones that hold every row, this is Adam.
 
-    torch's ``SparseAdam`` has the same idea, but takes no dense gradients, and a model has both.
+    torch's ``SparseAdam`` has the same idea, but takes no dense gradients, and a model has both. Adam's other options
+    (weight decay, amsgrad, maximize) have no meaning for rows that are not there, and are not offered.
 
     Args:
         parameters: all that learn.

@@ -1,4 +1,4 @@
-"""Packing: keep the valid positions of a padded batch in one row each, so that no work is done on padding."""
+"""Packing: the valid positions of a padded batch as rows of one matrix, so that no work is done on padding."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterator
 import torch
 from torch import Tensor
 
-SHORT = 8  # histories of at most this many items are not told apart further
-RATIO = 2.0  # of the longest and shortest history of a group, at most
+SHORT = 8  # a group whose longest history has at most this many items is not divided further
+RATIO = 2.0  # between the longest and the shortest history of a group, at most
 
 
 class Packing:
@@ -16,11 +16,11 @@ class Packing:
 
     Args:
         valid: ``(B, L)`` bool, True at items, padding on the right.
-        ratio, short: a group of similar lengths ends where a length is at most the ratio-th part of its longest, unless
-            that is at most ``short``; finer groups suit functions whose work on padding costs more than more calls.
+        ratio, short: a group of similar lengths ends where a length times ``ratio`` is at most its longest, unless that
+            one is at most ``short``; finer groups are for functions that lose more on padding than on more calls.
 
     Attributes:
-        full: nothing is padding, so that packing is a change of shape; not looked for on CUDA.
+        full: nothing is padding, so that packing is a change of shape; not tested on CUDA, which would have to wait.
         order: ``(B,)`` rows of the batch, longest first.
         groups: number of rows and width of each group of similar lengths, in that order; one group on CUDA.
         index: ``(N,)`` places of the packed positions in the flattened batch.
@@ -31,7 +31,7 @@ class Packing:
         self.valid = valid
         rows, width = valid.shape
         self.full = not valid.is_cuda and bool(valid.all())
-        if self.full or valid.is_cuda:  # one launch beats less work there
+        if self.full or valid.is_cuda:  # on CUDA, one kernel with some padding is faster than several without
             self.order, self.groups = torch.arange(rows, device=valid.device), [(rows, width)]
         if self.full:
             index = torch.arange(valid.numel(), device=valid.device)
@@ -59,6 +59,7 @@ class Packing:
 
     def places(self, chosen: Tensor) -> Tensor:
         """Places among the packed positions of those where ``chosen`` ``(B, L)`` is True, in the order of the batch."""
+        # Entries at padding stay unset; padding is never chosen.
         place = torch.empty_like(self.valid, dtype=torch.int64).flatten()
         place[self.index] = torch.arange(len(self.index), device=place.device)
         return place[chosen.flatten()]
@@ -111,10 +112,13 @@ class Packing:
 
     def _parts(self, x: Tensor, groups: list[tuple[int, int]]) -> Iterator[tuple[Tensor, Tensor, Tensor, slice]]:
         """For each group: its padded part of ``x``, the validity, places of valid positions, and its rows."""
+        # Rows are sorted by length, so a group is a run of rows, padded to its first (longest) one only.
         rows = [size for size, _ in groups]
         validity = [self.valid[order, :width] for order, (_, width) in zip(self.order.split(rows), groups, strict=True)]
         places = [torch.nonzero(valid.flatten()).flatten() for valid in validity]
-        parts = x.split([len(place) for place in places])  # one gradient for all parts, as slices would not have
+        # One split has one gradient, in one piece. A slice for each group would have a gradient of all of x each, and
+        # the backward pass would add as many of them up as there are groups.
+        parts = x.split([len(place) for place in places])
         first = 0
         for valid, place, part in zip(validity, places, parts, strict=True):
             empty = x.new_zeros(valid.numel(), *x.shape[1:])
@@ -124,7 +128,11 @@ class Packing:
 
 
 def _groups(lengths: list[int], ratio: float, short: int) -> list[tuple[int, int]]:
-    """Rows and width of each group of descending ``lengths``."""
+    """Rows and width of each group of descending ``lengths``.
+
+    With ratio 2, less than half of a group is padding. Very short histories stay together: dividing them saves less
+    than another call costs.
+    """
     groups: list[tuple[int, int]] = []
     first = 0
     for row, length in enumerate(lengths):
@@ -135,7 +143,10 @@ def _groups(lengths: list[int], ratio: float, short: int) -> list[tuple[int, int
 
 
 def _divided(groups: list[tuple[int, int]], most_pairs: int) -> list[tuple[int, int]]:
-    """The same rows in groups of at most so many pairs of positions, but of one row at least."""
+    """The same rows in groups of at most so many pairs of positions, but of one row at least.
+
+    The matrices of pairs are then small enough that the next group takes the memory, and the cache, of the last one.
+    """
     divided: list[tuple[int, int]] = []
     for size, width in groups:
         step = max(1, most_pairs // width**2)

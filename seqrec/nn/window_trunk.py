@@ -1,14 +1,14 @@
 """A :class:`TransformerTrunk` on whole left-padded windows, whose padding has states too.
 
-The released codes of ECL-SR, ELECRec and the S3-Rec family (ICLRec, CoSeRec, MVS) add -10000 to the scores of keys
-that a query must not see. A query that may see none then attends to all positions of its window, with scores rounded
-by float32 at that magnitude; such states take part in their losses. Where a query sees an item, the state is the one
-that the trunk itself computes without padding.
+The released codes of ECL-SR, ELECRec and the S3-Rec family (ICLRec, CoSeRec, MVS) do not exclude keys from attention
+but add -10000 to their scores. Where a query has at least one key to attend to, the others get weight 0, and its state
+is the same as without padding. A query of padding has none: all its scores are lowered alike, so it attends to the
+whole window, with scores rounded to float32 at that magnitude. Those states enter the losses of these codes, so they
+are computed here, in the same arithmetic.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import cast
 
 import torch
@@ -21,32 +21,20 @@ from seqrec.nn.packing import Packing
 from seqrec.nn.trunk import TransformerLayer, TransformerTrunk
 from seqrec.nn.window_mask import MASKED, window_mask
 
-POSITIONS = 6400  # taken through the layers at a time on the CPU, so that they stay in its cache
-
-Encode = Callable[[TransformerTrunk, Tensor, Tensor, Tensor], Tensor]
-"""States ``(B, W, D)`` of a trunk where they are wanted, ``(B, W)`` bool, which is the last argument.
-
-The others are embedded items ``(B, W, D)`` and their validity ``(B, W)``.
-"""
-
-
-def history_states(trunk: TransformerTrunk, x: Tensor, valid: Tensor, wanted: Tensor) -> Tensor:
-    """States ``(B, L, D)`` of right-padded histories, 0 at padding: the trunk itself."""
-    states: Tensor = trunk(x, valid)
-    return states
+POSITIONS = 6400  # go through the layers together on the CPU, few enough to stay in its cache
 
 
 def window_states(trunk: TransformerTrunk, x: Tensor, valid: Tensor, wanted: Tensor | None = None) -> Tensor:
     """States ``(B, W, D)`` of the positions of windows; the last column has the trunk's last position.
 
-    Keys that are hidden weigh exactly nothing for a query that sees an item, so where all wanted positions of a window
-    stand at or after the first item that may be seen, the columns before it are left out.
+    Hidden keys have weight 0 for a query that sees an item. So where the first wanted position of a window is not
+    before its first visible item, the columns before that item change nothing and are left out.
 
     Args:
         trunk: one that :func:`check_plain` accepts.
         x: ``(B, W, D)`` embedded items and padding, W is the trunk's ``max_length``.
-        valid: ``(B, W)`` bool, the keys that may be seen; False at padding, which may stand anywhere.
-        wanted: ``(B, W)`` bool, where the states are asked for; elsewhere they mean nothing. None: everywhere.
+        valid: ``(B, W)`` bool, the keys that may be seen; False at padding, wherever it is.
+        wanted: ``(B, W)`` bool, where the states are needed; elsewhere the result means nothing. None: everywhere.
     """
     width = x.shape[1]
     if wanted is None:
@@ -54,6 +42,8 @@ def window_states(trunk: TransformerTrunk, x: Tensor, valid: Tensor, wanted: Ten
     else:
         seen, asked = _first(valid), _first(wanted)
         start = torch.where(asked < seen, 0, seen.clamp(max=width - 1))
+    # Packing sorts windows by what is left of them, into groups; it pads on the right, while windows begin with what is
+    # left out, so it is only asked for the order and the groups.
     packing = Packing(torch.arange(width, device=x.device) < width - start[:, None])
     in_order = (x, valid) if packing.full else (x.index_select(0, packing.order), valid[packing.order])
     parts, row = [], 0

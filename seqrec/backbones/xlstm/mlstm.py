@@ -21,7 +21,7 @@ EPS = 1e-6
 
 
 class MatrixMemory(NamedTuple):
-    """What a history leaves behind.
+    """What the cell remembers of a history.
 
     Attributes:
         values: C, ``(B, H, E, E)``, keys by values.
@@ -52,11 +52,16 @@ def parallel(query: Tensor, key: Tensor, value: Tensor, input_gate: Tensor, forg
 def chunkwise(
     query: Tensor, key: Tensor, value: Tensor, input_gate: Tensor, forget_gate: Tensor, chunk: int
 ) -> tuple[Tensor, MatrixMemory]:
-    """Outputs ``(B, H, L, E)`` and the final memory, ``chunk`` positions at a time; the cost grows with L * chunk."""
+    """Outputs ``(B, H, L, E)`` and the final memory, ``chunk`` positions at a time; the cost grows with L * chunk.
+
+    Within a chunk it is :func:`parallel`; what came before the chunk enters through the memory alone, as one more
+    term of numerator and divisor. The result is the same for every size of the chunks.
+    """
     memory, outputs = empty_memory(query), []
     parts = [x.split(chunk, 2) for x in (query, key * query.shape[-1] ** -0.5, value, input_gate, forget_gate)]
     for q, k, v, i, f in zip(*parts, strict=True):
         forgotten, exponent = _exponents(i, f)
+        # Both sources, positions of the chunk and memory, are scaled by the larger of their two largest exponents.
         from_memory = forgotten + memory.stabiliser[..., None]
         largest = torch.maximum(exponent.amax(-1), from_memory)
         weights = (q @ k.transpose(-1, -2)) * torch.exp(exponent - largest[..., None])
@@ -64,6 +69,7 @@ def chunkwise(
         numerator = weights @ v + old[..., None] * (q @ memory.values)
         total = weights.sum(-1) + old * (q @ memory.normaliser[..., None])[..., 0]
         outputs.append(numerator / _divisor(total, largest))
+        # The memory after the chunk: its weights are those of the last position, which has seen all others.
         new = k * torch.exp(exponent[..., -1, :] - largest[..., -1:])[..., None]
         kept = old[..., -1:]
         memory = MatrixMemory(
@@ -90,8 +96,9 @@ def recurrent(
 
 
 def _exponents(input_gate: Tensor, forget_gate: Tensor) -> tuple[Tensor, Tensor]:
-    """Log of what is kept from before up to each position, ``(B, H, L)``, and of the weight of each older
-    position, ``(B, H, L, L)``, -inf for newer ones."""
+    """Logarithms of two factors: ``(B, H, L)`` of what precedes the sequence, at each position, and ``(B, H, L, L)``
+    of each older position; -inf for newer ones.
+    """
     forgotten = F.logsigmoid(at_least_float(forget_gate)).cumsum(-1)
     exponent = forgotten[..., :, None] + (at_least_float(input_gate) - forgotten)[..., None, :]
     newer = torch.ones(exponent.shape[-2:], dtype=torch.bool, device=exponent.device).triu(1)

@@ -34,7 +34,10 @@ def scalar_memory(gates: Tensor, recurrent: Tensor) -> tuple[Tensor, Tensor, Ten
 
 
 class _ScalarMemory(torch.autograd.Function):
-    """The steps with their gradient written out, which keeps 6 numbers a unit and step instead of about 20."""
+    """The steps with their gradient written out, which stores 6 numbers for each unit and step instead of about 20.
+
+    Going back, a step has three gradients from later ones: of its output y, of its ratio r and of its log-normaliser l.
+    """
 
     @staticmethod
     def forward(ctx: Any, gates: Tensor, recurrent: Tensor) -> tuple[Tensor, Tensor, Tensor]:
@@ -70,11 +73,14 @@ class _ScalarMemory(torch.autograd.Function):
         for k in reversed(range(len(active))):
             a, slope, z, o = active[k]
             of_i, of_f, of_z, of_o = grad_gates[k]
+            # y = s(o) r
             torch.mul(grad_y, ratios[k], out=of_o).mul_(o).mul_(1 - o)
             grad_ratio = torch.addcmul(grad_ratio, grad_y, o)
+            # r = r_before + a (tanh(z) - r_before): a of the gradient goes to tanh(z), the rest to r_before
             through_a = grad_ratio * a
             torch.addcmul(through_a, through_a * z, z, value=-1, out=of_z)
             grad_ratio = grad_ratio - through_a
+            # a = exp(i - l); l = logaddexp(l_before + log s(f), i) has derivative a by i and 1 - a by the other
             through_a = through_a * (z - ratios[k - 1] if k else z)
             rest = grad_log - through_a
             torch.addcmul(through_a, rest, a, out=of_i)
