@@ -16,7 +16,7 @@ class GraphTransformer(Backbone):
     """The item table is ``sum of E_0 .. E_G``, with ``E_0`` the embedding and each next layer a mean of neighbours.
 
     Padding is a node too, joined to itself only. The graph comes from the training histories, see :meth:`connect`;
-    it is no part of a checkpoint.
+    it is not part of the weights.
 
     Args:
         num_items: I; the graph has V = I + 1 nodes.

@@ -2,7 +2,7 @@
 
 The arithmetic takes its draws as arguments. The augmentations draw from rng_keys ``(B,)`` (see
 :mod:`seqrec.functional.keyed_random`) and change ``states`` ``(B, K, D)``, the newest K positions of each history,
-newest first (see :func:`seqrec.functional.pooling.newest`); ``valid`` ``(B, L)`` tells the lengths.
+newest first (see :func:`seqrec.functional.pooling.newest`); ``valid`` ``(B, L)`` gives the lengths.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from seqrec.functional.keyed_random import integers, split, uniform
 
 
 def drop_out(states: Tensor, keep: Tensor) -> Tensor:
-    """Eq. (4): ``h * m`` of equal shapes, not scaled, which a cosine does not see."""
+    """Eq. (4): ``h * m`` of equal shapes, not scaled, as a scale does not change a cosine."""
     return states * keep
 
 
@@ -35,12 +35,12 @@ def dropout(states: Tensor, valid: Tensor, rng_keys: Tensor, probability: float)
 
 
 def perturbation(states: Tensor, valid: Tensor, rng_keys: Tensor, magnitude: float) -> Tensor:
-    """Each element grows by a share drawn from ``U(0, magnitude)``."""
+    """Each element grows by a fraction drawn from ``U(0, magnitude)``."""
     return perturb(states, _uniform_like(states, rng_keys) * magnitude)
 
 
 def mask(states: Tensor, valid: Tensor, rng_keys: Tensor, ratio: float) -> Tensor:
-    """``floor(ratio * n)`` of all n positions are zeroed; the newest stays if else none of the K would."""
+    """``floor(ratio * n)`` of all n positions are zeroed; the newest stays if otherwise all K were zero."""
     length = valid.sum(1)
     newest_first = torch.arange(valid.shape[1], device=valid.device) < length[:, None]
     hidden = subset(rng_keys, newest_first, share(ratio, length))

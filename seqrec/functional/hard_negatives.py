@@ -33,7 +33,7 @@ def enduring_info_nce(
 ) -> Tensor:
     """FENRec's contrast with enduring hard negatives (eq. 11-16, in the form of the released code).
 
-    A dot product x counts as ``x / tau_1 * tanh(x / tau_2)``, of negatives ``x / tau_1 * (tanh(x / tau_2) + m)``.
+    A dot product x enters as ``x / tau_1 * tanh(x / tau_2)``, for negatives as ``x / tau_1 * (tanh(x / tau_2) + m)``.
     The first form is even in x: strongly negative products are pushed like positive ones, as in the source.
 
     Args:
@@ -43,7 +43,7 @@ def enduring_info_nce(
         temperature: tau_1.
         scale: tau_2.
         margin: m.
-        mix_ratio: lambda, share of the anchor in a hard negative.
+        mix_ratio: lambda, weight of the anchor in a hard negative.
         hard_weight: mu, above 0.
 
     Returns:

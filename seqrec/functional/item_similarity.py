@@ -15,7 +15,7 @@ from torch import Tensor
 
 from seqrec.functional.keyed_random import integers
 
-BLOCK_ELEMENTS = 1 << 22  # similarities alive at a time: 16 MB, beside an input of that size
+BLOCK_ELEMENTS = 1 << 22  # similarities in memory at a time: 16 MB, and an input of that size
 TINY = 1e-12
 
 UserWeight = Callable[[Tensor], Tensor]
@@ -35,12 +35,12 @@ class Similar(NamedTuple):
 
 
 def equal(count: Tensor) -> Tensor:
-    """Each user counts 1 (ItemCF)."""
+    """Each user has weight 1 (ItemCF)."""
     return torch.ones(len(count), device=count.device)
 
 
 def inverse_log(count: Tensor) -> Tensor:
-    """``1 / ln(1 + n)``: users of many items say less (ItemCF_IUF)."""
+    """``1 / ln(1 + n)``: users of many items weigh less (ItemCF_IUF)."""
     return 1 / torch.log1p(count.float()).clamp(min=TINY)
 
 

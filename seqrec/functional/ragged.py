@@ -9,13 +9,13 @@ import torch
 from torch import Tensor
 
 ABSENT = 1 << 30  # the place of an item that belongs to no history
-HIDDEN = -1  # an item that becomes padding where it stands
+HIDDEN = -1  # an item that becomes padding in its place
 
 
 class Ragged(NamedTuple):
     """N items of B histories.
 
-    What is changed takes them in the order of their rows and places; what comes of it may stand in any order.
+    A function that changes histories needs the items in the order of rows and places; its result may have any order.
 
     Attributes:
         items: ``(N,)``.

@@ -1,4 +1,4 @@
-"""Views and losses of S3-Rec's pre-training (Zhou et al., CIKM 2020): what is hidden, and what it is told from.
+"""Views and losses of S3-Rec's pre-training (Zhou et al., CIKM 2020): hidden items and segments, and their negatives.
 
 Shapes: items ``(B, L)``, 0 pads on the right; rng_keys ``(B,)``, see :mod:`seqrec.functional.keyed_random`.
 """
@@ -25,7 +25,7 @@ class Segments(NamedTuple):
 
 
 def hide_segment(items: Tensor, rng_keys: Tensor, pool: Tensor, token: int) -> Segments:
-    """Hide a random segment of each history; all but it, and all but it exchanged, are hidden in the other two.
+    """Hide a random segment of each history; in the second view only the segment is visible, in the third only another.
 
     Of k items the segment has 1 to ``k // 2``. A history of one item has no segment: all three are the history.
 

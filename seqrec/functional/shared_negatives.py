@@ -24,7 +24,7 @@ def shared_softmax(scores: Tensor, log_frequency: Tensor | None = None) -> Tenso
     Args:
         scores: of the targets and the samples.
         log_frequency: ``(G + K,)`` log of how often each column is drawn, up to a constant, times the strength
-            of the correction; it is taken off the scores (logQ). None: no correction.
+            of the correction; it is subtracted from the scores (logQ). None: no correction.
     """
     if log_frequency is not None:
         scores = scores - log_frequency
@@ -71,7 +71,7 @@ def shared(
         group_size: G; the last group may be smaller.
 
     Raises:
-        ValueError: no negatives or empty groups are asked for.
+        ValueError: ``num_negatives`` or ``group_size`` is below 1.
     """
     if num_negatives < 1 or group_size < 1:
         raise ValueError(f"num_negatives is {num_negatives} and group_size {group_size}; both must be at least 1")

@@ -28,17 +28,17 @@ Masks = Callable[[Tensor, Tensor, float, int], tuple[Tensor, Tensor]]
 class BERT4Rec(Recommender):
     """Cross entropy of hidden items: ``LN(gelu(W h + b)) E^T + c`` over the item table E with its padding row.
 
-    Some batches hide the newest item of each history alone, which is what evaluation asks; one coin for a batch.
+    Some batches hide only the newest item of each history, the same task as in evaluation; which ones is drawn.
 
     Args:
         backbone: bidirectional.
         optimizer: see :class:`Recommender`.
         masks: chooses what is hidden in the other batches.
-        mask_ratio: share of hidden items.
-        last_ratio: share of batches with the newest item hidden.
+        mask_ratio: probability that an item is hidden.
+        last_ratio: probability that a batch hides the newest items only.
         max_length: longest history that the backbone takes, L; ``int(mask_ratio * L)`` hidden items are supervised.
-        with_target: the item after a window is its newest one here; otherwise training leaves it out.
-        always_drop: evaluation takes away the oldest item of each history, as RecBole does, not only of a full one.
+        with_target: train on the window and its target; otherwise on the window alone.
+        always_drop: evaluation drops the oldest item of every history, as RecBole does, not only of a full one.
         **base: other arguments of :class:`Recommender`.
     """
 
@@ -68,7 +68,7 @@ class BERT4Rec(Recommender):
             )
         self.masks, self.mask_ratio, self.last_ratio = masks, mask_ratio, last_ratio
         self.max_length, self.always_drop = max_length, always_drop
-        self.sequences = self.with_target if with_target else self.without_target
+        self.with_target = with_target
         self.head = nn.Sequential(nn.Linear(backbone.dim, backbone.dim), nn.GELU(), nn.LayerNorm(backbone.dim, 1e-12))
         self.head.apply(initialise)
         self.bias = nn.Parameter(torch.zeros(backbone.num_items + 1))
@@ -119,10 +119,6 @@ class BERT4Rec(Recommender):
         full = (items != 0).sum(1) == self.max_length
         return append(items, newest, torch.ones_like(full) if always_drop else full)[:, : self.max_length]
 
-    def with_target(self, batch: Batch) -> Tensor:
-        """Training sequences ``(B, L)``: histories and their targets."""
-        return self.appended(batch.items, batch.target, False)
-
-    def without_target(self, batch: Batch) -> Tensor:
-        """Training sequences ``(B, L)``: histories alone, as RecBole trains."""
-        return batch.items
+    def sequences(self, batch: Batch) -> Tensor:
+        """Training sequences ``(B, L)``: histories, as in RecBole, or histories and their targets."""
+        return self.appended(batch.items, batch.target, False) if self.with_target else batch.items

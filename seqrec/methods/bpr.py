@@ -1,4 +1,4 @@
-"""BPR: an item of the user should score above an item that the user has not.
+"""BPR: an item that a user has consumed should score above one that the user has not.
 
 Source: Rendle et al., BPR: Bayesian Personalized Ranking from Implicit Feedback, UAI 2009, in RecBole's form:
 matrix factorisation without biases, no norm in the loss.
@@ -25,7 +25,7 @@ class BPR(Recommender):
     Args:
         backbone: vectors of users and items.
         optimizer: see :class:`Recommender`.
-        num_negatives: items j an interaction.
+        num_negatives: items j for each interaction.
         **base: other arguments of :class:`Recommender`.
 
     Attributes:
@@ -42,7 +42,7 @@ class BPR(Recommender):
         self.num_negatives = num_negatives
 
     def on_fit_start(self) -> None:
-        """Find what each user has not."""
+        """Index the items that each user has not consumed in training."""
         self.unseen = Unseen.of(self.data.sequences).to(self.device)
 
     def training_step(self, batch: Batch, batch_index: int) -> Tensor:
@@ -54,7 +54,7 @@ class BPR(Recommender):
         return loss
 
     def negatives(self, batch: Batch) -> Tensor:
-        """Items ``(B, K)``, uniform over those that the user of each row has not in training."""
+        """Items ``(B, K)``, uniform over those that the user has not consumed in training."""
         count = self.unseen.count[batch.user][:, None]
         drawn = integers(self.rng_keys(batch.row, Stream.NEGATIVES), self.num_negatives, count)
         return self.unseen.items(batch.user, drawn)

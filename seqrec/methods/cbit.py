@@ -24,7 +24,7 @@ from seqrec.methods.base import BuildOptimizer, Recommender
 class CBiT(Recommender):
     """``sum of K cloze losses + theta * (contrast of all ordered pairs of the K views)``.
 
-    theta follows the share that the scaled contrast leaves to the cloze losses. A training sequence is a window
+    theta is a moving average of ``cloze / (cloze + lambda * contrast)``. A training sequence is a window
     and its target; the contrast compares the states of all positions, padding included.
 
     Args:

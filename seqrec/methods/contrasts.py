@@ -54,7 +54,7 @@ class InBatchContrast(PairContrast):
     """InfoNCE: the negatives are the other examples of the batch (CL4SRec, DuoRec, ICSRec)."""
 
     def negatives(self, first: Tensor, second: Tensor, labels: Tensor | None, epoch: int) -> None:
-        """None beside the examples of the batch."""
+        """The examples of the batch are the only negatives."""
         return
 
     def forward(self, first: Tensor, second: Tensor, labels: Tensor | None, noise: Tensor | None) -> Tensor:

@@ -44,7 +44,7 @@ class CoSeRec(ViewContrastive):
         view: the augmentation, :func:`seqrec.functional.augment_similar.informative`.
         user_weight: what a user counts in the similarity, a function of :mod:`seqrec.functional.item_similarity`.
         contrast_weight: lambda.
-        warmup_epochs: the item vectors have their say in epochs, from 0, of a larger number.
+        warmup_epochs: last epoch, from 0, whose table does without the item vectors.
         **base: other arguments of :class:`ViewContrastive`.
 
     Attributes:

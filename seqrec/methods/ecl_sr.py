@@ -70,7 +70,7 @@ class ECLSR(GeneratorDiscriminator[Losses]):
         padding_learns: as released: histories are whole left-padded windows; padding has states that learn what
             follows them, enter the mean of the last k, and may be generated; at most ``mask_ratio * W`` items of a
             window of W are filled in. Otherwise padding is left out, at a fraction of the cost on short histories.
-        mask_ratio: share of items that the generator fills in.
+        mask_ratio: fraction of the items that the generator fills in.
         window: k, newest states that make a user vector of the contrast.
         temperature: tau of the contrast.
         contrast_weight: of the contrast.
@@ -117,7 +117,7 @@ class ECLSR(GeneratorDiscriminator[Losses]):
         self.layout: Layout = LeftPaddedWindows(backbone.trunk.max_length) if padding_learns else RightPadded()
 
     def players(self) -> Mapping[str, list[nn.Module]]:
-        """See the class."""
+        """The item table, the encoder and the generator without it, and the head."""
         table = self.backbone.item_embedding
         return {
             "embedding": [table],

@@ -53,13 +53,13 @@ class Inputs(NamedTuple):
 class ELECRec(GeneratorDiscriminator[Losses]):
     """Players: ``shared``, ``generator`` and ``discriminator``; each network owns its embedding norm at least.
 
-    The discriminator sees next items: its position t holds the true one or a draw, so it learns at all positions of
-    a history whatever the training windows say.
+    The discriminator sees next items: its position t holds the true one or a draw. So all positions of a
+    history are supervised, whatever the training windows say.
 
     Args:
         backbone: the discriminator, causal, and the item table of both networks.
         optimizer: builds the optimizer of each player.
-        generator: causal trunk of the same sizes; what it shares is put in its place.
+        generator: causal trunk of the same sizes; its shared parts are replaced by those of the discriminator.
         adversarial: ``simultaneous`` descends the sum in one step, as released; ``alternating`` takes turns of
             generator and discriminator, both with what they share, and leaves out the weights.
         sharing: ``full`` shares all but the norm; ``embed_only`` the item table and the positions.
@@ -68,8 +68,8 @@ class ELECRec(GeneratorDiscriminator[Losses]):
             items in front of the true ones. Otherwise padding is left out, at a fraction of the cost on short
             histories.
         shared_lr_multiplier: of the learning rate of what is shared; the released code steps it twice.
-        sample_ratio: chance of a position to get a draw.
-        power: of the probabilities drawn from.
+        sample_ratio: probability that a position holds a draw.
+        power: to which the probabilities are raised before drawing.
         generator_weight: of the generator's loss.
         discriminator_weight: of the discriminator's loss.
         **base: other arguments of :class:`~seqrec.methods.adversarial.AdversarialRecommender`.
@@ -116,7 +116,7 @@ class ELECRec(GeneratorDiscriminator[Losses]):
         self.end_class: int | None = None if padding_learns else -1
 
     def players(self) -> Mapping[str, list[nn.Module]]:
-        """See the class."""
+        """What both networks use, and what each has for itself."""
         trunks = {"generator": self.generator, "discriminator": self.discriminator}
         owned = {name: set(trunk.children()) for name, trunk in trunks.items()}
         shared = owned["generator"] & owned["discriminator"]

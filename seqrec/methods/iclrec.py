@@ -26,7 +26,7 @@ View = Callable[[Ragged, Tensor, int], Ragged]
 
 
 class ICLRec(ViewContrastive):
-    """``L_rec + w_seq L_seq + w_int L_int``; an intent is the nearest of K centroids, found anew before each epoch.
+    """``L_rec + w_seq L_seq + w_int L_int``; an intent is the nearest of K centroids, recomputed before each epoch.
 
     A term of weight 0 is left out. A history's vector is the mean of its states over all W positions.
 

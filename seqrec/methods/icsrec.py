@@ -28,7 +28,7 @@ class ICSRec(Recommender):
     """``L_rec + lambda_0 L_coarse + beta_0 L_fine`` over prefixes, each with a partner of the same target.
 
     Coarse: a history and its partner are positives. Fine: a history, or a partner, and the centroid of its
-    cluster are. The clusters are found anew before each epoch. ICSRec has one-hot labels and plain negatives,
+    cluster are. The clusters are recomputed before each epoch. ICSRec has one-hot labels and plain negatives,
     FENRec soft labels and enduring hard negatives.
 
     Args:

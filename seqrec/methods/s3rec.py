@@ -28,9 +28,9 @@ from seqrec.nn.trunk import initialise
 class S3RecPretraining(Recommender):
     """``w_aap AAP + w_mip MIP + w_map MAP + w_sp SP``, each a sum over the batch.
 
-    AAP and MAP tell the attributes of shown and of hidden items, MIP a hidden item from one that the history does
-    not have, SP the segment that a history lacks from another. RecBole takes the other segment from the batch; here
-    it comes from the training parts of all users, so that no row depends on its batch mates.
+    AAP predicts the attributes of visible items, MAP those of hidden items. MIP distinguishes a hidden item from one
+    that is not in the history, SP the segment that was hidden from another one. RecBole takes the other segment from
+    the batch; here it comes from the training parts of all users, so that no example depends on its batch mates.
 
     Args:
         backbone: bidirectional.
@@ -104,7 +104,7 @@ class S3RecPretraining(Recommender):
         Args:
             items: ``(B, L)`` histories.
             hidden: ``(B, L)`` bool, the items to fill in.
-            negative: ``(B, L)`` ids that hidden items are told from.
+            negative: ``(B, L)`` ids of negatives for the hidden items.
             segments: three ``(B, L)``.
         """
         shown = (items != 0) & ~hidden

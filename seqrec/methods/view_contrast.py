@@ -18,11 +18,11 @@ from seqrec.functional.losses import against, bce
 from seqrec.functional.ragged import Ragged, one_after_the_other
 from seqrec.methods.base import BuildOptimizer, Recommender
 
-BLOCK = 1 << 14  # histories whose views are made at a time
+BLOCK = 1 << 14  # histories whose views are made together
 
 
 class ViewContrastive(Recommender, ABC):
-    """What the methods share whose losses use the states of padding too.
+    """What ICLRec and CoSeRec share: their losses use the states of padding too.
 
     Args:
         backbone: gives states to padding.
@@ -47,7 +47,7 @@ class ViewContrastive(Recommender, ABC):
         self.temperature = temperature
 
     def on_fit_start(self) -> None:
-        """Find what each user has not."""
+        """Index the items that each user has not consumed in training."""
         self.unseen = Unseen.of(self.data.sequences).to(self.device)
 
     def on_train_epoch_start(self) -> None:
@@ -79,9 +79,9 @@ class ViewContrastive(Recommender, ABC):
         return self.made[:, batch.row].flatten(0, 1).long()
 
     def recommendation(self, batch: Batch, states: Tensor) -> Tensor:
-        """L_rec: binary cross entropy of next items and one negative each, for states ``(M, D)`` that learn.
+        """L_rec: binary cross entropy of next items and one negative each, for supervised states ``(M, D)``.
 
-        The released codes keep the validation and test items from being negatives; here these are not known.
+        The released codes exclude validation and test items from the negatives; here training does not know them.
         """
         supervised = batch.next_items != 0
         count = self.unseen.count[batch.user][:, None, None]

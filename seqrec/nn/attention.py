@@ -19,7 +19,7 @@ from seqrec.nn.packing import Packing
 
 
 class SelfAttention(nn.Module, ABC):
-    """What a Transformer layer asks of its attention."""
+    """The interface between a Transformer layer and its attention."""
 
     @abstractmethod
     def forward(self, tokens: Tensor, packing: Packing) -> Tensor:
@@ -33,7 +33,7 @@ class SelfAttention(nn.Module, ABC):
 AttentionKernel = Callable[[int, int, float, bool], SelfAttention]
 
 
-PAIRS = 1 << 19  # of positions that are attended to at a time on the CPU: their memory is used again by the next ones
+PAIRS = 1 << 19  # pairs of positions that are processed together on the CPU; the next ones reuse their memory
 
 
 def visible(valid: Tensor, causal: bool, like: Tensor) -> Tensor:

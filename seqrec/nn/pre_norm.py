@@ -119,7 +119,7 @@ class PreNormTrunk(nn.Module):
         return packing.in_batch_order(last.newest(tokens, packing))
 
     def windows(self, x: Tensor, valid: Tensor) -> Tensor:
-        """States at all W positions of left-padded windows; padding asks like an item, but is never looked at.
+        """States at all W positions of left-padded windows; padding attends to items, but nothing attends to padding.
 
         Args:
             x: ``(B, W, D)`` embedded items and padding.

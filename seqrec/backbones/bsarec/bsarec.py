@@ -28,7 +28,7 @@ class BSARec(Backbone):
         num_layers, num_heads, ffn_dim: size of the layers.
         dropout: after the embedding and each part of a layer.
         attention_dropout: on attention weights.
-        frequency_weight: alpha, share of the frequency branch; 0 is SASRec.
+        frequency_weight: alpha, weight of the frequency branch; 0 is SASRec.
         cutoff: c; the ``c // 2 + 1`` lowest frequencies pass the filter unscaled.
     """
 
@@ -103,7 +103,7 @@ class BSARec(Backbone):
         return states
 
     def _places(self, valid: Tensor) -> Tensor:
-        """Columns ``(B, W)`` of right-padded histories, as they stand in a left-padded window."""
+        """Columns ``(B, W)`` of right-padded histories, in the order of a left-padded window."""
         if valid.shape[1] > self.max_length:
             raise ValueError(
                 f"a history of {valid.shape[1]} items does not fit max_length={self.max_length}; keep its newest "

@@ -54,9 +54,9 @@ class LRUBlock(nn.Module):
 class LRU(Backbone):
     """Blocks of linear recurrent units over item embeddings.
 
-    The reference pads on the left and lets no state pass on from a padding position; with padding on the right
-    each history just starts from nothing. A padding position before the first item is then a history of its
-    own: ``encode`` of the padding row alone.
+    The reference pads on the left and stops the recurrence at padding; with padding on the right each history simply
+    starts from a state of zero. A padding position before the first item is then a history of its own: ``encode`` of
+    the padding row alone.
 
     Args:
         num_items: I.

@@ -110,7 +110,7 @@ class MSSREncoder(Backbone):
         return self._by_length(items != 0, self._looked_up(items), newest=True)
 
     def encode(self, x: Tensor, valid: Tensor) -> Tensor:
-        """As :meth:`Backbone.encode`; vectors of items and of their attributes stand side by side, in and out."""
+        """As :meth:`Backbone.encode`; vectors of items and of their attributes are side by side in x and states."""
         padding = F.pad(self.item_embedding.weight[:1].detach().to(x.dtype), (0, self.attribute_dim))
         rows = torch.cat([x.flatten(0, 1), padding])
         return self._by_length(valid, lambda place: self._parts(rows[place]), newest=False)
@@ -167,16 +167,16 @@ class MSSREncoder(Backbone):
                 own = scores[:, :, 1:, 1:]  # of attributes and positions
                 if newest and not alone:
                     own = own[torch.arange(len(own), device=own.device), ..., last, :].unsqueeze(-2)
-                fused = pairs.fuse(own, _shares(self.attribute_pairs))
+                fused = pairs.fuse(own, _pair_weights(self.attribute_pairs))
                 query = source.at(last).attributes if newest else attributes
                 attribute_states = self.attribute_block(query, attributes, fused, own_mask if newest else mask)
-            fused = pairs.fuse(scores, _shares(self.item_pairs))
+            fused = pairs.fuse(scores, _pair_weights(self.item_pairs))
             states = block(queries.items, source.items, fused, own_mask if alone else mask)
             source = source._replace(items=states)
         both = torch.cat([source.items, attribute_states], dim=-1)
         return both[:, 0] if newest else both
 
 
-def _shares(logits: Tensor) -> Tensor:
+def _pair_weights(logits: Tensor) -> Tensor:
     """Softmax over all pairs."""
     return logits.flatten().softmax(0).view_as(logits)

@@ -1,7 +1,7 @@
 """Attention scores between all pairs of three sources, items, attributes and positions, and their fusion by a gate.
 
 Shapes: B histories, Q queries, W columns of keys, H heads, N positions of a full window, D and E widths of items and
-attributes. The last column of keys stands for itself and all columns to its right up to N, which hold the same.
+attributes. The last column of keys represents itself and all columns to its right up to N, which are equal to it.
 
 Source: Lin et al., Multi-Sequence Attentive User Representation Learning, WSDM 2024 (MSSR), as released.
 """
@@ -60,7 +60,7 @@ class PairScores(nn.Module):
     def forward(self, queries: Sources, keys: Sources, table: Tensor) -> Tensor:
         """Scores ``(B, H, 3, 3, Q, W)`` by source of query and of key; the table ``(N, D)`` has the positions' vectors.
 
-        What is made of a position is the same wherever it stands, so it is made once of the table.
+        Queries and keys of a position do not depend on the history, so they are computed once from the table.
         """
         dim, attribute_dim = self.widths
         item, item_to_attribute = self.item_queries(queries.items).split((dim, attribute_dim), -1)
@@ -83,7 +83,7 @@ class PairScores(nn.Module):
         return torch.stack(products, 3)
 
     def fuse(self, scores: Tensor, weight: Tensor) -> Tensor:
-        """Sum of the weighted scores, each by its share of a softmax over pairs.
+        """Sum of the weighted scores, each times its weight in a softmax over pairs.
 
         Args:
             scores: ``(B, H, S, T, Q, W)`` of pairs.
@@ -94,15 +94,15 @@ class PairScores(nn.Module):
         """
         scores = scores.flatten(2, 3) * weight.flatten()[:, None, None]
         hidden = torch.relu(F.linear(scores, self._mixing(scores.shape[-1]), self.gate.bias))  # (B, H, S * T, Q, N)
-        share = torch.softmax(self.energy(hidden)[..., 0], dim=2)
-        return torch.einsum("bhsq,bhsqw->bhqw", share, scores)
+        weights = torch.softmax(self.energy(hidden)[..., 0], dim=2)
+        return torch.einsum("bhsq,bhsqw->bhqw", weights, scores)
 
     def _by_head(self, x: Tensor) -> Tensor:
         """``(B, Q, D)`` -> ``(B, H, Q, D / H)``."""
         return x.unflatten(-1, (self.num_heads, -1)).transpose(1, 2)
 
     def _mixing(self, columns: int) -> Tensor:
-        """W_1 ``(N, W)`` on windows whose last column stands for the others."""
+        """W_1 ``(N, W)`` on windows whose last column represents the others."""
         weight = self.gate.weight
         return torch.cat([weight[:, : columns - 1], weight[:, columns - 1 :].sum(1, keepdim=True)], dim=1)
 

@@ -21,13 +21,13 @@ from seqrec.backbones.xlstm.blocks import MLSTMBlock, MLSTMState, Norm, SLSTMBlo
 from seqrec.nn.dropout import Dropout
 from seqrec.nn.packing import Packing
 
-CACHED_ELEMENTS = 1 << 18  # of the windows in work at a time on the CPU, where a step's share stays in the cache
+CACHED_ELEMENTS = 1 << 18  # of the windows that are processed together on the CPU, so that a step stays in the cache
 DEVICE_ELEMENTS = 1 << 26  # the same on other devices, where few large kernels are faster
-KEPT_ELEMENTS = 1 << 24  # of all windows whose steps are kept for the gradient (about 1 GB); beyond, they are run again
+KEPT_ELEMENTS = 1 << 24  # of all windows whose steps are stored for the gradient (about 1 GB); more are recomputed
 
 
 class XLSTMState(NamedTuple):
-    """What :meth:`XLSTM.step` keeps: a state for each mLSTM block, the newest embedded items ``(B, <= K, D)``."""
+    """What :meth:`XLSTM.step` remembers: a state for each mLSTM block, the newest embedded items ``(B, <= K, D)``."""
 
     long: list[MLSTMState]
     recent: Tensor

@@ -34,7 +34,7 @@ Contrast = Callable[[Tensor, Tensor, Tensor, Encode], Tensor]
 """Loss of ``(states (B, L, D), items (B, L), rng_keys (B,), encode)``, see :mod:`seqrec.functional.contrast`."""
 
 Lazy = Callable[[], Tensor]
-"""Computes ``(B, L, D)`` where there is a Siamese network to use it."""
+"""Computes ``(B, L, D)``, called only where there is a Siamese network that needs it."""
 
 
 class Losses(NamedTuple):
@@ -102,11 +102,10 @@ class EASNRec(GeneratorDiscriminator[Losses]):
         self.lambda_1, self.lambda_2 = generator_similarity_weight, discriminator_similarity_weight
         self.lambda_3, self.lambda_4, self.lambda_5 = contrast_weight, generator_weight, discriminator_weight
         self.pool = partial(newest_mean, window=window)
-        self.similarity = self._no_similarity if siamese is None else partial(self._similarity, siamese)
         self.judges = ("discriminator", "encoder") if discriminator is None else ("discriminator",)
 
     def players(self) -> Mapping[str, list[nn.Module]]:
-        """See the class."""
+        """The item table, and each network without it; a shared discriminator is the encoder's and has a head only."""
         table = self.backbone.item_embedding
         return {
             "embedding": [table],
@@ -205,7 +204,7 @@ class EASNRec(GeneratorDiscriminator[Losses]):
         return Generated(items.masked_scatter(masked, choice + 1), masked, mean, loss)
 
     def detection_loss(self, states: Tensor, items: Tensor, generated: Tensor) -> Tensor:
-        """L_disc (16) without similarity: is an item of ``(B, L)`` original; asked from the second on."""
+        """L_disc (16) without similarity: is an item of ``(B, L)`` original; the first item is not judged."""
         judged = (items != 0) & (torch.arange(items.shape[1], device=items.device) > 0)
         verdict = self.verdict(states, generated)[judged]
         original = (generated == items)[judged].to(verdict.dtype)
@@ -230,16 +229,22 @@ class EASNRec(GeneratorDiscriminator[Losses]):
         states: Tensor = self.backbone(items)
         return states
 
-    def _similarity(self, siamese: nn.Module, items: Tensor, states: Lazy, generated: Lazy) -> Tensor:
-        """Cosines (13) ``(B,)`` of the encoder's states and those it has of embedded generated items."""
-        valid = items != 0
-        real = siamese(states(), valid, self.pool)
-        fake = siamese(self.backbone.encode(generated(), valid), valid, self.pool)
-        return F.cosine_similarity(at_least_float(real), at_least_float(fake, real), dim=1)
+    def similarity(self, items: Tensor, states: Lazy, generated: Lazy) -> Tensor:
+        """Cosines (13) ``(B,)`` of the encoder's states of real and of generated items.
 
-    def _no_similarity(self, items: Tensor, states: Lazy, generated: Lazy) -> Tensor:
-        """Without a Siamese network, and without its passes."""
-        return torch.zeros(len(items), device=items.device)
+        Without a Siamese network they are 0, and neither pass is made.
+
+        Args:
+            items: ``(B, L)`` histories.
+            states: the encoder's states of them.
+            generated: embedded generated items.
+        """
+        if self.siamese is None:
+            return torch.zeros(len(items), device=items.device)
+        valid = items != 0
+        real = self.siamese(states(), valid, self.pool)
+        fake = self.siamese(self.backbone.encode(generated(), valid), valid, self.pool)
+        return F.cosine_similarity(at_least_float(real), at_least_float(fake, real), dim=1)
 
     def hold(self) -> None:
         """Evaluation reads memories without a pending write."""

@@ -28,17 +28,17 @@ from seqrec.nn.graph import Adjacency, normalised
 class MAERec(Recommender):
     """``L_rec + reconstruction_weight * L_edges + norm_weight * |weights|^2``, and at a new mask ``- reward * scores``.
 
-    Paths are masked anew at the first batch of an epoch and every ``mask_steps`` batches; random draws are the
-    same on all ranks. The reward is 1 if the loss fell faster with the last batch than before it, on average.
+    New paths are masked at the first batch of an epoch and every ``mask_steps`` batches; random draws are the same on
+    all ranks. The reward is 1 if the loss fell faster with the last batch than with those before, on average.
 
     Args:
         backbone: Transformer over a graph's item vectors.
         optimizer: see :class:`Recommender`.
-        distance: items at most so many positions apart are joined.
+        distance: items at most so many positions apart have an edge.
         num_seeds: S, nodes around which paths are masked.
         mask_depth: D, length of the paths.
-        path_ratio: p, how much of a path's next part is followed.
-        mask_steps: batches a mask lives.
+        path_ratio: p, fraction of the edges that a path follows further.
+        mask_steps: number of batches for which a mask is used.
         num_edges: masked edges that a batch reconstructs.
         num_negatives: of each; one half of them has another end, the other half another start.
         reconstruction_weight: of the sum over those edges.

@@ -1,4 +1,4 @@
-"""MAERec's adaptive masking: nodes whose surroundings say most, and the paths around them.
+"""MAERec's adaptive masking: which nodes are most like their surroundings, and the paths around them.
 
 Source: Ye, Xia, Huang, Graph Masked Autoencoder for Sequential Recommendation, SIGIR 2023, in SSLRec's form.
 Shapes: V nodes, E directed edges, D width.
