@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from functools import cache
 from pathlib import Path
 
@@ -42,8 +43,10 @@ def arguments(file: str) -> list[str]:
     if top == "overlay":  # on a model that it can change
         return [*OVERLAID[rest], f"+overlay={rest}"]
     if top == "settings" and "/" in rest:
-        task, model, data = rest.split("/")
-        return [f"task={task}", f"model={model}", f"data={data}", *NEEDED.get(f"data/{data}", [])]
+        model, data = rest.split("/")
+        if model == "bench":  # what a model needs to be timed
+            return ["task=bench", f"model={data}"]
+        return [f"model={model}", f"data={data}", *NEEDED.get(f"data/{data}", [])]
     if top == "model" and "/" in rest:
         users = [model for model in MODELS if group in choices(model)]
         assert users, f"no model chooses an option of {group}"
@@ -71,23 +74,14 @@ def test_model_can_be_built(file: str) -> None:
     assert model.backbone.num_items == 50
 
 
-def test_every_folder_is_a_known_group() -> None:
-    """A folder that nobody tests would be a folder that nobody knows."""
-    groups = {file.partition("/")[0] for file in FILES}
-    expected = {
-        "ablation",
-        "data",
-        "experiment",
-        "logger",
-        "model",
-        "overlay",
-        "protocol",
-        "sweep",
-        "task",
-        "trainer",
-        "warm_start",
-    }
-    assert groups <= expected | {"settings", "windows"}
+def test_settings_apply_under_any_task(tmp_path: Path) -> None:
+    """A task that is new here trains with the published settings; only the bench asks for others."""
+    shutil.copytree(CONF, tmp_path / "conf")
+    (tmp_path / "conf" / "task" / "tune.yaml").write_text("_target_: seqrec.tasks.train.train\n")
+    row = ["model=fenrec", "data=toys"]
+    assert check_configuration([*row, "task=tune"], conf=tmp_path / "conf").model.num_clusters == 1024
+    timed = check_configuration([*row, "task=bench"])
+    assert (timed.model.num_clusters, timed.model.pair_contrast.warmup_epochs) == (256, 0)
 
 
 def test_commands_of_the_help_page_pass_the_check() -> None:

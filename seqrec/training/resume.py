@@ -17,10 +17,11 @@ CHANGEABLE = (
 
 SECTIONS = {
     "windows": ["data.windows"],
+    "protocol": ["protocol.remove_seen", "protocol.cutoffs"],  # older runs call the same protocol by another name
     "experiment": ["model", "data"],
     "ablation": ["model", "data"],
     "overlay": ["model", "data"],
-    "paper": ["protocol"],
+    "paper": ["protocol.remove_seen", "protocol.cutoffs", "model", "data"],
     "settings": ["model", "data"],
 }
 """Groups whose values stand elsewhere than at the group's name."""

@@ -50,7 +50,7 @@ def test_attributes_help(model: str, batch_size: int, tmp_path: Path) -> None:
         by_item = {str(item): [str(value) for value in row] for item, row in enumerate(attributes.tolist(), start=1)}
         (tmp_path / f"{name}.json").write_text(json.dumps(by_item))
         data = ["data=custom", f"data.path={tmp_path / 'log.txt'}", f"data.attributes={tmp_path / name}.json"]
-        settings = [f"settings=train/{model}/synthetic", f"data.batch_size={batch_size}"]
+        settings = [f"settings={model}/synthetic", f"data.batch_size={batch_size}"]
         reached[name] = train(tmp_path / name, f"model={model}", *data, *settings)["test"]["ndcg@10"]
     assert reached["right"] > reached["shuffled"], reached
 
