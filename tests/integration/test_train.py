@@ -85,7 +85,7 @@ def test_slices_and_references(folder: Path) -> None:
 
 def test_protocol_card(folder: Path) -> None:
     card = json.loads((folder / "protocol.json").read_text())
-    assert card["protocol"] == "easnrec"
+    assert card["protocol"] == "all_items"
     assert card["evaluated_users"] == card["data"]["users"] == 200
     assert card["data"]["items"] == 150
     assert len(card["data"]["sha256"]) == 64
