@@ -36,7 +36,7 @@ def arguments(file: str) -> list[str]:
     """What a user writes to choose ``group/option``, with a model that has such a choice."""
     top, _, rest = file.partition("/")
     group, _, option = file.rpartition("/")
-    if top in ("experiment", "sweep"):
+    if top == "sweep":
         return [f"+{top}={rest}"]
     if top == "ablation":
         return [f"model={rest.partition('/')[0]}", f"+ablation={rest}"]
@@ -47,6 +47,9 @@ def arguments(file: str) -> list[str]:
         if model == "bench":  # what a model needs to be timed
             return ["task=bench", f"model={data}"]
         return [f"model={model}", f"data={data}", *NEEDED.get(f"data/{data}", [])]
+    if top == "paper_settings":
+        paper, model, data = rest.split("/")
+        return [f"paper={paper}", f"model={model}", f"data={data}"]
     if top == "model" and "/" in rest:
         users = [model for model in MODELS if group in choices(model)]
         assert users, f"no model chooses an option of {group}"
@@ -57,12 +60,15 @@ def arguments(file: str) -> list[str]:
 @pytest.mark.parametrize("file", FILES)
 def test_file_passes_the_check(file: str) -> None:
     config = check_configuration(arguments(file), multirun=file.startswith("sweep/"))
-    if file.startswith("settings/"):
-        assert config.hydra.runtime.choices.settings == file.removeprefix("settings/")
+    top, _, rest = file.partition("/")
+    if top in ("settings", "paper_settings"):
+        assert config.hydra.runtime.choices[top] == rest
 
 
 @pytest.mark.parametrize(
-    "file", [f"model/{m}" for m in MODELS] + [f for f in FILES if f.startswith(("ablation", "overlay", "settings"))]
+    "file",
+    [f"model/{m}" for m in MODELS]
+    + [f for f in FILES if f.startswith(("ablation", "overlay", "settings", "paper_settings"))],
 )
 def test_model_can_be_built(file: str) -> None:
     config = check_configuration(arguments(file))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from omegaconf import DictConfig, ListConfig, OmegaConf
 
-FILED = frozenset({"settings"})
+FILED = frozenset({"settings", "paper_settings"})
 """Groups whose folders hold further options of the same group, not parts to choose."""
 
 
