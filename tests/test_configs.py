@@ -51,9 +51,10 @@ def arguments(file: str) -> list[str]:
         paper, model, data = rest.split("/")
         return [f"paper={paper}", f"model={model}", f"data={data}"]
     if top == "model" and "/" in rest:
-        users = [model for model in MODELS if group in choices(model)]
+        users = [(model, key) for model in MODELS for key in choices(model) if key.partition("@")[0] == group]
         assert users, f"no model chooses an option of {group}"
-        return [f"model={users[0]}", f"{group}={option}", "settings=none"]  # they are for the model's own part
+        model, key = users[0]
+        return [f"model={model}", f"{key}={option}", "settings=none"]  # they are for the model's own part
     return [f"{group}={option}", *NEEDED.get(file, [])]
 
 
@@ -78,6 +79,19 @@ def test_model_can_be_built(file: str) -> None:
     model = instantiate(config.model, _convert_="all")
     assert isinstance(model, Recommender)
     assert model.backbone.num_items == 50
+
+
+def test_a_copy_of_any_model_may_set_a_batch_size(tmp_path: Path) -> None:
+    """All model files are written from the top of the configuration, so that each may set more than ``model``."""
+    shutil.copytree(CONF, tmp_path / "conf")
+    for model in MODELS:
+        file = CONF / "model" / f"{model}.yaml"
+        copied = OmegaConf.merge(OmegaConf.load(file), {"data": {"batch_size": 7}})
+        text = file.read_text().partition("\n")[0] + "\n" + OmegaConf.to_yaml(copied)
+        (tmp_path / "conf" / "model" / f"my_{model}.yaml").write_text(text)
+    for model in MODELS:
+        config = check_configuration([f"model=my_{model}"], targets=False, conf=tmp_path / "conf")
+        assert config.data.batch_size == 7, model
 
 
 def test_settings_apply_under_any_task(tmp_path: Path) -> None:
