@@ -14,7 +14,7 @@ from torch import Tensor
 from seqrec.data.batch import Batch
 from seqrec.functional.keyed_random import Stream
 from seqrec.functional.ragged import Ragged, ragged
-from seqrec.methods.pair_contrast import PairContrastive
+from seqrec.methods.contrastive.pair_contrast import PairContrastive
 
 Views = Callable[[Ragged, Tensor, int], tuple[Ragged, Ragged]]
 """Two views of ``(histories, rng_keys (B,), mask token)``; the items themselves stay as they are."""

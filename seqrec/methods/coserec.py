@@ -26,7 +26,7 @@ from seqrec.functional.item_similarity import (
 from seqrec.functional.keyed_random import Stream
 from seqrec.functional.ragged import HIDDEN, Ragged
 from seqrec.methods.base import BuildOptimizer
-from seqrec.methods.view_contrast import ViewContrastive
+from seqrec.methods.contrastive.view_contrast import ViewContrastive
 
 View = Callable[[Ragged, Tensor, int, Tensor], Ragged]
 """A view of ``(histories, rng_keys (B,), token of a hidden item, most similar items (I + 2,))``."""

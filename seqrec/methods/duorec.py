@@ -12,7 +12,7 @@ from seqrec.data.batch import Batch
 from seqrec.data.indices.same_target import SameTarget
 from seqrec.data.windows import Windows
 from seqrec.functional.keyed_random import Stream, uniform
-from seqrec.methods.pair_contrast import PairContrastive
+from seqrec.methods.contrastive.pair_contrast import PairContrastive
 
 
 class DuoRec(PairContrastive):

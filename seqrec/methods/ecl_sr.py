@@ -17,9 +17,9 @@ from seqrec.functional.generation import Generated, generate
 from seqrec.functional.info_nce import anchored_info_nce
 from seqrec.functional.keyed_random import Stream
 from seqrec.functional.losses import cross_entropy
+from seqrec.methods.adversarial.generator_discriminator import GeneratorDiscriminator
+from seqrec.methods.adversarial.layout import Layout, LeftPaddedWindows, RightPadded
 from seqrec.methods.base import BuildOptimizer
-from seqrec.methods.generator_discriminator import GeneratorDiscriminator
-from seqrec.methods.layout import Layout, LeftPaddedWindows, RightPadded
 from seqrec.nn.trunk import TransformerTrunk, initialise
 from seqrec.nn.window_trunk import check_plain
 

@@ -18,7 +18,7 @@ from seqrec.functional.info_nce import info_nce
 from seqrec.functional.left_padding import newest_columns, window
 from seqrec.functional.ragged import HIDDEN, Ragged
 from seqrec.methods.base import BuildOptimizer
-from seqrec.methods.view_contrast import ViewContrastive
+from seqrec.methods.contrastive.view_contrast import ViewContrastive
 from seqrec.nn.kmeans import KMeans
 
 View = Callable[[Ragged, Tensor, int], Ragged]

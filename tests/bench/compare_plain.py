@@ -28,8 +28,8 @@ from torch import Tensor
 
 from seqrec.data.indices.item_graph import transitions
 from seqrec.data.windows import Windows, last_window
+from seqrec.methods.contrastive.view_contrast import ViewContrastive
 from seqrec.methods.coserec import CoSeRec
-from seqrec.methods.view_contrast import ViewContrastive
 from seqrec.training.build import build, load_data, load_protocol
 from seqrec.training.catalog import with_catalog
 

@@ -21,7 +21,7 @@ from seqrec.functional.keyed_random import rng_keys
 from seqrec.functional.losses import next_item
 from seqrec.functional.ragged import ragged
 from seqrec.methods.cl4srec import CL4SRec
-from seqrec.methods.contrasts import HardNegativeContrast, InBatchContrast, PairContrast
+from seqrec.methods.contrastive import HardNegativeContrast, InBatchContrast, PairContrast
 from seqrec.methods.duorec import DuoRec
 from seqrec.nn.attention import DotProductAttention
 

@@ -13,6 +13,7 @@ from torch import Tensor
 from seqrec.backbones.transformer import Transformer
 from seqrec.data.batch import Batch
 from seqrec.functional.augment import masked_left_to_right, masked_positions
+from seqrec.functional.keyed_random import Stream
 from seqrec.methods.easnrec.easnrec import EASNRec
 from seqrec.methods.easnrec.uncertainty import UncertaintyAttention
 from seqrec.methods.ecl_sr import ECLSR
@@ -94,7 +95,7 @@ def test_it_is_easnrec_without_the_additions(length: int) -> None:
     theirs.load_state_dict(ours.state_dict())
     theirs.head.weight.data.neg_()
     batch = equally_long(length)
-    hidden = masked_positions(batch.items, ours.rng_keys(batch.row, stream=0), 0.4)
+    hidden = masked_positions(batch.items, ours.rng_keys(batch.row, Stream.MASK), 0.4)
     task = ours.inputs(batch, hidden)
     states = ours.backbone(batch.items)
     made, expected = ours.generate(task), theirs.generate(batch.items, hidden)
@@ -149,7 +150,7 @@ def test_terms_do_not_depend_on_how_far_a_batch_is_padded(padding_learns: bool) 
     found = []
     for columns in (longest, LENGTH):
         items, next_items = batch.items[:, :columns], batch.next_items[:, :columns]
-        hidden = masked_positions(items, model.rng_keys(batch.row, stream=0), 0.4)
+        hidden = masked_positions(items, model.rng_keys(batch.row, Stream.MASK), 0.4)
         task = model.inputs(batch._replace(items=items, next_items=next_items), hidden)
         states, again = model.states_twice(task)
         made = model.generate(task)

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from seqrec.functional.info_nce import info_nce
 from seqrec.functional.losses import cross_entropy, soft_label_cross_entropy
-from seqrec.methods.contrasts import HardNegativeContrast
+from seqrec.methods.contrastive import HardNegativeContrast
 from tests.methods.small import made, trainer
 
 NO_WARMUP = "model.pair_contrast.warmup_epochs=0"

@@ -20,10 +20,10 @@ from seqrec.functional.augment_similar import informative
 from seqrec.functional.item_similarity import inverse_log
 from seqrec.functional.left_padding import window
 from seqrec.functional.ragged import HIDDEN, Ragged, ragged
-from seqrec.methods import view_contrast
+from seqrec.methods.contrastive import view_contrast
+from seqrec.methods.contrastive.view_contrast import ViewContrastive
 from seqrec.methods.coserec import CoSeRec
 from seqrec.methods.iclrec import ICLRec
-from seqrec.methods.view_contrast import ViewContrastive
 
 ITEMS, W, USERS = 60, 6, 40
 ADAM = partial(torch.optim.Adam, lr=1e-3)

@@ -12,7 +12,7 @@ from seqrec.backbones.padded_transformer import PaddedTransformer
 from seqrec.data.batch import Batch
 from seqrec.data.indices.unseen import Unseen
 from seqrec.data.sequences import Sequences
-from seqrec.methods.view_contrast import ViewContrastive
+from seqrec.methods.contrastive.view_contrast import ViewContrastive
 from tests.parity.golden import Golden
 from tests.parity.icsrec_golden import gradients, names
 

@@ -143,7 +143,7 @@ def test_two_steps(golden: Callable[[str], Golden], views: tuple[Tensor, Tensor,
     model = build(reference)
     seen, learnt, items = views
     batch = Batch(*(part[: len(items)] for part in training_batch(reference, items.shape[1])))
-    model.views = lambda items, keys: (seen, learnt)  # type: ignore[method-assign]
+    model.views = lambda items, rng_keys: (seen, learnt)  # type: ignore[method-assign]
     for step in range(2):
         model.zero_grad()
         loss = model.training_step(batch, step)

@@ -18,7 +18,7 @@ from seqrec.functional import augment
 from seqrec.functional.losses import next_item
 from seqrec.functional.ragged import ragged
 from seqrec.methods.cl4srec import CL4SRec
-from seqrec.methods.contrasts import InBatchContrast
+from seqrec.methods.contrastive import InBatchContrast
 from tests.parity import recbole
 from tests.parity.golden import Golden
 

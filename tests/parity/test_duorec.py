@@ -19,7 +19,7 @@ from seqrec.data.sequences import Sequences
 from seqrec.data.windows import prefixes
 from seqrec.functional.losses import next_item
 from seqrec.methods import duorec
-from seqrec.methods.contrasts import InBatchContrast
+from seqrec.methods.contrastive import InBatchContrast
 from seqrec.methods.duorec import DuoRec
 from tests.parity import recbole
 from tests.parity.golden import Golden

@@ -13,7 +13,7 @@ from torch import Tensor
 from seqrec.data.indices.soft_labels import soft_labels
 from seqrec.functional import info_nce
 from seqrec.functional.losses import cross_entropy
-from seqrec.methods.contrasts import InBatchContrast
+from seqrec.methods.contrastive import InBatchContrast
 from seqrec.methods.icsrec import ICSRec
 from tests.parity import icsrec_golden as shared
 from tests.parity.golden import Golden

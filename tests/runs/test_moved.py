@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
-
 from seqrec.runs.moved import MOVED, upgraded
 from seqrec.runs.targets import find
 
@@ -27,7 +25,7 @@ def test_old_names_are_replaced_wherever_they_stand() -> None:
 def test_a_function_that_became_a_class_is_built() -> None:
     old = {"_target_": "seqrec.functional.hard_negatives.in_batch", "_partial_": True, "temperature": 1.0}
     assert upgraded({"contrast": old}) == {
-        "contrast": {"_target_": "seqrec.methods.contrasts.InBatchContrast", "temperature": 1.0}
+        "contrast": {"_target_": "seqrec.methods.contrastive.InBatchContrast", "temperature": 1.0}
     }
 
 
@@ -35,4 +33,6 @@ def test_other_partial_nodes_stay_partial() -> None:
     loss = {"_target_": "seqrec.functional.losses.next_item", "_partial_": True}
     labels = {"_target_": "seqrec.data.soft_labels.soft_labels", "_partial_": True, "gamma": 0.0}
     assert upgraded(loss) == loss
-    assert upgraded(labels)["_partial_"] is True and callable(partial(find(labels["_target_"], "model.labels")))
+    assert upgraded(labels)["_partial_"] is True and callable(
+        find("seqrec.data.soft_labels.soft_labels", "model.labels")
+    )

@@ -47,7 +47,7 @@ def folder(tmp_path: Path) -> Path:
 def test_names_that_moved_lead_to_those_of_today_and_new_parts_are_as_composed(folder: Path) -> None:
     stored = stored_or_given(composed(), [], folder)
     assert stored.data._target_ == "seqrec.data.sets.synthetic.Synthetic"
-    assert stored.model.pair_contrast == {"_target_": "seqrec.methods.contrasts.InBatchContrast", "temperature": 1.0}
+    assert stored.model.pair_contrast == {"_target_": "seqrec.methods.contrastive.InBatchContrast", "temperature": 1.0}
     assert stored.logger == {} and stored.callbacks.last._target_ == "x"
     assert (stored.seed, stored.trainer.max_epochs) == (3, 2)
 

@@ -25,9 +25,9 @@ from seqrec.functional.keyed_random import Stream
 from seqrec.functional.losses import cross_entropy
 from seqrec.functional.pooling import newest_mean
 from seqrec.functional.precision import at_least_float
+from seqrec.methods.adversarial.generator_discriminator import GeneratorDiscriminator
 from seqrec.methods.base import BuildOptimizer
 from seqrec.methods.easnrec.memory import first_reads, remember, settle, written
-from seqrec.methods.generator_discriminator import GeneratorDiscriminator
 from seqrec.nn.trunk import TransformerTrunk, initialise
 
 Contrast = Callable[[Tensor, Tensor, Tensor, Encode], Tensor]

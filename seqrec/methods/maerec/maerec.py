@@ -21,7 +21,7 @@ from seqrec.functional.losses import cross_entropy
 from seqrec.methods.base import BuildOptimizer, Recommender
 from seqrec.methods.maerec.edge_decoder import EdgeDecoder
 from seqrec.methods.maerec.loss_trend import LossTrend
-from seqrec.methods.maerec.path_masking import PathDraws, mask_paths, node_scores
+from seqrec.methods.maerec.path_masking import Draw, PathDraws, mask_paths, node_scores
 from seqrec.nn.graph import Adjacency, normalised
 
 
@@ -107,7 +107,7 @@ class MAERec(Recommender):
         self.log_terms(batch, {"loss": loss, "recommendation": recommendation, "reconstruction": reconstruction})
         return loss
 
-    def renew_mask(self, draw: PathDraws) -> Tensor:
+    def renew_mask(self, draw: Draw) -> Tensor:
         """Choose seeds and mask the paths around them; returns the scores ``(V,)`` that chose."""
         backbone = self.backbone
         rows, cols, nodes = backbone.rows, backbone.cols, backbone.num_items + 1
@@ -161,6 +161,6 @@ class MAERec(Recommender):
         """The key ``()`` of a batch's draws for one use of them."""
         return keyed.rng_keys(self.seed, self.current_epoch, torch.tensor(batch_index, device=self.device), stream)
 
-    def _draws(self, batch_index: int) -> PathDraws:
+    def _draws(self, batch_index: int) -> Draw:
         """The draws of a new mask, the same on all ranks."""
         return PathDraws(partial(self._key, batch_index))

@@ -55,7 +55,6 @@ class InBatchContrast(PairContrast):
 
     def negatives(self, first: Tensor, second: Tensor, labels: Tensor | None, epoch: int) -> None:
         """The examples of the batch are the only negatives."""
-        return
 
     def forward(self, first: Tensor, second: Tensor, labels: Tensor | None, noise: Tensor | None) -> Tensor:
         """See :func:`seqrec.functional.info_nce.info_nce`."""

@@ -15,7 +15,7 @@ from seqrec.data.indices.soft_labels import Labels
 from seqrec.data.windows import Windows
 from seqrec.functional.losses import NextItemLoss, soft_label_cross_entropy
 from seqrec.methods.base import BuildOptimizer, Recommender
-from seqrec.methods.contrasts import PairContrast
+from seqrec.methods.contrastive.contrasts import PairContrast
 
 
 class PairContrastive(Recommender, ABC):

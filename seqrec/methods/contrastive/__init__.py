@@ -1,0 +1,5 @@
+"""What methods with a contrast of two views share."""
+
+from seqrec.methods.contrastive.contrasts import HardNegativeContrast, InBatchContrast, PairContrast
+
+__all__ = ["HardNegativeContrast", "InBatchContrast", "PairContrast"]
