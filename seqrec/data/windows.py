@@ -143,7 +143,7 @@ def random_cut(sequences: Sequences, max_length: int, generator: torch.Generator
     return _pieces(sequences, max_length, user, start, end - 1, shift)
 
 
-def whole(sequences: Sequences, max_length: int, generator: torch.Generator) -> Windows:
+def full_chunks(sequences: Sequences, max_length: int, generator: torch.Generator) -> Windows:
     """The windows of LRURec's released code: full chunks of ``max_length`` items, inputs and last target together.
 
     They are counted from the newest item; a remainder at the oldest end, shorter than a chunk, is dropped. A training

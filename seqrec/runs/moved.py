@@ -13,6 +13,7 @@ MOVED: Mapping[str, str] = {
     "seqrec.data.movielens.MovieLens": "seqrec.data.sets.movielens.MovieLens",
     "seqrec.data.soft_labels.soft_labels": "seqrec.data.indices.soft_labels.soft_labels",
     "seqrec.data.synthetic.Synthetic": "seqrec.data.sets.synthetic.Synthetic",
+    "seqrec.data.windows.whole": "seqrec.data.windows.full_chunks",
     "seqrec.data.yelp.Yelp": "seqrec.data.sets.yelp.Yelp",
     "seqrec.functional.hard_negatives.enduring": "seqrec.methods.contrastive.HardNegativeContrast",
     "seqrec.functional.hard_negatives.in_batch": "seqrec.methods.contrastive.InBatchContrast",

@@ -42,7 +42,7 @@ def test_held_out_targets_never_precede_themselves(sequences: Sequences, from_en
 
 
 @pytest.mark.parametrize(
-    "rule", [rules.last_window, rules.prefixes, rules.non_overlapping, rules.random_cut, rules.whole]
+    "rule", [rules.last_window, rules.prefixes, rules.non_overlapping, rules.random_cut, rules.full_chunks]
 )
 def test_training_never_sees_the_last_two_items(sequences: Sequences, rule: Callable) -> None:
     windows = rule(sequences, 6, draw())
@@ -141,8 +141,8 @@ def test_renumbering_changes_ids_only(sequences: Sequences) -> None:
 
 
 @pytest.mark.parametrize("max_length", [1, 3, 6, 100])
-def test_whole_windows_hold_max_length_items_with_their_target(sequences: Sequences, max_length: int) -> None:
-    windows = rules.whole(sequences, max_length, draw())
+def test_full_chunks_hold_max_length_items_with_their_target(sequences: Sequences, max_length: int) -> None:
+    windows = rules.full_chunks(sequences, max_length, draw())
     size, found, expected = max(2, max_length), [], []
     for user, start, stop in zip(windows.user, windows.start, windows.stop, strict=True):
         found.append((int(user), sequences.items[start : stop + 1].tolist()))
