@@ -28,7 +28,7 @@ def visits() -> Any:
     text = inspect.getdoc(SequenceDataModule) or ""
     lines = text.partition("For example::\n")[2].splitlines()
     code = list(takewhile(lambda line: not line or line.startswith("    "), lines))
-    names = {"SequenceDataModule": SequenceDataModule, "Sequences": Sequences, "Path": Path, "Any": Any}
+    names: dict[str, Any] = {"SequenceDataModule": SequenceDataModule, "Sequences": Sequences, "Path": Path, "Any": Any}
     names |= {"read_table": read_table, "to_sequences": to_sequences}
     exec(textwrap.dedent("\n".join(code)), names)
     return names["Visits"]
