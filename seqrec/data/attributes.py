@@ -1,15 +1,9 @@
-"""Item attributes, such as categories, brands and genres: a file of them, and their numbering.
-
-Readers give ``{item id of the source: names of its attributes}``; :func:`numbered` makes a tensor of that.
-"""
+"""The attributes of items, such as categories, brands and genres, as numbers in a tensor."""
 
 from __future__ import annotations
 
-import json
 import logging
-from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import polars as pl
@@ -17,43 +11,9 @@ import torch
 from torch import Tensor
 
 from seqrec.data.errors import DataError
-from seqrec.data.readers.files import text
+from seqrec.data.readers.item_attributes import ItemAttributes
 
 logger = logging.getLogger(__name__)
-
-ItemAttributes = Mapping[str, Sequence[str]]
-"""Names of the attributes of each item, by the item's id in the source."""
-
-_FORM = '{"item": ["attribute", ...], ...}'
-
-
-def read_item_attributes(path: Path) -> ItemAttributes:
-    """Read one JSON object, ``{"item id": [attribute, ...], ...}``; attributes are words or whole numbers.
-
-    Args:
-        path: the file, plain or ``.gz``; the item ids are those of the interactions.
-
-    Raises:
-        DataError: not such an object, an item that occurs twice, an attribute that is neither word nor number.
-    """
-    content = text(path)
-    try:
-        pairs: Any = json.loads(content, object_pairs_hook=list)
-    except ValueError as error:
-        raise DataError(f"{path}: not a JSON object {_FORM} ({error})") from error
-    if not content.lstrip().startswith(b"{"):
-        raise DataError(f"{path}: a JSON {type(pairs).__name__} where one object {_FORM} is expected")
-    found: dict[str, list[str]] = {}
-    for item, names in pairs:
-        if item in found:
-            raise DataError(f"{path}: item `{item}` occurs twice; list all of its attributes once")
-        if not isinstance(names, list):
-            raise DataError(f"{path}: item `{item}` has `{names}`, which is not a list; the format is {_FORM}")
-        for name in names:
-            if isinstance(name, bool) or not isinstance(name, str | int) or not str(name).strip():
-                raise DataError(f"{path}: item `{item}` has attribute `{name!r}`; use a word or a whole number")
-        found[item] = [str(name).strip() for name in names]
-    return found
 
 
 def numbered(attributes: ItemAttributes, item_ids: pl.Series, path: Path) -> Tensor:

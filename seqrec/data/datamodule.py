@@ -14,8 +14,9 @@ from pytorch_lightning import LightningDataModule
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
 
-from seqrec.data.attributes import ItemAttributes, numbered
+from seqrec.data.attributes import numbered
 from seqrec.data.batch import Batch, RankedBatch
+from seqrec.data.readers.item_attributes import ItemAttributes
 from seqrec.data.sequences import Sequences
 from seqrec.data.store import cached
 from seqrec.data.windows import WindowRule, Windows, held_out

@@ -12,9 +12,9 @@ from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Any
 
-from seqrec.data.attributes import ItemAttributes
 from seqrec.data.errors import DataError
 from seqrec.data.readers.files import opened, text_blocks
+from seqrec.data.readers.item_attributes import ItemAttributes
 
 _ASIN = re.compile(rb"""['"]asin['"]:\s*['"](\w+)['"]""")
 _GENRES = (

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from seqrec.data.attributes import ItemAttributes, read_item_attributes
 from seqrec.data.datamodule import SequenceDataModule
 from seqrec.data.interactions import to_sequences
 from seqrec.data.readers.files import known
+from seqrec.data.readers.item_attributes import ItemAttributes, read_item_attributes
 from seqrec.data.readers.metadata import read_amazon
 from seqrec.data.readers.sequence_file import read_sequence_file
 from seqrec.data.readers.tables import read_table

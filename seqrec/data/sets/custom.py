@@ -6,11 +6,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from seqrec.data.attributes import ItemAttributes, read_item_attributes
 from seqrec.data.datamodule import SequenceDataModule
 from seqrec.data.errors import DataError
 from seqrec.data.interactions import to_sequences
 from seqrec.data.readers.files import known, suffix
+from seqrec.data.readers.item_attributes import ItemAttributes, read_item_attributes
 from seqrec.data.readers.sequence_file import read_sequence_file
 from seqrec.data.readers.tables import read_table
 from seqrec.data.sequences import Sequences
@@ -85,7 +85,7 @@ class Custom(SequenceDataModule):
         return (self.attribute_path,)
 
     def read_attributes(self, files: Sequence[Path], sequences: Sequences) -> ItemAttributes:
-        """What :func:`~seqrec.data.attributes.read_item_attributes` reads from the file."""
+        """What :func:`~seqrec.data.readers.item_attributes.read_item_attributes` reads from the file."""
         return read_item_attributes(files[0])
 
     def recipe(self) -> dict[str, Any]:

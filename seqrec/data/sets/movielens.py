@@ -7,10 +7,10 @@ from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from seqrec.data.attributes import ItemAttributes
 from seqrec.data.datamodule import SequenceDataModule
 from seqrec.data.interactions import to_sequences
 from seqrec.data.readers.files import known
+from seqrec.data.readers.item_attributes import ItemAttributes
 from seqrec.data.readers.metadata import read_genres
 from seqrec.data.readers.sequence_file import read_sequence_file
 from seqrec.data.readers.tables import read_table
