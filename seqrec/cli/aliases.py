@@ -16,11 +16,11 @@ CONFIG_PATH = ("--config-path", "-cp")
 PROTOCOLS = {"easnrec": "all_items", "fenrec": "unseen_items"}
 """Names of protocols in older versions, and what they are called today."""
 
-EASNREC = frozenset({"bpr", "cl4srec", "duorec", "easnrec", "ecl_sr", "elecrec", "mssr", "s3rec", "xlstm_lsr"})
+OF_EASNREC = frozenset({"bpr", "cl4srec", "duorec", "easnrec", "ecl_sr", "elecrec", "mssr", "s3rec", "xlstm_lsr"})
 """Models whose experiments were rows of EASNRec's paper; those of the others were rows of FENRec's."""
 
-EASNREC_TOO = {"caser": ("sports", "yelp"), "gru4rec": ("sports", "yelp")}
-"""Data sets on which an experiment of another model was a row of EASNRec's paper; on ML-1M all were."""
+OF_BOTH = frozenset({"caser", "gru4rec"})
+"""Models with experiments of both: Beauty and Toys of FENRec's paper, the other data sets of EASNRec's."""
 
 
 def normalise(arguments: Sequence[str], conf: Path = CONF) -> tuple[list[str], list[str]]:
@@ -44,18 +44,28 @@ def normalise(arguments: Sequence[str], conf: Path = CONF) -> tuple[list[str], l
 
 
 def _experiment(word: str, arguments: Sequence[str], conf: Path) -> list[str]:
-    """``+experiment=<model>/<data>``, which was the row of a paper: that paper, the model and the data set."""
-    match = re.fullmatch(r"\+{0,2}experiment=(\w+)/(\w+)", word)
-    if match is None or (conf / "experiment" / match[1] / f"{match[2]}.yaml").exists():
+    """``+experiment=<model>/<data>``: the model, the data set, and the paper if it has such a row."""
+    match = re.fullmatch(r"\+{0,2}experiment=(\w+)/(\w+?)(_easnrec)?", word)
+    if match is None or (conf / f"experiment/{word.partition('=')[2]}.yaml").exists():
         return []
-    model, data = match.groups()
+    model, data, baseline = match.groups()
     files = (f"model/{model}", f"data/{data}", "paper/easnrec", "paper/fenrec")
     if not all((conf / f"{file}.yaml").exists() for file in files):
         return []
-    easnrec = data == "ml1m" or model in EASNREC or data in EASNREC_TOO.get(model, ())
-    row = {"paper": "easnrec" if easnrec else "fenrec", "model": model, "data": data}
+    row = {"paper": "easnrec" if baseline else _paper(model, data), "model": model, "data": data}
+    if model == "s3rec" and data in ("beauty", "toys"):
+        row["warm_start"] = "s3rec_150_epochs"
     chosen = {argument.partition("=")[0] for argument in arguments}
-    return [f"{group}={option}" for group, option in row.items() if group not in chosen]
+    return [f"{group}={option}" for group, option in row.items() if option and group not in chosen]
+
+
+def _paper(model: str, data: str) -> str | None:
+    """The paper whose table had the experiment as a row; None where it was the model's own."""
+    if data == "ml1m":
+        return None if model == "bert4rec" else "easnrec"
+    if data in ("beauty", "toys"):
+        return None if model in OF_EASNREC else "fenrec"
+    return "easnrec" if model in OF_EASNREC | OF_BOTH else "fenrec"
 
 
 def _protocol(word: str, conf: Path) -> list[str]:

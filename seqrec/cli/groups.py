@@ -12,6 +12,7 @@ from hydra.core.config_loader import ConfigLoader
 from hydra.core.config_search_path import SearchPathQuery
 from hydra.core.object_type import ObjectType
 from hydra.core.override_parser.types import Override
+from hydra.plugins.config_source import ConfigResult
 from omegaconf import DictConfig
 
 from seqrec.cli.advice import FILED
@@ -100,20 +101,20 @@ def check_option(override: Override, groups: Mapping[str, list[str]]) -> None:
 
 
 def chosen_groups(repository: ConfigRepository, name: str) -> list[str]:
-    """The groups of which the defaults list of the file ``name`` chooses an option.
-
-    Raises:
-        ValueError: there is no such file.
-    """
-    result = repository.load_config(name)
-    if result is None:
-        raise ValueError(f"--config-name {name}: there is no {name}.yaml in the configuration")
-    groups = [getattr(default, "group", None) for default in result.defaults_list or ()]
+    """The groups of which the defaults list of the file ``name`` chooses an option."""
+    groups = [getattr(default, "group", None) for default in _load(repository, name).defaults_list or ()]
     return [str(group) for group in groups if group]
 
 
 def primary_file(repository: ConfigRepository, name: str) -> DictConfig:
     """The values of the file ``name`` itself, without what its defaults list adds."""
-    result: Any = repository.load_config(name)
-    config: DictConfig = result.config
+    config: Any = _load(repository, name).config
+    assert isinstance(config, DictConfig)
     return config
+
+
+def _load(repository: ConfigRepository, name: str) -> ConfigResult:
+    result = repository.load_config(name)
+    if result is None:
+        raise ValueError(f"the configuration has no file {name}.yaml")
+    return result

@@ -6,7 +6,8 @@ import pytest
 
 from seqrec.cli.overrides import check_configuration
 
-PATIENCE = "{_target_:pytorch_lightning.callbacks.LearningRateMonitor,logging_interval:epoch}"
+CALLBACK = "{_target_:pytorch_lightning.callbacks.LearningRateMonitor,logging_interval:epoch}"
+LOGGER = "{_target_:pytorch_lightning.loggers.CSVLogger,save_dir:logs}"
 
 
 def refusal(*words: str, targets: bool = True) -> str:
@@ -23,6 +24,12 @@ def refusal(*words: str, targets: bool = True) -> str:
         "+model.optimizer.betas=[0.9,0.98] +model.optimizer.weight_decay=0",
         "+trainer.callbacks=[{_target_:pytorch_lightning.callbacks.LearningRateMonitor}]",
         "+model.optimizer.eps=${model.optimizer.lr}",
+        "+callbacks.early_stopping.min_delta=0.1",
+        "logger=wandb +logger.wandb.tags=[a]",
+        "logger=csv +logger.csv.flush_logs_every_n_steps=5",
+        f"+callbacks.mine={CALLBACK}",
+        f"logger=none +logger.mine={LOGGER}",
+        f"logger=csv +logger.mine={LOGGER}",
     ],
 )
 def test_arguments_of_the_signature_can_be_added(line: str) -> None:
@@ -46,6 +53,16 @@ def test_an_added_value_is_part_of_the_configuration() -> None:
         ("+trainer.max_epochs=2", "exists already; write trainer.max_epochs=2"),
         ("+catalog.x=1", "catalog has no key 'x'"),
         ("+model.x.y=1", "model has no key 'x'"),
+        ("+callbacks.progress.x=1", "callbacks.progress has no key 'x'; with + it takes nothing"),
+        ("+callbacks.mine=3", "write +callbacks.<name>={_target_:package.Class,...}"),
+        (
+            "+callbacks.mine={_target_:os.system}",
+            "callbacks.mine._target_ is 'os.system'; a configuration may only call",
+        ),
+        ("+callbacks.mine={_target_:seqrec.training.callbacks.progress.Progress}", "there is no seqrec.training"),
+        (f"+callbacks.mine={CALLBACK.replace('interval', 'intervall')}", "did you mean 'logging_interval'?"),
+        ("logger=csv +logger.csv.flush_logs_every_n_steps=x", "it must be a whole number"),
+        ("+logger.tags=[a]", "logger holds nodes by name"),
     ],
 )
 def test_others_are_refused(line: str, message: str) -> None:

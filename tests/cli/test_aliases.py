@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
+import gzip
+import json
 from pathlib import Path
 
 import pytest
 
 from seqrec.cli.aliases import normalise
+
+EXPERIMENTS = Path(__file__).parents[1] / "golden" / "experiments.json.gz"
+
+
+def test_every_experiment_of_an_older_version_has_its_arguments_of_today() -> None:
+    for name, stored in json.loads(gzip.decompress(EXPERIMENTS.read_bytes())).items():
+        assert " ".join(normalise([f"+experiment={name}"])[0]) == stored["arguments"]
 
 
 @pytest.fixture
@@ -16,7 +25,7 @@ def conf(tmp_path: Path) -> Path:
     data = ["beauty", "sports", "ml1m"]
     papers = ["none", "easnrec", "fenrec"]
     files = {"model": models, "data": data, "paper": papers, "protocol": ["all_items", "unseen_items"]}
-    for group, options in (files | {"experiment/bert4rec": ["ml1m_easnrec"], "logger": ["csv", "wandb"]}).items():
+    for group, options in (files | {"experiment/bert4rec": ["beauty"], "logger": ["csv", "wandb"]}).items():
         (tmp_path / group).mkdir(parents=True)
         for option in options:
             (tmp_path / group / f"{option}.yaml").touch()
@@ -29,7 +38,7 @@ def conf(tmp_path: Path) -> Path:
         ("+experiment=fenrec/beauty", "paper=fenrec model=fenrec data=beauty"),
         ("experiment=fenrec/beauty", "paper=fenrec model=fenrec data=beauty"),
         ("+experiment=fenrec/ml1m", "paper=easnrec model=fenrec data=ml1m"),
-        ("+experiment=easnrec/beauty", "paper=easnrec model=easnrec data=beauty"),
+        ("+experiment=easnrec/beauty", "model=easnrec data=beauty"),
         ("+experiment=caser/beauty", "paper=fenrec model=caser data=beauty"),
         ("+experiment=caser/sports", "paper=easnrec model=caser data=sports"),
         ("+experiment=fenrec/beauty data=sports", "paper=fenrec model=fenrec data=sports"),
@@ -46,7 +55,7 @@ def test_old_spellings_are_rewritten_and_said_to_be_old(old: str, new: str, conf
 @pytest.mark.parametrize(
     "line",
     [
-        "+experiment=bert4rec/ml1m_easnrec",  # a file
+        "+experiment=bert4rec/beauty",  # a file
         "+experiment=mine/beauty",  # of a folder of one's own
         "+experiment=fenrec/beautie",  # a typo, which the check reports
         "protocol=all_items seed=1 model=fenrec",
