@@ -20,6 +20,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help="folder of the golden files that tests/parity compares with (default: tests/golden)",
     )  # fmt: skip
     parser.addoption(
+        "--config-dir", type=Path, metavar="DIR",
+        help="a configuration folder of one's own: tests/test_models.py tests its models instead of this project's",
+    )  # fmt: skip
+    parser.addoption(
         "--record", type=Path, metavar="FILE",
         help="store how many checks of tests/parity passed for each model; the project's own is docs/parity.json",
     )  # fmt: skip

@@ -1,4 +1,7 @@
-"""What every model of conf/model must do; a new YAML file is tested without another line here."""
+"""What every model of conf/model must do; a new YAML file is tested without another line here.
+
+Models of your own, in a configuration folder elsewhere: ``pytest tests/test_models.py --config-dir DIR``.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +16,6 @@ from hydra import compose, initialize_config_dir
 from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 
-import seqrec.cli.main  # noqa: F401  # registers the resolvers of config.yaml
 from seqrec.backbones.base import Backbone
 from seqrec.data.batch import Batch
 from seqrec.data.sets.markov_world import World
@@ -22,7 +24,6 @@ from seqrec.methods.base import Recommender
 from seqrec.metrics import Protocol
 
 CONF = Path(__file__).parents[1] / "conf"
-MODELS = sorted(path.stem for path in (CONF / "model").glob("*.yaml"))
 NUM_USERS, NUM_ITEMS, MAX_LENGTH = 60, 50, 20
 ATTRIBUTES = World(NUM_ITEMS, num_types=3, branching=4, period=12, noise=0.1, seed=0).attributes  # of data=synthetic
 SMALL = {
@@ -36,21 +37,33 @@ SMALL = {
     "num_edges": 64,
 }
 
-pytestmark = [
-    pytest.mark.parametrize("name", MODELS),
-    pytest.mark.filterwarnings("ignore::UserWarning:pytorch_lightning", "ignore::FutureWarning"),
-]
+pytestmark = pytest.mark.filterwarnings("ignore::UserWarning:pytorch_lightning", "ignore::FutureWarning")
 
 
-def configuration(name: str) -> DictConfig:
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    own: Path | None = metafunc.config.getoption("--config-dir")
+    metafunc.parametrize("name", models(own or CONF))
+
+
+def models(folder: Path) -> list[str]:
+    """The names of the models of a configuration folder."""
+    found = sorted(path.stem for path in (folder / "model").glob("*.yaml"))
+    assert found, f"{folder / 'model'} has no model"
+    return found
+
+
+@pytest.fixture
+def config(name: str, request: pytest.FixtureRequest) -> DictConfig:
     """The model's configuration on 50 items, with small dimensions wherever it has such."""
+    own: Path | None = request.config.getoption("--config-dir")
+    search = [f"hydra.searchpath=[file://{own.resolve()}]"] if own else []
     with initialize_config_dir(str(CONF), version_base="1.3"):
         sizes = [f"catalog.num_items={NUM_ITEMS}", f"catalog.num_users={NUM_USERS}", f"data.max_length={MAX_LENGTH}"]
         sizes += [
             f"catalog.num_attributes={int(ATTRIBUTES.max())}",
             f"catalog.attributes_per_item={ATTRIBUTES.shape[1]}",
         ]
-        config = compose("config", [f"model={name}", *sizes])
+        config = compose("config", [f"model={name}", *sizes, *search])
     shrink(config.model)
     return config
 
@@ -66,9 +79,9 @@ def shrink(node: Any) -> None:
             shrink(node[key])
 
 
-def build(name: str) -> Recommender:
+def build(config: DictConfig) -> Recommender:
     torch.manual_seed(0)
-    model: Recommender = instantiate(configuration(name).model, _convert_="all")
+    model: Recommender = instantiate(config.model, _convert_="all")
     return model
 
 
@@ -78,9 +91,8 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def data(name: str, cache: Path) -> Synthetic:
+def data(config: DictConfig, cache: Path) -> Synthetic:
     """60 short histories under the model's own training windows."""
-    config = configuration(name)
     size = {"num_users": NUM_USERS, "shortest": 8, "longest": 30, "num_items": NUM_ITEMS, "cache_dir": str(cache)}
     made: Synthetic = instantiate(OmegaConf.merge(config.data, size, {"batch_size": 20}))
     made.setup()
@@ -116,10 +128,10 @@ def originals() -> dict[str, Recommender]:
 
 
 @pytest.fixture
-def trained(name: str, data: Synthetic, originals: dict[str, Recommender]) -> Recommender:
+def trained(name: str, config: DictConfig, data: Synthetic, originals: dict[str, Recommender]) -> Recommender:
     """The model after one short epoch, ready to score."""
     if name not in originals:
-        model = build(name)
+        model = build(config)
         quiet_trainer(max_epochs=1).fit(model, datamodule=data)
         model.trainer = None
         originals[name] = model.eval()
@@ -131,8 +143,8 @@ def scores(model: Recommender, batch: Batch) -> torch.Tensor:
     return model.score(batch.histories)
 
 
-def test_every_parameter_moves(name: str, data: Synthetic) -> None:
-    model = build(name)
+def test_every_parameter_moves(config: DictConfig, data: Synthetic) -> None:
+    model = build(config)
     before = {key: value.detach().clone() for key, value in model.named_parameters() if value.requires_grad}
     quiet_trainer(max_epochs=2).fit(model, datamodule=data)
     after = dict(model.named_parameters())
@@ -140,13 +152,13 @@ def test_every_parameter_moves(name: str, data: Synthetic) -> None:
     assert not still, f"these did not move in training: {still}"
 
 
-def test_only_items_are_ranked(trained: Recommender, batch: Batch, name: str) -> None:
+def test_only_items_are_ranked(trained: Recommender, batch: Batch) -> None:
     result = scores(trained, batch)
     assert result.shape == (len(batch.row), NUM_ITEMS)
     assert bool(torch.isfinite(result).all())
 
 
-def test_the_padding_row_changes_no_score_unless_declared(trained: Recommender, batch: Batch, name: str) -> None:
+def test_the_padding_row_changes_no_score_unless_declared(trained: Recommender, batch: Batch) -> None:
     def seen() -> list[torch.Tensor]:
         """Scores, and newest states as they are before rounding to float32, which hides small effects."""
         with torch.no_grad():
@@ -163,7 +175,7 @@ def test_the_padding_row_changes_no_score_unless_declared(trained: Recommender, 
 
 @pytest.mark.parametrize("remove_seen", [False, True])
 def test_checkpoint_round_trip(
-    name: str, trained: Recommender, data: Synthetic, batch: Batch, tmp_path: Path, remove_seen: bool
+    config: DictConfig, trained: Recommender, data: Synthetic, batch: Batch, tmp_path: Path, remove_seen: bool
 ) -> None:
     path = tmp_path / "model.ckpt"
     trained.protocol = Protocol("test", remove_seen)
@@ -172,7 +184,7 @@ def test_checkpoint_round_trip(
     metrics, row, rank = trained.ranks.compute()
     trainer.save_checkpoint(path)
     torch.load(path, weights_only=True)
-    again = build(name)
+    again = build(config)
     again.protocol = trained.protocol
     quiet_trainer().test(again, datamodule=data, ckpt_path=path, weights_only=True, verbose=False)
     assert torch.equal(scores(again.eval(), batch), scores(trained, batch))
@@ -194,7 +206,7 @@ def some(batch: Batch, rows: slice) -> Batch:
     return Batch(*(part[rows] for part in batch))
 
 
-def test_padding_and_batch_mates_change_no_score(trained: Recommender, batch: Batch, name: str) -> None:
+def test_padding_and_batch_mates_change_no_score(trained: Recommender, batch: Batch) -> None:
     trained.double()
     short = some(batch, slice(0, 4))
     longest = int((short.items != 0).sum(1).max())
@@ -207,7 +219,7 @@ def test_padding_and_batch_mates_change_no_score(trained: Recommender, batch: Ba
     torch.testing.assert_close(scores(trained, some(trimmed, slice(2, 3))), together[2:3], **tolerance)
 
 
-def test_padding_and_batch_mates_change_no_state(trained: Recommender, batch: Batch, name: str) -> None:
+def test_padding_and_batch_mates_change_no_state(trained: Recommender, batch: Batch) -> None:
     trained.double()
     whole, part = batch.items, batch.items[2:3]
     length = int((part != 0).sum())
@@ -216,7 +228,7 @@ def test_padding_and_batch_mates_change_no_state(trained: Recommender, batch: Ba
         torch.testing.assert_close(states(backbone, part[:, :length]), together, rtol=1e-9, atol=1e-12)
 
 
-def test_causal_states_see_no_future(trained: Recommender, batch: Batch, name: str) -> None:
+def test_causal_states_see_no_future(trained: Recommender, batch: Batch) -> None:
     trained.double()
     items = batch.items[-4:]
     cut = items.shape[1] // 2
@@ -245,15 +257,17 @@ def states(backbone: Backbone, items: torch.Tensor) -> torch.Tensor:
     return result
 
 
-def test_nan_scores_are_refused(name: str, trained: Recommender, data: Synthetic, batch: Batch) -> None:
+def test_nan_scores_are_refused(
+    trained: Recommender, data: Synthetic, batch: Batch, monkeypatch: pytest.MonkeyPatch
+) -> None:
     broken = scores(trained, batch)[:1, :].clone()
     broken[0, 3] = torch.nan
-    trained.score = lambda part: broken.expand(len(part.items), -1)  # type: ignore[method-assign]
+    monkeypatch.setattr(trained, "score", lambda part: broken.expand(len(part.items), -1))
     with pytest.raises(ValueError, match="NaN or infinity"):
         quiet_trainer().validate(trained, datamodule=data, verbose=False)
 
 
-def test_diverged_weights_are_refused(name: str, trained: Recommender, data: Synthetic) -> None:
+def test_diverged_weights_are_refused(trained: Recommender, data: Synthetic) -> None:
     weights = list(trained.parameters())
     if not any(weight.numel() for weight in weights):
         pytest.skip("this model has no weights")
@@ -263,10 +277,10 @@ def test_diverged_weights_are_refused(name: str, trained: Recommender, data: Syn
         quiet_trainer().validate(trained, datamodule=data, verbose=False)
 
 
-def test_the_same_seed_gives_the_same_model(name: str, data: Synthetic, batch: Batch, cache: Path) -> None:
+def test_the_same_seed_gives_the_same_model(config: DictConfig, data: Synthetic, batch: Batch) -> None:
     found = []
     for _ in range(2):
-        model = build(name)
+        model = build(config)
         quiet_trainer(max_epochs=1).fit(model, datamodule=data)
         found.append(scores(model.eval(), batch))
     assert torch.equal(*found)

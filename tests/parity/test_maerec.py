@@ -12,6 +12,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from functools import partial
+from typing import Any
 
 import polars as pl
 import pytest
@@ -83,7 +84,7 @@ def build(golden: Golden) -> MAERec:
     return model.train()
 
 
-def draws(golden: Golden) -> Callable[[int], Tensor]:
+def draws(golden: Golden) -> Any:
     """The file's random choices, as uniform numbers that lead to them."""
     hyper = golden.meta["hyper"]
     kept = [(~golden[f"in/edge_keep_{i}"]).double() for i in range(hyper["mask_depth"])]  # 0 is kept, 1 is not
