@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import pytorch_lightning as pl
 import torch
 from hydra import compose, initialize_config_dir
 from hydra.utils import instantiate
@@ -22,6 +21,7 @@ from seqrec.data.sets.markov_world import World
 from seqrec.data.sets.synthetic import Synthetic
 from seqrec.methods.base import Recommender
 from seqrec.metrics import Protocol
+from tests.factories import quiet_trainer
 
 CONF = Path(__file__).parents[1] / "conf"
 NUM_USERS, NUM_ITEMS, MAX_LENGTH = 60, 50, 20
@@ -105,20 +105,6 @@ def batch(data: Synthetic) -> Batch:
     windows = data.splits["val"]
     by_length = torch.argsort(windows.lengths)
     return windows.batch(torch.cat([by_length[:4], by_length[-4:]]), MAX_LENGTH)
-
-
-def quiet_trainer(**options: Any) -> pl.Trainer:
-    return pl.Trainer(
-        accelerator="cpu",
-        devices=1,
-        logger=False,
-        enable_checkpointing=False,
-        enable_progress_bar=False,
-        enable_model_summary=False,
-        use_distributed_sampler=False,
-        num_sanity_val_steps=0,
-        **options,
-    )
 
 
 @pytest.fixture(scope="module")

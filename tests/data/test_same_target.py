@@ -1,9 +1,10 @@
 """Partners with the same target and soft labels, against plain loops and the counts of the published files."""
 
+from __future__ import annotations
+
 import time
 from pathlib import Path
 
-import polars as pl
 import pytest
 import torch
 
@@ -13,16 +14,15 @@ from seqrec.data.readers.sequence_file import read_sequence_file
 from seqrec.data.sequences import Sequences
 from seqrec.data.windows import Windows, last_window, prefixes
 from seqrec.functional import keyed_random as keyed
+from tests.factories import make_sequences
 
 
 def random_sequences(seed: int, num_items: int) -> Sequences:
     """Histories with many repeats, some too short to train on."""
     generator = torch.Generator().manual_seed(seed)
     lengths = torch.randint(1, 15, (60,), generator=generator)
-    offsets = torch.cat([torch.zeros(1, dtype=torch.long), lengths.cumsum(0)])
-    items = torch.randint(1, num_items + 1, (int(offsets[-1]),), generator=generator, dtype=torch.int32)
-    ids = range(1, num_items + 1)
-    return Sequences(items, offsets, pl.Series(range(60)), pl.Series(ids), torch.tensor(ids))
+    items = torch.randint(1, num_items + 1, (int(lengths.sum()),), generator=generator)
+    return make_sequences(items.split(lengths.tolist()), num_items)
 
 
 def windows_of(sequences: Sequences) -> Windows:

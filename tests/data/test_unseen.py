@@ -1,25 +1,26 @@
 """Unseen items against sets, and a sampler's uniformity."""
 
-import polars as pl
+from __future__ import annotations
+
 import pytest
 import torch
 
 from seqrec.data.indices.unseen import Unseen
-from seqrec.data.sequences import Sequences
 from seqrec.data.windows import interactions
+from tests.factories import make_sequences
 
 NUM_ITEMS = 9
 
 
-def sequences(*histories: list[int]) -> Sequences:
-    lengths = torch.tensor([len(history) for history in histories])
-    offsets = torch.cat([torch.zeros(1, dtype=torch.long), lengths.cumsum(0)])
-    items = torch.tensor([item for history in histories for item in history], dtype=torch.int32)
-    ids = torch.arange(1, NUM_ITEMS + 1)
-    return Sequences(items, offsets, pl.Series([f"u{n}" for n in range(len(histories))]), pl.Series(ids.tolist()), ids)
-
-
-SOME = sequences([1, 9, 4, 4, 2, 3], [5], [], [9, 8, 1, 1, 7, 6], [2, 1], [3, 7, 8, 5, 1, 9, 4, 6, 1, 1])
+HISTORIES: tuple[list[int], ...] = (
+    [1, 9, 4, 4, 2, 3],
+    [5],
+    [],
+    [9, 8, 1, 1, 7, 6],
+    [2, 1],
+    [3, 7, 8, 5, 1, 9, 4, 6, 1, 1],
+)
+SOME = make_sequences(HISTORIES, NUM_ITEMS)
 
 
 def test_items_are_the_complement_of_the_training_part() -> None:
@@ -33,7 +34,7 @@ def test_items_are_the_complement_of_the_training_part() -> None:
 
 def test_a_user_who_has_all_items_is_named() -> None:
     with pytest.raises(ValueError, match="user u1 has all 9 items"):
-        Unseen.of(sequences([1, 2, 3], [*range(1, 10), 1, 2]))
+        Unseen.of(make_sequences([[1, 2, 3], [*range(1, 10), 1, 2]], NUM_ITEMS))
 
 
 def test_interactions_are_all_training_items_once() -> None:

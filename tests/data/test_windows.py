@@ -4,22 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-import polars as pl
 import pytest
 import torch
 
 from seqrec.data import windows as rules
 from seqrec.data.sequences import Sequences
 from seqrec.data.windows import Windows
+from tests.factories import make_sequences
 
 
 @pytest.fixture
 def sequences() -> Sequences:
     generator = torch.Generator().manual_seed(3)
-    lengths = torch.tensor([1, 2, 3, 4, 5, 9, 17, 40])
-    offsets = torch.cat([torch.zeros(1, dtype=torch.long), lengths.cumsum(0)])
-    items = torch.randint(1, 31, (int(offsets[-1]),), generator=generator, dtype=torch.int32)
-    return Sequences(items, offsets, pl.Series(range(8)), pl.Series(range(1, 31)), torch.arange(1, 31))
+    lengths = [1, 2, 3, 4, 5, 9, 17, 40]
+    return make_sequences(torch.randint(1, 31, (sum(lengths),), generator=generator).split(lengths), num_items=30)
 
 
 def history(sequences: Sequences, user: int) -> list[int]:

@@ -12,6 +12,7 @@ from hydra.utils import instantiate
 
 import seqrec.cli.main  # noqa: F401  registers the resolvers
 from seqrec.data.sets.synthetic import Synthetic
+from tests.factories import quiet_trainer
 
 CONF = Path(__file__).parents[2] / "conf"
 SMALL = [
@@ -39,14 +40,4 @@ def made(cache: Path, *choices: str) -> tuple[Any, Synthetic]:
 
 def trainer(**changes: Any) -> pl.Trainer:
     """One quiet epoch of training alone."""
-    quiet: dict[str, Any] = {
-        "accelerator": "cpu",
-        "logger": False,
-        "enable_checkpointing": False,
-        "enable_progress_bar": False,
-        "enable_model_summary": False,
-        "limit_val_batches": 0,
-        "reload_dataloaders_every_n_epochs": 1,
-        "max_epochs": 1,
-    }
-    return pl.Trainer(**(quiet | changes))
+    return quiet_trainer(**{"limit_val_batches": 0, "reload_dataloaders_every_n_epochs": 1, "max_epochs": 1} | changes)

@@ -5,22 +5,19 @@ from __future__ import annotations
 from functools import partial
 from types import SimpleNamespace
 
-import polars as pl
 import pytest
 import torch
 
 from seqrec.backbones.factors import Factors
 from seqrec.data.batch import Batch
-from seqrec.data.sequences import Sequences
 from seqrec.methods.bpr import BPR
+from tests.factories import make_sequences
 
 
 @pytest.fixture
 def model() -> BPR:
     """Two users of ten items; in training they have 1 and 5, and 10."""
-    items = torch.tensor([1, 5, 2, 3, 10, 4, 6], dtype=torch.int32)
-    ids = torch.arange(1, 11)
-    sequences = Sequences(items, torch.tensor([0, 4, 7]), pl.Series(range(2)), pl.Series(ids.tolist()), ids)
+    sequences = make_sequences([[1, 5, 2, 3], [10, 4, 6]], num_items=10)
     model = BPR(Factors(10, 2, 4), partial(torch.optim.Adam, lr=1e-3), num_negatives=3)
     model.trainer = SimpleNamespace(datamodule=SimpleNamespace(sequences=sequences), current_epoch=0)  # type: ignore[assignment]
     model.on_fit_start()

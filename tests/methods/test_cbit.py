@@ -18,6 +18,7 @@ from seqrec.functional.cloze import bert_view
 from seqrec.functional.info_nce import nt_xent, pairwise_nt_xent
 from seqrec.functional.keyed_random import rng_keys
 from seqrec.methods.cbit import CBiT
+from tests.factories import make_sequences
 
 ITEMS, LENGTH, TOKEN = 30, 8, 31
 
@@ -34,17 +35,15 @@ def build(**options: Any) -> CBiT:
 @pytest.mark.parametrize("step", [1, 3])
 def test_sliding_windows_cover_a_training_part(step: int) -> None:
     lengths = torch.tensor([3, 4, 7, 8, 9, 20])
-    offsets = torch.cat([torch.zeros(1, dtype=torch.long), lengths.cumsum(0)])
-    items = torch.arange(1, int(offsets[-1]) + 1, dtype=torch.int32)
-    ids = pl.Series(items.tolist())
-    sequences = Sequences(items, offsets, pl.Series(range(6)), ids, items.long())
+    items = torch.arange(1, int(lengths.sum()) + 1)
+    sequences = make_sequences(items.split(lengths.tolist()), len(items))
     windows = sliding(sequences, 5, torch.Generator(), step)
     found = [
         items[a : b + 1].tolist() for a, b in zip(windows.start.tolist(), windows.stop.tolist(), strict=True)
     ]  # with the target
     expected = []
     for user, length in enumerate(lengths.tolist()):
-        part = items[offsets[user] : offsets[user] + length - 2].tolist()
+        part = items[sequences.offsets[user] : sequences.offsets[user] + length - 2].tolist()
         if len(part) < 2:
             continue
         starts = [*range(len(part) - 5, 0, -step), 0]

@@ -6,7 +6,6 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-import polars as pl
 import pytest
 import torch
 from torch import Tensor
@@ -14,7 +13,6 @@ from torch import Tensor
 from seqrec.backbones.transformer import Transformer
 from seqrec.data.batch import Batch
 from seqrec.data.indices.same_target import SameTarget
-from seqrec.data.sequences import Sequences
 from seqrec.data.windows import Windows, last_window, prefixes
 from seqrec.functional.augment import different_views
 from seqrec.functional.keyed_random import rng_keys
@@ -24,6 +22,7 @@ from seqrec.methods.cl4srec import CL4SRec
 from seqrec.methods.contrastive import HardNegativeContrast, InBatchContrast, PairContrast
 from seqrec.methods.duorec import DuoRec
 from seqrec.nn.attention import DotProductAttention
+from tests.factories import make_sequences
 
 ITEMS, LENGTH, TOKEN = 150, 12, 151
 VIEWS = partial(different_views, crop_ratio=0.6, mask_ratio=0.3, reorder_ratio=0.6)
@@ -36,12 +35,7 @@ def windows(num_users: int = 40) -> Windows:
     generator = torch.Generator().manual_seed(1)
     lengths = torch.randint(3, 21, (num_users,), generator=generator)
     histories = [torch.randperm(ITEMS, generator=generator)[:n].sort().values + 1 for n in lengths.tolist()]
-    offsets = torch.cat([torch.zeros(1, dtype=torch.long), lengths.cumsum(0)])
-    ids = range(1, ITEMS + 1)
-    sequences = Sequences(
-        torch.cat(histories).int(), offsets, pl.Series(range(num_users)), pl.Series(ids), torch.tensor(ids)
-    )
-    return prefixes(sequences, LENGTH, torch.Generator())
+    return prefixes(make_sequences(histories, ITEMS), LENGTH, torch.Generator())
 
 
 WINDOWS = windows()

@@ -6,7 +6,6 @@ from functools import partial
 from itertools import pairwise
 from typing import Any
 
-import polars as pl
 import pytest
 import torch
 
@@ -19,15 +18,13 @@ from seqrec.methods.maerec.loss_trend import LossTrend
 from seqrec.methods.maerec.maerec import MAERec
 from seqrec.methods.maerec.path_masking import mask_paths
 from seqrec.nn.graph import normalised
+from tests.factories import make_sequences
 
 ITEMS, LENGTH = 30, 8
 
 
 def sequences(*histories: list[int]) -> Sequences:
-    items = torch.tensor([item for history in histories for item in history], dtype=torch.int32)
-    offsets = torch.tensor([0, *map(len, histories)]).cumsum(0)
-    ids = pl.Series(range(1, ITEMS + 1))
-    return Sequences(items, offsets, pl.Series(range(len(histories))), ids, torch.arange(1, ITEMS + 1))
+    return make_sequences(histories, ITEMS)
 
 
 def edges(distance: int, *histories: list[int]) -> tuple[torch.Tensor, torch.Tensor]:

@@ -9,7 +9,6 @@ from typing import Any
 
 import polars as pl
 import pytest
-import pytorch_lightning as lightning
 import torch
 
 from seqrec.backbones.mssr.mssr import MSSREncoder
@@ -19,6 +18,7 @@ from seqrec.data.sets.synthetic import Synthetic
 from seqrec.data.windows import prefixes
 from seqrec.functional.losses import next_item
 from seqrec.methods.mssr import MSSR
+from tests.factories import quiet_trainer
 
 KINDS, OF_A_KIND, USERS, LENGTH = 8, 20, 120, 10
 ITEMS = KINDS * OF_A_KIND
@@ -45,8 +45,7 @@ def ndcg(data: Synthetic, seed: int = 0) -> float:
     network = MSSREncoder(data.sequences.num_items, KINDS, 1, 4, 16, 16, 1, 2, 16, 0.0, 0.0)
     optimizer, loss = partial(torch.optim.Adam, lr=1e-2), partial(next_item, padding_class=True)
     model = MSSR(network, optimizer, loss, 1.0, 0.0, 1.0, 0.0, 0.0)
-    quiet: Any = {"enable_progress_bar": False, "enable_model_summary": False, "enable_checkpointing": False}
-    trainer = lightning.Trainer(accelerator="cpu", max_epochs=6, logger=False, limit_val_batches=0, **quiet)
+    trainer = quiet_trainer(max_epochs=6, limit_val_batches=0)
     trainer.fit(model, datamodule=data)
     trainer.test(model, datamodule=data, verbose=False)
     return model.ranks.compute()[0]["ndcg@20"]

@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-import pytorch_lightning as pl
 import torch
 from hydra.errors import InstantiationException
 from hydra.utils import instantiate
@@ -16,6 +15,7 @@ from seqrec.backbones.base import Backbone
 from seqrec.cli.overrides import check_configuration
 from seqrec.methods.backbones import check_backbone
 from seqrec.methods.next_item import NextItem
+from tests.factories import quiet_trainer
 
 SIZES = {"num_users": 20, "num_items": 50, "shortest": 8, "longest": 20, "batch_size": 10, "max_length": 20}
 
@@ -32,10 +32,7 @@ def test_training_step(method: str, backbone: str, tmp_path: Path) -> None:
     torch.manual_seed(0)
     model = instantiate(config.model, _convert_="all")
     before = {name: parameter.detach().clone() for name, parameter in model.backbone.named_parameters()}
-    trainer = pl.Trainer(
-        accelerator="cpu", max_steps=1, logger=False, enable_checkpointing=False, enable_progress_bar=False,
-        enable_model_summary=False, use_distributed_sampler=False, num_sanity_val_steps=0, limit_val_batches=0,
-    )  # fmt: skip
+    trainer = quiet_trainer(max_steps=1, limit_val_batches=0)
     trainer.fit(model, datamodule=instantiate(config.data))
     still = [name for name, p in model.backbone.named_parameters() if torch.equal(p, before[name])]
     assert not still

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import pytorch_lightning as pl
 import torch
 
 from seqrec.backbones.transformer import Transformer
@@ -15,6 +14,7 @@ from seqrec.data.sets.synthetic import Synthetic
 from seqrec.data.windows import prefixes
 from seqrec.methods.s3rec import S3RecPretraining, distinct
 from seqrec.nn.attention import DotProductAttention
+from tests.methods.small import trainer
 
 ITEMS, LENGTH, ATTRIBUTES = 30, 8, 5
 
@@ -44,10 +44,7 @@ def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Synthetic:
 
 
 def fit(model: S3RecPretraining, data: Synthetic, epochs: int) -> None:
-    pl.Trainer(
-        accelerator="cpu", max_epochs=epochs, logger=False, enable_checkpointing=False, enable_progress_bar=False,
-        enable_model_summary=False, limit_val_batches=0, reload_dataloaders_every_n_epochs=1,
-    ).fit(model, datamodule=data)  # fmt: skip
+    trainer(max_epochs=epochs).fit(model, datamodule=data)
 
 
 @pytest.mark.filterwarnings("ignore::UserWarning", "ignore::FutureWarning")

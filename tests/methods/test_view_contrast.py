@@ -6,7 +6,6 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-import polars as pl
 import pytest
 import torch
 from torch import Tensor
@@ -24,6 +23,7 @@ from seqrec.methods.contrastive import view_contrast
 from seqrec.methods.contrastive.view_contrast import ViewContrastive
 from seqrec.methods.coserec import CoSeRec
 from seqrec.methods.iclrec import ICLRec
+from tests.factories import make_sequences
 
 ITEMS, W, USERS = 60, 6, 40
 ADAM = partial(torch.optim.Adam, lr=1e-3)
@@ -39,9 +39,7 @@ def sequences() -> Sequences:
     generator = torch.Generator().manual_seed(1)
     lengths = torch.randint(4, 24, (USERS,), generator=generator)
     histories = [1 + torch.randperm(ITEMS, generator=generator)[:n] for n in lengths.tolist()]
-    offsets = torch.cat([torch.zeros(1, dtype=torch.long), lengths.cumsum(0)])
-    ids = range(1, ITEMS + 1)
-    return Sequences(torch.cat(histories).int(), offsets, pl.Series(range(USERS)), pl.Series(ids), torch.tensor(ids))
+    return make_sequences(histories, ITEMS)
 
 
 SEQUENCES = sequences()

@@ -6,7 +6,6 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-import polars as pl
 import torch
 from torch import Tensor
 
@@ -17,6 +16,7 @@ from seqrec.data.windows import Windows, held_out, prefixes
 from seqrec.functional.ranking import ndcg, recall, target_rank
 from seqrec.methods.icsrec import ICSRec
 from seqrec.nn.attention import DotProductAttention
+from tests.factories import make_sequences
 from tests.parity.golden import Golden
 
 LAYER = {
@@ -32,9 +32,7 @@ PARTS = ("query", "key", "value")
 def sequences_of(golden: Golden) -> Sequences:
     items, start = golden["in/data/seq_flat"], golden["in/data/seq_offsets"]
     offsets = start if int(start[-1]) == len(items) else torch.cat([start, torch.tensor([len(items)])])
-    ids = range(1, golden.meta["n_items"] + 1)
-    users = pl.Series(range(len(offsets) - 1))
-    return Sequences(items.int(), offsets, users, pl.Series(ids), torch.tensor(ids))
+    return make_sequences(items.split(offsets.diff().tolist()), golden.meta["n_items"])
 
 
 def windows_of(golden: Golden) -> Windows:

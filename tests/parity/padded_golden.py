@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-import polars as pl
 import torch
 from torch import Tensor
 
@@ -13,6 +12,7 @@ from seqrec.data.batch import Batch
 from seqrec.data.indices.unseen import Unseen
 from seqrec.data.sequences import Sequences
 from seqrec.methods.contrastive.view_contrast import ViewContrastive
+from tests.factories import make_batch, make_sequences
 from tests.parity.golden import Golden
 from tests.parity.icsrec_golden import gradients, names
 
@@ -34,10 +34,9 @@ def build(golden: Golden) -> PaddedTransformer:
 
 def batch_of(golden: Golden, to_right: Callable) -> Batch:
     left = golden["in/input_ids"]
-    rows = torch.arange(len(left))
     items, next_items = to_right(left, left), to_right(golden["in/target_pos"], left)
     longest = int((left != 0).sum(1).max())
-    return Batch(rows, rows, items[:, :longest], golden["in/target_pos"][:, -1], next_items[:, :longest])
+    return make_batch(items[:, :longest], golden["in/target_pos"][:, -1], next_items[:, :longest])
 
 
 def inject(golden: Golden, model: ViewContrastive, to_right: Callable) -> dict[str, Tensor]:
@@ -86,7 +85,4 @@ def check_gradients(golden: Golden, model: ViewContrastive) -> None:
 
 def sequences_of(corpus: Tensor, num_items: int) -> Sequences:
     """Histories ``(U, n)`` filled up with 0 on the right."""
-    valid = corpus != 0
-    offsets = torch.cat([torch.zeros(1, dtype=torch.long), valid.sum(1).cumsum(0)])
-    ids = range(1, num_items + 1)
-    return Sequences(corpus[valid].int(), offsets, pl.Series(range(len(corpus))), pl.Series(ids), torch.tensor(ids))
+    return make_sequences([row[row != 0] for row in corpus], num_items)

@@ -13,6 +13,7 @@ from seqrec.data.batch import Batch
 from seqrec.functional.hard_negatives import enduring_info_nce
 from seqrec.functional.info_nce import info_nce, negatives
 from seqrec.nn.attention import DotProductAttention
+from tests.factories import at_newest
 from tests.parity.golden import Golden, gradients
 
 LAYER = {
@@ -98,9 +99,7 @@ def newest_state(states: Tensor, items: Tensor) -> Tensor:
 
 def prefix_batch(items: Tensor, target: Tensor, row: Tensor) -> Batch:
     """Histories ``(B, L)`` that are learnt at their newest item."""
-    next_items = torch.zeros_like(items)
-    next_items[torch.arange(len(items)), (items != 0).sum(1) - 1] = target
-    return Batch(row, row, items, target, next_items)
+    return Batch(row, row, items, target, at_newest(items, target))
 
 
 def check_contrasts(golden: Golden, first: Tensor, second: Tensor) -> None:

@@ -17,6 +17,7 @@ from seqrec.data.batch import Batch
 from seqrec.functional.cloze import supervised_slots
 from seqrec.functional.losses import bpr
 from seqrec.methods.bert4rec import BERT4Rec
+from tests.factories import make_batch
 from tests.parity import recbole
 from tests.parity.golden import Golden
 
@@ -56,8 +57,7 @@ def build(golden: Golden, kind: str = "last") -> BERT4Rec:
 def batch_of(golden: Golden) -> Batch:
     items = golden["in/seq_right_padded"]
     assert torch.equal((items != 0).sum(1), golden["in/length"])
-    row = torch.arange(len(items))
-    return Batch(row, row, items, torch.ones_like(row), torch.zeros_like(items))
+    return make_batch(items, torch.ones(len(items), dtype=torch.long))
 
 
 @pytest.mark.parametrize("kind", ["cloze", "last"])

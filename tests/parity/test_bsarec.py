@@ -17,6 +17,7 @@ from seqrec.data.batch import Batch
 from seqrec.functional.losses import next_item
 from seqrec.methods.next_item import NextItem
 from seqrec.nn.window_mask import window_mask
+from tests.factories import at_newest, make_batch
 from tests.parity.golden import Golden, gradients
 
 BLOCK = {
@@ -95,10 +96,7 @@ def test_states_and_scores_of_histories(golden: Callable[[str], Golden], histori
 
 def learnt_at_newest(items: Tensor, target: Tensor) -> Batch:
     """A batch of histories ``(B, L)``, of which an empty one learns at its first column."""
-    rows = torch.arange(len(items))
-    next_items = torch.zeros_like(items)
-    next_items[rows, ((items != 0).sum(1) - 1).clamp(min=0)] = target
-    return Batch(rows, rows, items, target, next_items)
+    return make_batch(items, target, at_newest(items, target))
 
 
 def test_older_positions_may_not_learn(golden: Callable[[str], Golden], histories: Tensor) -> None:

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 
-import polars as pl
 import pytest
 import torch
 import torch.nn.functional as F
@@ -21,6 +20,7 @@ from seqrec.data.sequences import Sequences
 from seqrec.data.windows import held_out, sliding
 from seqrec.functional.info_nce import pairwise_nt_xent
 from seqrec.methods.cbit import CBiT
+from tests.factories import make_sequences
 from tests.parity.golden import Golden, gradients
 
 LAYER = {
@@ -79,11 +79,7 @@ def sequences(golden: Golden) -> Sequences:
     histories = zip(golden["in/train_seqs"], golden["in/train_lens"], strict=True)
     held = torch.stack([golden["in/val_item"], golden["in/test_item"]], dim=1)
     rows = [torch.cat([row[:length], last]) for (row, length), last in zip(histories, held, strict=True)]
-    lengths = torch.tensor([0, *map(len, rows)])
-    num_items = golden.meta["sizes"]["V"] - 1
-    ids = pl.Series(range(1, num_items + 1))
-    items = torch.cat(rows).to(torch.int32)
-    return Sequences(items, lengths.cumsum(0), pl.Series(range(len(rows))), ids, torch.arange(1, num_items + 1))
+    return make_sequences(rows, golden.meta["sizes"]["V"] - 1)
 
 
 def training_batch(golden: Golden, length: int) -> Batch:

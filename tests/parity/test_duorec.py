@@ -9,18 +9,17 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 
-import polars as pl
 import pytest
 import torch
 from torch import Tensor
 
 from seqrec.data.indices.same_target import SameTarget
-from seqrec.data.sequences import Sequences
 from seqrec.data.windows import prefixes
 from seqrec.functional.losses import next_item
 from seqrec.methods import duorec
 from seqrec.methods.contrastive import InBatchContrast
 from seqrec.methods.duorec import DuoRec
+from tests.factories import make_sequences
 from tests.parity import recbole
 from tests.parity.golden import Golden
 
@@ -29,9 +28,7 @@ def same_target(golden: Golden) -> SameTarget:
     items, offsets = golden["in/data/seq_flat"], golden["in/data/seq_offsets"]
     if offsets[-1] < len(items):  # starts only
         offsets = torch.cat([offsets, torch.tensor([len(items)])])
-    ids = torch.arange(1, golden["out/scores"].shape[1])
-    users = pl.Series(range(len(offsets) - 1))
-    sequences = Sequences(items.int(), offsets, users, pl.Series(ids.tolist()), ids)
+    sequences = make_sequences(items.split(offsets.diff().tolist()), golden["out/scores"].shape[1] - 1)
     length = golden["in/seq"].shape[1]
     return SameTarget(prefixes(sequences, length, torch.Generator()), length)
 

@@ -18,6 +18,7 @@ from seqrec.data.batch import Batch
 from seqrec.functional.losses import next_item
 from seqrec.methods.lrurec import LRURec
 from seqrec.nn.packing import Packing
+from tests.factories import make_batch
 from tests.parity.golden import Golden, gradients
 
 RELEASED = {
@@ -81,8 +82,7 @@ def right_padded(golden: Golden, to_right: Callable) -> Batch:
     ids, labels = golden["in/item_seq"], golden["in/label_seq"]
     items = to_right(ids, ids)
     next_items = to_right(labels, ids) * (items != 0)
-    row = torch.arange(len(items))
-    return Batch(row, row, items, labels[:, -1], next_items)
+    return make_batch(items, labels[:, -1], next_items)
 
 
 def test_first_items_are_labels_of_padding(golden: Callable[[str], Golden]) -> None:

@@ -14,7 +14,6 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-import polars as pl
 import pytest
 import torch
 from torch import Tensor
@@ -22,11 +21,11 @@ from torch import Tensor
 from seqrec.backbones.graph_transformer import GraphTransformer
 from seqrec.data.batch import Batch
 from seqrec.data.indices.item_graph import transitions
-from seqrec.data.sequences import Sequences
 from seqrec.data.windows import Windows
 from seqrec.methods.maerec.loss_trend import LossTrend
 from seqrec.methods.maerec.maerec import MAERec
 from seqrec.nn.graph import normalised
+from tests.factories import make_batch, make_sequences
 from tests.parity.golden import Golden
 
 BLOCK = {
@@ -102,13 +101,10 @@ def draws(golden: Golden) -> Any:
 def test_graph(golden: Callable[[str], Golden]) -> None:
     reference = golden("maerec")
     rows = reference["in/graph_seqs"]
-    lengths = (rows != 0).sum(1)
-    offsets = torch.cat([torch.zeros(1, dtype=torch.int64), lengths.cumsum(0)])
     num_items = reference.meta["sizes"]["V"] - 1
-    ids = pl.Series(range(num_items))
-    items = rows[rows != 0].to(torch.int32)
-    sequences = Sequences(items, offsets, pl.Series(range(len(rows))), ids, torch.arange(1, num_items + 1))
-    windows = Windows(sequences, torch.arange(len(rows)), offsets[:-1], offsets[1:], all_positions=False)
+    sequences = make_sequences([row[row != 0] for row in rows], num_items)
+    start, stop = sequences.offsets[:-1], sequences.offsets[1:]
+    windows = Windows(sequences, torch.arange(len(rows)), start, stop, all_positions=False)
     found = transitions(windows, distance=3)
     reference.check("in/adj_rows", found[0])
     reference.check("in/adj_cols", found[1])
@@ -147,9 +143,7 @@ def batch(golden: Callable[[str], Golden], to_right: Callable) -> Batch:
     reference = golden("maerec")
     windows = reference["in/seq_left_padded"]
     items = to_right(windows, windows)
-    row = torch.arange(len(items))
-    items = items[:, : int((items != 0).sum(1).max())]
-    return Batch(row, row, items, reference["in/target"], torch.zeros_like(items))
+    return make_batch(items[:, : int((items != 0).sum(1).max())], reference["in/target"])
 
 
 def test_training_step(golden: Callable[[str], Golden], batch: Batch) -> None:

@@ -17,6 +17,7 @@ from seqrec.backbones.mssr.mssr import MSSREncoder
 from seqrec.data.batch import Batch
 from seqrec.functional.losses import next_item
 from seqrec.methods.mssr import MSSR
+from tests.factories import at_newest, make_batch
 from tests.parity.golden import Golden
 
 HEAD = "trm_encoder.layer"
@@ -96,16 +97,15 @@ def build(golden: Golden) -> MSSR:
     return model
 
 
-def make_batch(golden: Golden) -> Batch:
-    items, row = golden["in/item_seq"], torch.arange(len(golden["in/item_seq"]))
-    next_items = torch.zeros_like(items)
-    next_items[row, golden["in/item_seq_len"] - 1] = golden["in/target"]
-    return Batch(row, row, items, golden["in/target"], next_items)
+def batch_of(golden: Golden) -> Batch:
+    items, target = golden["in/item_seq"], golden["in/target"]
+    assert torch.equal((items != 0).sum(1), golden["in/item_seq_len"])
+    return make_batch(items, target, at_newest(items, target))
 
 
 def test_states_gates_and_scores(golden: Callable[[str], Golden]) -> None:
     reference = golden("mssr")
-    model, batch = build(reference).eval(), make_batch(reference)
+    model, batch = build(reference).eval(), batch_of(reference)
     valid = batch.items != 0
     item, attribute = model.streams(model.backbone(batch.items))
     reference.check("out/hidden_item", item, valid)
@@ -134,7 +134,7 @@ def test_trimmed_rows_are_the_same(golden: Callable[[str], Golden]) -> None:
 
 def test_losses_and_gradients(golden: Callable[[str], Golden]) -> None:
     reference = golden("mssr")
-    model, batch = build(reference).train(), make_batch(reference)
+    model, batch = build(reference).train(), batch_of(reference)
     model.backbone.attribute_table.requires_grad_()  # the reference says what its gradient would be
     both = model.backbone.newest(batch.items)
     table = model.backbone.table

@@ -16,6 +16,7 @@ from seqrec.data.batch import Batch
 from seqrec.functional.losses import cross_entropy
 from seqrec.functional.smoothness import mean_symmetric_kl
 from seqrec.methods.mvs import MVS
+from tests.factories import make_batch
 from tests.parity import official
 from tests.parity.golden import Golden
 
@@ -35,9 +36,9 @@ def build(golden: Golden) -> MVS:
 @pytest.fixture
 def batch_of(to_right: Callable[[Tensor, Tensor], Tensor]) -> Callable:
     def make(golden: Golden) -> Batch:
-        left, row = golden["in/input_ids"], torch.arange(len(golden["in/input_ids"]))
+        left = golden["in/input_ids"]
         items, following = to_right(left, left), to_right(golden["in/target_pos"], left)
-        return Batch(row, row, items, following[row, (items != 0).sum(1) - 1], following)
+        return make_batch(items, golden["in/target_pos"][:, -1], following)
 
     return make
 

@@ -1,0 +1,51 @@
+"""Small histories, batches and trainers that tests build on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import polars as pl
+import pytorch_lightning as lightning
+import torch
+from torch import Tensor
+
+from seqrec.data.batch import Batch
+from seqrec.data.sequences import Sequences
+
+
+def make_sequences(histories: Iterable[Tensor | Sequence[int]], num_items: int) -> Sequences:
+    """Histories of users ``u0``, ``u1``, ... over items 1 to ``num_items``, whose ids in the source are the same."""
+    rows = [torch.as_tensor(history) for history in histories]
+    offsets = torch.tensor([0, *map(len, rows)]).cumsum(0)
+    ids = torch.arange(1, num_items + 1)
+    users = pl.Series([f"u{n}" for n in range(len(rows))])
+    return Sequences(torch.cat(rows).int(), offsets, users, pl.Series(ids.tolist()), ids)
+
+
+def make_batch(items: Tensor, target: Tensor, next_items: Tensor | None = None) -> Batch:
+    """Right-padded histories ``(B, L)`` of users 0, 1, ...; without ``next_items`` nothing is learnt within them."""
+    row = torch.arange(len(items))
+    return Batch(row, row, items, target, torch.zeros_like(items) if next_items is None else next_items)
+
+
+def at_newest(items: Tensor, target: Tensor) -> Tensor:
+    """``next_items (B, L)`` where only the newest item learns; an empty history does so at its first column."""
+    next_items = torch.zeros_like(items)
+    next_items[torch.arange(len(items)), ((items != 0).sum(1) - 1).clamp(min=0)] = target
+    return next_items
+
+
+def quiet_trainer(**options: Any) -> lightning.Trainer:
+    """A trainer on the CPU that writes and prints nothing; ``options`` replace or add to its own."""
+    quiet: dict[str, Any] = {
+        "accelerator": "cpu",
+        "devices": 1,
+        "logger": False,
+        "enable_checkpointing": False,
+        "enable_progress_bar": False,
+        "enable_model_summary": False,
+        "use_distributed_sampler": False,
+        "num_sanity_val_steps": 0,
+    }
+    return lightning.Trainer(**(quiet | options))
