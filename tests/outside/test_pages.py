@@ -54,7 +54,7 @@ def test_a_page_can_be_followed(page: Path, tmp_path: Path) -> None:
         "OMP_NUM_THREADS": "1",
     }
     done = subprocess.run(
-        ["bash", "-c", commands(page)], cwd=place, env=os.environ | own, capture_output=True, text=True, timeout=300
+        ["bash", "-c", commands(page)], cwd=place, env=os.environ | own, capture_output=True, text=True, timeout=600
     )
     assert done.returncode == 0, done.stdout + done.stderr
     results = [
