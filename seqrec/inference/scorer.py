@@ -27,7 +27,8 @@ class Scorer:
     """
 
     def __init__(self, model: Ranker, folder: Path, max_length: int) -> None:
-        self.model = model.eval().requires_grad_(False)
+        # Weights still require gradients, as in evaluation: torch multiplies by others in another order of summation.
+        self.model = model.eval()
         self.folder, self.max_length = folder, max_length
         self.num_items = model.backbone.num_items
         with torch.no_grad():

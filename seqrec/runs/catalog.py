@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from seqrec.data.sequences import Sequences
+from seqrec.runs.files import replacing
 
 CATALOG, USERS = "catalog.parquet", "users.parquet"
 FIRST_ITEM, FIRST_USER = 1, 0
@@ -109,12 +110,11 @@ class Catalog(Numbers):
 
 
 def _write(path: Path, column: str, numbers: Numbers, more: dict[str, Any]) -> None:
-    """Write a table beside its place, then move it there in one step."""
+    """Write a table in one step."""
     number = pl.int_range(numbers.first, numbers.first + len(numbers), dtype=pl.Int64, eager=True)
     table = pl.DataFrame({column: numbers.raw, "number": number} | more)
-    partial = path.with_name(path.name + ".partial")
-    table.write_parquet(partial)
-    partial.replace(path)
+    with replacing(path) as partial:
+        table.write_parquet(partial)
 
 
 def _read(path: Path, what: str) -> pl.DataFrame:

@@ -1,0 +1,81 @@
+"""Small finished runs, and what their evaluation scored."""
+
+from __future__ import annotations
+
+import runpy
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+import torch
+from hydra.core.global_hydra import GlobalHydra
+from torch import Tensor
+
+from seqrec.data.batch import Histories, RankedBatch
+from seqrec.methods import ranker
+from seqrec.methods.evaluation import rank_targets
+
+MAIN = Path(__file__).parents[2] / "main.py"
+SMALL = [
+    "data=synthetic",
+    "data.num_users=100",
+    "data.num_items=50",
+    "data.shortest=8",
+    "data.longest=30",
+    "data.max_length=20",
+]
+SHORT = ["trainer=cpu", "trainer.max_epochs=1"]
+
+
+class Finished(NamedTuple):
+    """A finished run.
+
+    Attributes:
+        folder: of the run.
+        scored: what its test scored, batch by batch.
+    """
+
+    folder: Path
+    scored: list[tuple[Histories, Tensor]]
+
+
+Train = Callable[..., Finished]
+
+
+@pytest.fixture(scope="session")
+def train(tmp_path_factory: pytest.TempPathFactory) -> Train:
+    """``train(*overrides)``: a run of main.py on small synthetic data, of which nothing is left but its folder."""
+
+    def run(*overrides: str) -> Finished:
+        folder, cache = (tmp_path_factory.mktemp(name) for name in ("run", "cache"))
+        scored: list[tuple[Histories, Tensor]] = []
+
+        def noting(score: Any, batch: RankedBatch, *rest: Any) -> Tensor:
+            def noted(histories: Histories) -> Tensor:
+                scores: Tensor = score(histories)
+                if score.__self__.trainer.testing:
+                    scored.append((histories, scores.clone()))
+                return scores
+
+            return rank_targets(noted, batch, *rest)
+
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(ranker, "rank_targets", noting)
+            arguments = [*SMALL, *SHORT, f"data.cache_dir={cache}", f"hydra.run.dir={folder}", *overrides]
+            patch.setattr(sys, "argv", [str(MAIN), *arguments])
+            patch.setenv("HYDRA_FULL_ERROR", "1")
+            GlobalHydra.instance().clear()
+            runpy.run_path(str(MAIN), run_name="__main__")
+        for file in sorted(cache.rglob("*"), reverse=True):
+            file.rmdir() if file.is_dir() else file.unlink()
+        return Finished(folder, scored)
+
+    return run
+
+
+@pytest.fixture(scope="session", autouse=True)
+def one_thread() -> None:
+    """Tiny models gain nothing from more."""
+    torch.set_num_threads(1)
