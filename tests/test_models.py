@@ -14,8 +14,13 @@ import torch
 from hydra import compose, initialize_config_dir
 from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
+from torch import nn
 
 from seqrec.backbones.base import Backbone
+from seqrec.backbones.factors import Factors
+from seqrec.backbones.lru.unit import LinearRecurrentUnit
+from seqrec.backbones.mssr.pair_scores import PairScores
+from seqrec.backbones.xlstm.blocks import BlockDiagonal
 from seqrec.data.batch import Batch
 from seqrec.data.sets.markov_world import World
 from seqrec.data.sets.synthetic import Synthetic
@@ -241,6 +246,36 @@ def backbones(model: Recommender) -> list[Backbone]:
 def states(backbone: Backbone, items: torch.Tensor) -> torch.Tensor:
     result: torch.Tensor = backbone(items)
     return result
+
+
+READ_BY_THE_MODULE_AROUND = (nn.Embedding, BlockDiagonal)
+"""Modules that hold a table or a kernel, which the module around them reads where that is faster than a call."""
+
+READ_WITHIN = {LinearRecurrentUnit: "input", PairScores: "gate"}
+"""Linear maps whose weights the module around them changes before it multiplies."""
+
+
+def test_hooks_see_every_layer_of_a_query(trained: Recommender, batch: Batch) -> None:
+    if not isinstance(trained, Recommender):
+        pytest.skip("this model counts")
+    seen: set[nn.Module] = {trained}
+    for module in trained.modules():
+        module.register_forward_hook(lambda module, inputs, output: seen.add(module))
+    trained.query(batch.histories).sum().backward()
+    modules = dict(trained.named_modules())
+    missed = set()
+    for path, parameter in trained.named_parameters():
+        if parameter.grad is None:
+            continue
+        owner = path.rpartition(".")[0]
+        around, _, last = owner.rpartition(".")
+        if isinstance(modules[owner], READ_BY_THE_MODULE_AROUND) or READ_WITHIN.get(type(modules[around])) == last:
+            owner = around
+        while owner:
+            if modules[owner] not in seen and not isinstance(modules[owner], nn.ModuleList | Factors):
+                missed.add(owner)
+            owner = owner.rpartition(".")[0]
+    assert not missed
 
 
 def test_nan_scores_are_refused(

@@ -10,9 +10,12 @@ Padding (id 0) is on the right: a history fills the first columns, its newest it
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
+
+Where = Tensor | Literal["all", "newest"]
 
 
 class Backbone(nn.Module, ABC):
@@ -44,18 +47,43 @@ class Backbone(nn.Module, ABC):
     def encode(self, x: Tensor, valid: Tensor) -> Tensor:
         """States ``(B, L, D)`` of embedded items ``(B, L, D)`` where ``valid`` ``(B, L)`` tells items from padding."""
 
-    def forward(self, items: Tensor) -> Tensor:
-        """States ``(B, L, D)`` of histories ``(B, L)``; values at padding mean nothing."""
-        return self.encode(self.item_embedding(items), items != 0)
+    def forward(self, items: Tensor, where: Where = "all") -> Tensor:
+        """States of histories ``(B, L)``.
+
+        Every pass goes through here, so that hooks, compilation and sharding see it.
+
+        Args:
+            items: ids, 0 is padding.
+            where: states are asked for at ``all`` positions, at the ``newest`` items, or where ``(B, L)`` is True.
+
+        Returns:
+            ``(B, L, D)``, whose values at padding mean nothing, ``(B, D)`` or ``(M, D)``.
+        """
+        if isinstance(where, Tensor):
+            return self._at(items, where)
+        return self._newest(items) if where == "newest" else self._all(items)
 
     def newest(self, items: Tensor) -> Tensor:
-        """States ``(B, D)`` at the newest items of histories ``(B, L)``; a backbone may have a shorter way."""
-        states = self(items)
-        return states[torch.arange(len(states), device=states.device), (items != 0).sum(1) - 1]
+        """States ``(B, D)`` at the newest items of histories ``(B, L)``."""
+        states: Tensor = self(items, "newest")
+        return states
 
     def at(self, items: Tensor, chosen: Tensor) -> Tensor:
-        """States ``(M, D)`` where ``chosen`` ``(B, L)`` is True; a backbone may have a shorter way."""
-        return self(items)[chosen]
+        """States ``(M, D)`` where ``chosen`` ``(B, L)`` is True."""
+        states: Tensor = self(items, chosen)
+        return states
+
+    def _all(self, items: Tensor) -> Tensor:
+        return self.encode(self.item_embedding(items), items != 0)
+
+    def _newest(self, items: Tensor) -> Tensor:
+        """See :meth:`newest`; a backbone may have a shorter way."""
+        states = self._all(items)
+        return states[torch.arange(len(states), device=states.device), (items != 0).sum(1) - 1]
+
+    def _at(self, items: Tensor, chosen: Tensor) -> Tensor:
+        """See :meth:`at`; a backbone may have a shorter way."""
+        return self._all(items)[chosen]
 
     @property
     def item_matrix(self) -> Tensor:

@@ -101,11 +101,11 @@ class GraphTransformer(Backbone):
         packing = Packing(valid)
         return packing.unpack(self.trunk(packing.pack(x), packing))
 
-    def forward(self, items: Tensor) -> Tensor:
-        """See :meth:`Backbone.forward`."""
+    def _all(self, items: Tensor) -> Tensor:
         return self.encode(F.embedding(items, self.table()), items != 0)
 
-    def newest(self, items: Tensor) -> Tensor:
+    def _newest(self, items: Tensor) -> Tensor:
         """See :meth:`Backbone.newest`; the last layer works on the newest items alone."""
         packing = Packing(items != 0)
-        return self.trunk.newest(F.embedding(packing.pack(items), self.table()), packing)
+        states: Tensor = self.trunk(F.embedding(packing.pack(items), self.table()), packing, newest=True)
+        return states

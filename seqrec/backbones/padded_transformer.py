@@ -53,10 +53,11 @@ class PaddedTransformer(Backbone):
         states: Tensor = self.trunk(x, valid)
         return states
 
-    def newest(self, items: Tensor) -> Tensor:
+    def _newest(self, items: Tensor) -> Tensor:
         """See :meth:`Backbone.newest`; the last layer works on the newest items alone."""
         packing = Packing(items != 0)
-        return self.trunk.newest(self.item_embedding(packing.pack(items)), packing)
+        states: Tensor = self.trunk(self.item_embedding(packing.pack(items)), packing, newest=True)
+        return states
 
     def padded(self, windows: Tensor) -> Tensor:
         """States ``(B, W, D)`` of all positions of left-padded windows ``(B, W)``, of :func:`window_states`."""

@@ -43,10 +43,11 @@ class PreNormTransformer(Backbone):
         packing = Packing(valid)
         return packing.unpack(self.trunk(packing.pack(x), packing))
 
-    def newest(self, items: Tensor) -> Tensor:
+    def _newest(self, items: Tensor) -> Tensor:
         """See :meth:`Backbone.newest`; the last layer works on the newest items alone."""
         packing = Packing(items != 0)
-        return self.trunk.newest(self.item_embedding(packing.pack(items)), packing)
+        states: Tensor = self.trunk(self.item_embedding(packing.pack(items)), packing, newest=True)
+        return states
 
     def windows(self, items: Tensor) -> Tensor:
         """States ``(B, W, D)`` of histories ``(B, L)`` at the left-padded W positions, padding included."""

@@ -45,13 +45,15 @@ class Transformer(Backbone):
         states: Tensor = self.trunk(x, valid)
         return states
 
-    def newest(self, items: Tensor) -> Tensor:
+    def _newest(self, items: Tensor) -> Tensor:
         """See :meth:`Backbone.newest`; padding is not embedded, and the last layer works on the newest items alone."""
         packing = Packing(items != 0)
-        return self.trunk.newest(self.item_embedding(packing.pack(items)), packing)
+        states: Tensor = self.trunk(self.item_embedding(packing.pack(items)), packing, newest=True)
+        return states
 
-    def at(self, items: Tensor, chosen: Tensor) -> Tensor:
+    def _at(self, items: Tensor, chosen: Tensor) -> Tensor:
         """See :meth:`Backbone.at`; nothing is made for padding."""
         packing = Packing(items != 0)
-        states = self.trunk.states(self.item_embedding(packing.pack(items)), packing)
-        return states.index_select(0, packing.places(chosen))
+        states = self.trunk(self.item_embedding(packing.pack(items)), packing)
+        at: Tensor = states.index_select(0, packing.places(chosen))
+        return at

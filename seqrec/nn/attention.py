@@ -1,6 +1,6 @@
 """Self-attention kernels: what a Transformer layer puts between its input and its output projection.
 
-A kernel maps packed tokens ``(N, D)`` to contexts ``(N, D)``, and its ``newest`` to those of the newest items alone.
+A kernel maps packed tokens ``(N, D)`` to contexts ``(N, D)``, or to those of the newest items alone.
 It is built as ``kernel(dim, num_heads, dropout, causal)``; padding is on the right, so a causal kernel needs no key
 mask.
 """
@@ -22,12 +22,29 @@ class SelfAttention(nn.Module, ABC):
     """The interface between a Transformer layer and its attention."""
 
     @abstractmethod
-    def forward(self, tokens: Tensor, packing: Packing) -> Tensor:
-        """Contexts ``(N, D)`` of tokens ``(N, D)``."""
+    def forward(self, tokens: Tensor, packing: Packing, newest: bool = False) -> Tensor:
+        """Contexts ``(N, D)`` of tokens ``(N, D)``; with ``newest`` of the newest items alone, ``(B, D)``, longest
+        history first."""
 
-    @abstractmethod
-    def newest(self, tokens: Tensor, packing: Packing) -> Tensor:
-        """Contexts ``(B, D)`` of the newest items, longest history first, of tokens ``(N, D)``."""
+
+class Projection(nn.Linear):
+    """Several linear maps of width D side by side, of which some may be asked for alone.
+
+    Args:
+        dim: width D of the input and of each map.
+        maps: how many.
+    """
+
+    def __init__(self, dim: int, maps: int) -> None:
+        super().__init__(dim, maps * dim)
+        self.dim = dim
+
+    def forward(self, x: Tensor, chosen: slice | list[int] | None = None) -> Tensor:
+        """``(..., D)`` -> ``(..., n * D)``, all maps or the ``chosen`` ones side by side."""
+        if chosen is None:
+            return F.linear(x, self.weight, self.bias)
+        weight, bias = (part.unflatten(0, (-1, self.dim))[chosen].flatten(0, 1) for part in (self.weight, self.bias))
+        return F.linear(x, weight, bias)
 
 
 AttentionKernel = Callable[[int, int, float, bool], SelfAttention]
@@ -70,17 +87,14 @@ class DotProductAttention(SelfAttention):
         if dim % num_heads:
             raise ValueError(f"dim is {dim}, which {num_heads} heads do not divide; choose a multiple of num_heads")
         self.num_heads, self.dropout, self.causal = num_heads, dropout, causal
-        self.projection = nn.Linear(dim, 3 * dim)  # query, key, value
+        self.projection = Projection(dim, 3)  # query, key, value
 
-    def forward(self, tokens: Tensor, packing: Packing) -> Tensor:
-        """Contexts ``(N, D)`` of tokens ``(N, D)``."""
-        return packing.by_length(self.attend, self.projection(tokens), PAIRS if self.training else None)
-
-    def newest(self, tokens: Tensor, packing: Packing) -> Tensor:
-        """Contexts ``(B, D)`` of the newest items, longest history first, of tokens ``(N, D)``."""
-        weight, bias, dim = self.projection.weight, self.projection.bias, tokens.shape[1]
-        query = F.linear(tokens[packing.newest], weight[:dim], bias[:dim])
-        return packing.newest_by_length(self.attend_newest, query, F.linear(tokens, weight[dim:], bias[dim:]))
+    def forward(self, tokens: Tensor, packing: Packing, newest: bool = False) -> Tensor:
+        """See :meth:`SelfAttention.forward`."""
+        if not newest:
+            return packing.by_length(self.attend, self.projection(tokens), PAIRS if self.training else None)
+        query = self.projection(tokens[packing.newest], slice(0, 1))
+        return packing.newest_by_length(self.attend_newest, query, self.projection(tokens, slice(1, 3)))
 
     def attend(self, projected: Tensor, valid: Tensor) -> Tensor:
         """Contexts ``(B, L, D)`` of queries, keys and values ``(B, L, 3 * D)``."""

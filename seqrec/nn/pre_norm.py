@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -57,13 +56,10 @@ class PreNormLayer(nn.Module):
         self.activation = activation
         self.dropout = Dropout(dropout)
 
-    def forward(self, tokens: Tensor, packing: Packing) -> Tensor:
-        """``(N, D)`` -> ``(N, D)``."""
-        return self._refine(tokens, self.attention(self.attention_norm(tokens), packing))
-
-    def newest(self, tokens: Tensor, packing: Packing) -> Tensor:
-        """``(N, D)`` -> ``(B, D)``, the newest items alone, longest history first."""
-        return self._refine(tokens[packing.newest], self.attention.newest(self.attention_norm(tokens), packing))
+    def forward(self, tokens: Tensor, packing: Packing, newest: bool = False) -> Tensor:
+        """``(N, D)`` -> ``(N, D)``, or ``(B, D)`` of the newest items alone, longest history first."""
+        own = tokens[packing.newest] if newest else tokens
+        return self._refine(own, self.attention(self.attention_norm(tokens), packing, newest))
 
     def _refine(self, tokens: Tensor, context: Tensor) -> Tensor:
         tokens = tokens + self.dropout(self.output(context))
@@ -108,15 +104,16 @@ class PreNormTrunk(nn.Module):
             for _ in range(num_layers)
         )
 
-    def forward(self, x: Tensor, packing: Packing) -> Tensor:
-        """States ``(N, D)`` of packed embedded items ``(N, D)``."""
-        return self._through(list(self.layers), self._embedded(x, packing), packing)
+    def forward(self, x: Tensor, packing: Packing, newest: bool = False) -> Tensor:
+        """States ``(N, D)`` of packed embedded items ``(N, D)``.
 
-    def newest(self, x: Tensor, packing: Packing) -> Tensor:
-        """States ``(B, D)`` of the newest items of packed ones ``(N, D)``; the last layer works on them alone."""
-        *layers, last = cast("list[PreNormLayer]", list(self.layers))
-        tokens = self._through(layers, self._embedded(x, packing), packing)
-        return packing.in_batch_order(last.newest(tokens, packing))
+        With ``newest`` of the newest items alone, ``(B, D)``: the last layer works on them alone.
+        """
+        tokens = self._embedded(x, packing)
+        if not newest:
+            return self._through(list(self.layers), tokens, packing)
+        *layers, last = self.layers
+        return packing.in_batch_order(last(self._through(layers, tokens, packing), packing, newest=True))
 
     def windows(self, x: Tensor, valid: Tensor) -> Tensor:
         """States at all W positions of left-padded windows; padding attends to items, but nothing attends to padding.
@@ -132,7 +129,7 @@ class PreNormTrunk(nn.Module):
         tokens = self.dropout(x + self.position.weight).flatten(0, 1)
         return whole.unpack(self._through(list(self.layers), tokens, whole))
 
-    def _through(self, layers: list[nn.Module] | list[PreNormLayer], tokens: Tensor, packing: Packing) -> Tensor:
+    def _through(self, layers: list[nn.Module], tokens: Tensor, packing: Packing) -> Tensor:
         for layer in layers:
             tokens = layer(tokens, packing)
         return tokens

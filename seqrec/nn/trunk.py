@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Literal, cast
+from typing import Literal
 
 import torch
 import torch.nn.functional as F
@@ -29,13 +29,10 @@ class TransformerLayer(nn.Module):
         self.ffn_norm = nn.LayerNorm(dim, norm_eps)
         self.dropout = Dropout(dropout)
 
-    def forward(self, tokens: Tensor, packing: Packing) -> Tensor:
-        """``(N, D)`` -> ``(N, D)``."""
-        return self.refine(tokens, self.attention(tokens, packing))
-
-    def newest(self, tokens: Tensor, packing: Packing) -> Tensor:
-        """``(N, D)`` -> ``(B, D)``, the newest items alone, longest history first."""
-        return self.refine(tokens[packing.newest], self.attention.newest(tokens, packing))
+    def forward(self, tokens: Tensor, packing: Packing, newest: bool = False) -> Tensor:
+        """``(N, D)`` -> ``(N, D)``, or ``(B, D)`` of the newest items alone, longest history first."""
+        own = tokens[packing.newest] if newest else tokens
+        return self.refine(own, self.attention(tokens, packing, newest))
 
     def refine(self, tokens: Tensor, context: Tensor) -> Tensor:
         """The layer after its attention: tokens and contexts ``(..., D)`` -> ``(..., D)``."""
@@ -89,12 +86,25 @@ class TransformerTrunk(nn.Module):
         self.apply(initialise)
         self.memory = memory(dim) if memory is not None else nn.Identity()
 
-    def forward(self, x: Tensor, valid: Tensor) -> Tensor:
-        """States ``(B, L, D)`` of embedded items ``(B, L, D)``; zero at padding (``valid`` is False)."""
-        packing = Packing(valid)
-        return packing.unpack(self.states(packing.pack(x), packing))
+    def forward(self, x: Tensor, where: Tensor | Packing, newest: bool = False) -> Tensor:
+        """States of embedded items.
 
-    def states(self, x: Tensor, packing: Packing) -> Tensor:
+        Every pass goes through here, so that hooks, compilation and sharding see it.
+
+        Args:
+            x: ``(B, L, D)``, or ``(N, D)`` packed.
+            where: validity ``(B, L)`` of the former, packing of the latter.
+            newest: of packed items, the newest alone are asked for, so the last layer works on them alone.
+
+        Returns:
+            ``(B, L, D)``, zero at padding; of packed items ``(N, D)``, or ``(B, D)`` of the newest.
+        """
+        if isinstance(where, Packing):
+            return self._newest(x, where) if newest else self._states(x, where)
+        packing = Packing(where)
+        return packing.unpack(self._states(packing.pack(x), packing))
+
+    def _states(self, x: Tensor, packing: Packing) -> Tensor:
         """States ``(N, D)`` of embedded items ``(N, D)``."""
         tokens = self._embedded(x, packing)
         for layer in self.layers:
@@ -102,15 +112,15 @@ class TransformerTrunk(nn.Module):
         refined: Tensor = self.memory(tokens)
         return refined
 
-    def newest(self, x: Tensor, packing: Packing) -> Tensor:
-        """States ``(B, D)`` of the newest items of embedded items ``(N, D)``; the last layer works on them alone."""
+    def _newest(self, x: Tensor, packing: Packing) -> Tensor:
+        """States ``(B, D)`` of the newest items of embedded items ``(N, D)``."""
         if self.training and not isinstance(self.memory, nn.Identity):  # a memory learns from all states
-            return packing.in_batch_order(self.states(x, packing)[packing.newest])
+            return packing.in_batch_order(self._states(x, packing)[packing.newest])
         tokens = self._embedded(x, packing)
-        *layers, last = cast("list[TransformerLayer]", list(self.layers))
+        *layers, last = self.layers
         for layer in layers:
             tokens = layer(tokens, packing)
-        return packing.in_batch_order(self.memory(last.newest(tokens, packing)))
+        return packing.in_batch_order(self.memory(last(tokens, packing, newest=True)))
 
     def _embedded(self, x: Tensor, packing: Packing) -> Tensor:
         """Items and positions, normalised: ``(N, D)`` -> ``(N, D)``."""

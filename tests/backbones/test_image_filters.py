@@ -26,7 +26,7 @@ def test_vertical(width: int) -> None:
     filters = VerticalFilters(ROWS, FILTERS).double()
     _, blank, image, whole = images(width)
     plain = F.conv2d(whole[:, None], filters.weight[:, None, :, None], filters.bias).flatten(1)
-    torch.testing.assert_close(filters.prepare(blank)(image), plain)
+    torch.testing.assert_close(filters([image], blank)[0], plain)
 
 
 @pytest.mark.parametrize("width", [1, 2, 8, 9, 17, 18, 19])
@@ -38,7 +38,7 @@ def test_horizontal(width: int) -> None:
         weight = filters.weight[filters.height == height - 1].view(FILTERS, 1, height, DIM)
         bias = filters.bias[(height - 1) * FILTERS : height * FILTERS]
         plain.append(F.conv2d(whole[:, None], weight, bias)[..., 0].amax(2))
-    expected, ours = torch.cat(plain, 1), filters.prepare(blank)(image)
+    expected, ours = torch.cat(plain, 1), filters([image], blank)[0]
     torch.testing.assert_close(ours, expected)
     probe = torch.randn_like(expected)
     inputs = (source, filters.weight, filters.bias)

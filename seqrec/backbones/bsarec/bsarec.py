@@ -81,7 +81,7 @@ class BSARec(Backbone):
         states = self.states(x.gather(1, moved), F.pad(valid, (0, self.max_length - length)).gather(1, place))
         return torch.empty_like(states).scatter(1, moved, states)[:, :length]
 
-    def newest(self, items: Tensor) -> Tensor:
+    def _newest(self, items: Tensor) -> Tensor:
         """See :meth:`Backbone.newest`; the last layer works on the newest position alone. Histories may be empty."""
         valid = items != 0
         window = F.pad(items, (0, self.max_length - items.shape[1])).gather(1, self._places(valid))

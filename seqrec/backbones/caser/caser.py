@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from seqrec.backbones.base import Backbone
+from seqrec.backbones.base import Backbone, Where
 from seqrec.backbones.caser.image_filters import HorizontalFilters, VerticalFilters
 from seqrec.nn.dropout import Dropout
 from seqrec.nn.packing import Packing
@@ -55,20 +55,30 @@ class CaserEncoder(Backbone):
             nn.init.xavier_normal_(layer.weight)
             nn.init.zeros_(layer.bias)
 
-    def forward(self, items: Tensor, user: Tensor | None = None) -> Tensor:
-        """Each history's one vector at all of its positions, ``(B, L, D)``; arguments as in :meth:`newest`."""
-        return self.newest(items, user)[:, None].expand(-1, items.shape[1], -1)
-
-    def newest(self, items: Tensor, user: Tensor | None = None) -> Tensor:
-        """Vectors ``(B, D)`` of histories ``(B, L)``.
+    def forward(self, items: Tensor, where: Where = "all", user: Tensor | None = None) -> Tensor:
+        """See :meth:`Backbone.forward`; each history's one vector is its state at all of its positions.
 
         Args:
             items: ids, 0 is padding.
+            where: positions that are asked for.
             user: ``(B,)`` numbers 0..U-1; None where they are unknown.
 
         Raises:
             ValueError: a history is longer than the image.
         """
+        vectors = self._vectors(items, user)
+        if isinstance(where, str) and where == "newest":
+            return vectors
+        everywhere = vectors[:, None].expand(-1, items.shape[1], -1)
+        return everywhere[where] if isinstance(where, Tensor) else everywhere
+
+    def newest(self, items: Tensor, user: Tensor | None = None) -> Tensor:
+        """Vectors ``(B, D)`` of histories ``(B, L)``; arguments as in :meth:`forward`."""
+        vectors: Tensor = self(items, "newest", user)
+        return vectors
+
+    def _vectors(self, items: Tensor, user: Tensor | None) -> Tensor:
+        """Vectors ``(B, D)``, see :meth:`forward`."""
         valid = items != 0
         x = self.encode(self.item_embedding(items), valid)
         number = items.new_zeros(len(items)) if user is None else user + 1
@@ -89,12 +99,10 @@ class CaserEncoder(Backbone):
         blank = self.item_embedding.weight[0].detach()  # look-ups of padding teach it nothing
         packing = Packing(valid)
         difference = ((x - blank) * valid[..., None])[packing.order]
-        vertical, horizontal = self.vertical.prepare(blank), self.horizontal.prepare(blank)
-        responses, row = [], 0
-        for rows, width in packing.groups:
-            part = difference[row : row + rows, :width]
-            responses.append(torch.cat([vertical(part), torch.relu(horizontal(part))], dim=1))
-            row += rows
+        groups = zip(difference.split([rows for rows, _ in packing.groups]), packing.groups, strict=True)
+        images = [part[:, :width] for part, (_, width) in groups]
+        pairs = zip(self.vertical(images, blank), self.horizontal(images, blank), strict=True)
+        responses = [torch.cat([vertical, torch.relu(horizontal)], dim=1) for vertical, horizontal in pairs]
         features = torch.cat(responses)[torch.argsort(packing.order)]
         return torch.relu(self.hidden(self.dropout(features)))
 

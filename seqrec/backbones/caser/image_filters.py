@@ -6,8 +6,7 @@ Filters are linear before they are pooled, so the answer to the padding image is
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import partial
+from collections.abc import Sequence
 from math import sqrt
 
 import torch
@@ -30,13 +29,10 @@ class VerticalFilters(nn.Module):
         self.weight = nn.Parameter(torch.empty(num_filters, rows).uniform_(-1 / sqrt(rows), 1 / sqrt(rows)))
         self.bias = nn.Parameter(torch.empty(num_filters).uniform_(-1 / sqrt(rows), 1 / sqrt(rows)))
 
-    def prepare(self, blank: Tensor) -> Callable[[Tensor], Tensor]:
-        """The filters as a function ``(B, l, D)`` -> ``(B, K * D)`` of images beside rows ``blank`` ``(D,)``."""
+    def forward(self, images: Sequence[Tensor], blank: Tensor) -> list[Tensor]:
+        """Images ``(B, l, D)`` of several widths l, beside rows ``blank`` ``(D,)`` -> ``(B, K * D)`` of each."""
         constant = self.weight.sum(1)[:, None] * blank + self.bias[:, None]
-        return partial(self._respond, constant=constant)
-
-    def _respond(self, image: Tensor, constant: Tensor) -> Tensor:
-        return (self.weight[:, : image.shape[1]] @ image + constant).flatten(1)
+        return [(self.weight[:, : image.shape[1]] @ image + constant).flatten(1) for image in images]
 
 
 class HorizontalFilters(nn.Module):
@@ -79,15 +75,15 @@ class HorizontalFilters(nn.Module):
         self.register_buffer("inside", torch.cat(insides), persistent=False)
         self.register_buffer("height", height, persistent=False)
 
-    def prepare(self, blank: Tensor) -> Callable[[Tensor], Tensor]:
-        """The filters as a function ``(B, l, D)`` -> ``(B, L * K)`` of images beside rows ``blank`` ``(D,)``."""
+    def forward(self, images: Sequence[Tensor], blank: Tensor) -> list[Tensor]:
+        """Images ``(B, l, D)`` of several widths l, beside rows ``blank`` ``(D,)`` -> ``(B, L * K)`` of each."""
         padded = F.embedding(self.place, self.weight) * self.inside[:, None]
         lows = range(1, self.rows + 1, HEIGHTS)
         highs = [min(low + HEIGHTS - 1, self.rows) for low in lows]
         sizes = [(high - low + 1) * self.num_filters * high for low, high in zip(lows, highs, strict=True)]
         groups = [part.unflatten(0, (-1, high)) for part, high in zip(padded.split(sizes), highs, strict=True)]
         constant = torch.cat([(group @ blank).sum(1) for group in groups]) + self.bias
-        return partial(self._respond, groups=groups, constant=constant)
+        return [self._respond(image, groups, constant) for image in images]
 
     def _respond(self, image: Tensor, groups: list[Tensor], constant: Tensor) -> Tensor:
         rows = min(image.shape[1] + 1, self.rows)  # with one row of padding, for windows that hold nothing else

@@ -101,11 +101,11 @@ class MSSREncoder(Backbone):
         """``(I, D + E)``; row ``i`` is item ``i + 1``."""
         return self.table[1:-1]
 
-    def forward(self, items: Tensor) -> Tensor:
-        """States ``(B, L, D + E)`` of histories ``(B, L)``; values at padding mean nothing."""
+    def _all(self, items: Tensor) -> Tensor:
+        """States ``(B, L, D + E)`` of histories ``(B, L)``."""
         return self._by_length(items != 0, self._looked_up(items), newest=False)
 
-    def newest(self, items: Tensor) -> Tensor:
+    def _newest(self, items: Tensor) -> Tensor:
         """See :meth:`Backbone.newest`; the last layer, and all of the attribute stream, work on those items alone."""
         return self._by_length(items != 0, self._looked_up(items), newest=True)
 

@@ -68,16 +68,20 @@ class CausalConvolution(nn.Module):
         self.kernel = nn.Parameter(torch.empty(size, dim).uniform_(-(size**-0.5), size**-0.5))
         self.bias = nn.Parameter(torch.empty(dim).uniform_(-(size**-0.5), size**-0.5))
 
-    def forward(self, x: Tensor, place: Tensor) -> Tensor:
-        """``(N, D)`` -> ``(N, D)``; ``place`` ``(N,)`` numbers the tokens of each history from 0."""
+    def forward(self, x: Tensor, place: Tensor | None = None) -> Tensor:
+        """``(N, D)`` -> ``(N, D)``; ``place`` ``(N,)`` numbers the tokens of each history from 0.
+
+        Without it ``(A, K, D)`` -> ``(A, K, D)``, each row a history of its own.
+        """
+        if place is None:
+            return self._windows(x)
         y = torch.addcmul(self.bias, x, self.kernel[0])
         for s in range(1, len(self.kernel)):
             older = F.pad(x, (0, 0, s, 0))[: len(x)] * (place >= s)[:, None]
             y = torch.addcmul(y, older, self.kernel[s])
         return y
 
-    def windows(self, x: Tensor) -> Tensor:
-        """``(A, K, D)`` -> ``(A, K, D)``, each row a history of its own."""
+    def _windows(self, x: Tensor) -> Tensor:
         y = torch.addcmul(self.bias, x, self.kernel[0])
         for s in range(1, min(len(self.kernel), x.shape[1])):
             y = torch.addcmul(y, F.pad(x, (0, 0, s, 0))[:, : x.shape[1]], self.kernel[s])
@@ -220,14 +224,21 @@ class SLSTMBlock(nn.Module):
         unit = torch.arange(width) / max(1, width - 1)
         self.bias.data[1, :, 0] = 5 - 12 * unit ** (0.3 + 1.3 * index / max(1, num_blocks - 1))
 
-    def forward(self, x: Tensor) -> Tensor:
-        """``(A, K, D)`` -> ``(A, K, D)``, each row a history of its own, oldest item first."""
-        return self.finish(x, self.recur(x))
+    def forward(self, x: Tensor, last: Tensor | None = None) -> Tensor:
+        """``(A, K, D)`` -> ``(A, K, D)``, each row a history of its own, oldest item first.
+
+        With columns ``last`` ``(A,)`` the outputs there alone, ``(A, D)``.
+        """
+        y = self.recur(x)
+        if last is None:
+            return self.finish(x, y)
+        row = torch.arange(len(x), device=x.device)
+        return self.finish(x[row, last], y[row, last])
 
     def recur(self, x: Tensor) -> Tensor:
         """Outputs ``(A, K, D)`` of the cell for inputs ``(A, K, D)`` of the block."""
         u = self.norm(x)
-        convolved = F.silu(self.convolution.windows(u))
+        convolved = F.silu(self.convolution(u))
         sources = ((convolved, self.input_forget.weight), (u, self.value_output.weight))
         gates = [torch.einsum("akhi,phoi->kphao", self.by_head(x), weight) for x, weight in sources]
         y = scalar_memory(torch.cat(gates, 1) + self.bias, self.recurrent)[0]

@@ -93,7 +93,7 @@ class XLSTM(Backbone):
         short = self.short_states(tokens, every, place)
         return packing.unpack(self.fuse(self.long_states(tokens, packing, place), short))
 
-    def newest(self, items: Tensor) -> Tensor:
+    def _newest(self, items: Tensor) -> Tensor:
         """States ``(B, D)`` at the newest item of each history; the short stream runs there only."""
         packing, place, tokens = self.packed(self.item_embedding(items), items != 0)
         last = (items != 0).sum(1) - 1
@@ -144,12 +144,10 @@ class XLSTM(Backbone):
 
     def read(self, x: Tensor, last: Tensor) -> Tensor:
         """Short-stream states ``(A, D)`` at columns ``last`` ``(A,)`` of embedded windows ``(A, K, D)``."""
-        for block in list(self.short_blocks)[:-1]:
+        *blocks, final = self.short_blocks
+        for block in blocks:
             x = block(x)
-        final = self.short_blocks[-1]
-        assert isinstance(final, SLSTMBlock)
-        row = torch.arange(len(x), device=x.device)
-        return self.short_norm(final.finish(x[row, last], final.recur(x)[row, last]))
+        return self.short_norm(final(x, last))
 
     def fuse(self, long: Tensor, short: Tensor) -> Tensor:
         """States of both streams, gated; all ``(..., D)``."""

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import Tensor
 
-from seqrec.nn.attention import PAIRS, SelfAttention, biased_scores, visible
+from seqrec.nn.attention import PAIRS, Projection, SelfAttention, biased_scores, visible
 from seqrec.nn.dropout import dropout
 from seqrec.nn.packing import Packing
 
@@ -34,14 +34,19 @@ class UncertaintyAttention(SelfAttention):
             raise ValueError(f"noise_std is {noise_std}; it is a standard deviation, so give 0 or more")
         self.dim, self.num_heads, self.dropout, self.causal = dim, num_heads, dropout, causal
         self.noise_std = noise_std
-        self.projection = nn.Linear(dim, 5 * dim)  # query, key, value, penalty query, penalty key
+        self.projection = Projection(dim, 5)  # query, key, value, penalty query, penalty key
 
     def noise(self, like: Tensor) -> Tensor:
         """Fresh noise for packed queries and keys ``(N, 2 * D)``, sigma included."""
         return torch.randn_like(like).mul_(self.noise_std)
 
-    def forward(self, tokens: Tensor, packing: Packing) -> Tensor:
-        """Contexts ``(N, D)`` of tokens ``(N, D)``."""
+    def forward(self, tokens: Tensor, packing: Packing, newest: bool = False) -> Tensor:
+        """See :meth:`SelfAttention.forward`; training needs the noise of all positions, whichever are asked for."""
+        if newest:
+            return self._all(tokens, packing)[packing.newest] if self.training else self._newest(tokens, packing)
+        return self._all(tokens, packing)
+
+    def _all(self, tokens: Tensor, packing: Packing) -> Tensor:
         projected = self.projection(tokens)
         if self.training:
             noisy, others = projected.split([2 * self.dim, 3 * self.dim], dim=1)
@@ -49,14 +54,8 @@ class UncertaintyAttention(SelfAttention):
             return packing.by_length(self.attend_twice, together, PAIRS)
         return packing.by_length(self.attend_clean, projected)
 
-    def newest(self, tokens: Tensor, packing: Packing) -> Tensor:
-        """Contexts ``(B, D)`` of the newest items, longest history first, of tokens ``(N, D)``."""
-        if self.training:
-            return self(tokens, packing)[packing.newest]
-        weight, bias = (part.unflatten(0, (5, self.dim)) for part in (self.projection.weight, self.projection.bias))
-        asking, answering = [0, 3], [1, 2, 4]
-        query = F.linear(tokens[packing.newest], weight[asking].flatten(0, 1), bias[asking].flatten())
-        projected = F.linear(tokens, weight[answering].flatten(0, 1), bias[answering].flatten())
+    def _newest(self, tokens: Tensor, packing: Packing) -> Tensor:
+        query, projected = self.projection(tokens[packing.newest], [0, 3]), self.projection(tokens, [1, 2, 4])
         return packing.newest_by_length(self.attend_newest, query, projected)
 
     def attend_twice(self, projected: Tensor, valid: Tensor) -> Tensor:
