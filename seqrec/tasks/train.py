@@ -43,11 +43,11 @@ def train(config: DictConfig) -> float:
         write_users(own.folder, run.data.sequences)
     if chief:
         show_start(own.config.name, model, run.data, own.folder)
-    references = reference_results(run.data, run.protocol) if chief else {}
     with open_loggers(own.config.logger, plain(own.config)) as loggers:
         fitted = fit(model, run.data, own.config, own.folder, loggers)
         result = fitted.evaluate()
         if fitted.trainer.is_global_zero:
+            references = reference_results(run.data, run.protocol)
             card = RunCard.of(run.data, run.protocol, result, model.monitor, own.config.seed)
             report = write_report(own.folder, own.config.name, run.data, card, result, references, fitted.log.rows)
             log_result(loggers, result, report.slices, report.pictures)

@@ -1,4 +1,4 @@
-"""From a configuration to the data, the protocol and the model that it describes."""
+"""From a configuration to the data and the model that it describes."""
 
 from __future__ import annotations
 
@@ -19,12 +19,6 @@ def load_data(node: DictConfig) -> SequenceDataModule:
     data: SequenceDataModule = instantiate(node)
     data.setup()
     return data
-
-
-def load_protocol(node: DictConfig) -> Protocol:
-    """The protocol that ``node`` describes."""
-    protocol: Protocol = instantiate(node, _convert_="all")
-    return protocol
 
 
 def build(node: DictConfig, protocol: Protocol, seed: int) -> Ranker:

@@ -6,11 +6,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from hydra.core.hydra_config import HydraConfig
+from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 
 from seqrec.data.datamodule import SequenceDataModule
 from seqrec.metrics import Protocol
-from seqrec.training.build import load_data, load_protocol
+from seqrec.training.build import load_data
 from seqrec.training.catalog import with_catalog
 from seqrec.training.resume import stored_or_given
 
@@ -49,4 +50,4 @@ def open_run(config: DictConfig) -> Run:
     complete = with_catalog(known, data)
     OmegaConf.resolve(complete)
     OmegaConf.set_readonly(complete, True)
-    return Run(folder, complete, data, load_protocol(complete.protocol))
+    return Run(folder, complete, data, instantiate(complete.protocol, _convert_="all"))

@@ -22,6 +22,7 @@ from typing import Any
 
 import torch
 from hydra import compose, initialize_config_dir
+from hydra.utils import instantiate
 from plain_forms import FORMS, MAERec
 from processes import ROOT, run
 from torch import Tensor
@@ -30,7 +31,7 @@ from seqrec.data.indices.item_graph import transitions
 from seqrec.data.windows import Windows, last_window
 from seqrec.methods.contrastive.view_contrast import ViewContrastive
 from seqrec.methods.coserec import CoSeRec
-from seqrec.training.build import build, load_data, load_protocol
+from seqrec.training.build import build, load_data
 from seqrec.training.catalog import with_catalog
 
 WARM_UP = 2
@@ -91,7 +92,7 @@ def one_round(name: str, arguments: argparse.Namespace, number: int) -> dict[str
         "seqrec": {"epoch": ours(options, arguments, number)},
         "plain": {"epoch": len(batches) * median_seconds(step, few)},
     }
-    model = build(config.model, load_protocol(config.protocol), config.seed)
+    model = build(config.model, instantiate(config.protocol, _convert_="all"), config.seed)
     plain: Any = form
     if isinstance(model, ViewContrastive):
         model.windows = windows
