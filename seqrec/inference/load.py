@@ -12,6 +12,7 @@ from seqrec.inference.build import build
 from seqrec.inference.scorer import Scorer
 from seqrec.methods.ranker import Ranker
 from seqrec.runs.folder import BEST, CONFIG, METRICS
+from seqrec.runs.moved import upgraded
 
 
 def load(folder: str | Path, device: str | torch.device = "cpu") -> Scorer:
@@ -32,7 +33,7 @@ def load(folder: str | Path, device: str | torch.device = "cpu") -> Scorer:
             f"{folder} holds no finished run ({', '.join(missing)} missing); give the folder of one, such as "
             "outputs/<model>-<data>-s<seed>/<time>"
         )
-    config = yaml.safe_load((folder / CONFIG).read_text(encoding="utf-8"))
+    config = upgraded(yaml.safe_load((folder / CONFIG).read_text(encoding="utf-8")))
     model = _model(config)
     checkpoint = torch.load(folder / BEST, map_location="cpu", weights_only=True)
     _restore(model, checkpoint, folder)
