@@ -10,7 +10,6 @@ import pytest
 from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 
-import seqrec.cli.main  # noqa: F401  registers the resolvers
 from seqrec.cli.overrides import CONF, check_configuration
 from seqrec.methods.base import Recommender
 

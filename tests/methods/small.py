@@ -10,7 +10,6 @@ import torch
 from hydra import compose, initialize_config_dir
 from hydra.utils import instantiate
 
-import seqrec.cli.main  # noqa: F401  registers the resolvers
 from seqrec.data.sets.synthetic import Synthetic
 from tests.factories import quiet_trainer
 

@@ -10,7 +10,6 @@ from hydra.errors import InstantiationException
 from hydra.utils import instantiate
 from torch import Tensor
 
-import seqrec.cli.main  # noqa: F401  registers the resolvers
 from seqrec.backbones.base import Backbone
 from seqrec.cli.overrides import check_configuration
 from seqrec.methods.backbones import check_backbone
