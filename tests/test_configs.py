@@ -11,7 +11,7 @@ from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 
 from seqrec.cli.overrides import CONF, check_configuration
-from seqrec.methods.base import Recommender
+from seqrec.methods.ranker import Ranker
 
 NEEDED = {"data/custom": ["data.path=log.csv"], "warm_start/complementary": ["model=mvs"]}
 FILES = sorted(
@@ -76,7 +76,7 @@ def test_model_can_be_built(file: str) -> None:
     config.catalog.num_users = 60
     config.catalog.num_attributes, config.catalog.attributes_per_item = 12, 2
     model = instantiate(config.model, _convert_="all")
-    assert isinstance(model, Recommender)
+    assert isinstance(model, Ranker)
     assert model.backbone.num_items == 50
 
 
@@ -101,6 +101,12 @@ def test_settings_apply_under_any_task(tmp_path: Path) -> None:
     assert check_configuration([*row, "task=tune"], conf=tmp_path / "conf").model.num_clusters == 1024
     timed = check_configuration([*row, "task=bench"])
     assert (timed.model.num_clusters, timed.model.pair_contrast.warmup_epochs) == (256, 0)
+
+
+def test_a_table_of_ablations_passes_the_check() -> None:
+    row = ["paper=easnrec", "model=easnrec", "data=sports", "+ablation/easnrec=glob(*)", "seed=0,1,2"]
+    assert check_configuration(row, multirun=True).protocol.name == "all_items"
+    assert check_configuration(["+sweep=easnrec_ablations"]).hydra.mode.name == "MULTIRUN"
 
 
 def test_commands_of_the_help_page_pass_the_check() -> None:
