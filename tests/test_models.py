@@ -30,6 +30,7 @@ from tests.factories import quiet_trainer
 
 CONF = Path(__file__).parents[1] / "conf"
 NUM_USERS, NUM_ITEMS, MAX_LENGTH = 60, 50, 20
+BATCHES = 10  # of an epoch: enough to move every parameter
 ATTRIBUTES = World(NUM_ITEMS, num_types=3, branching=4, period=12, noise=0.1, seed=0).attributes  # of data=synthetic
 SMALL = {
     "dim": 16,
@@ -123,7 +124,7 @@ def trained(name: str, config: DictConfig, data: Synthetic, originals: dict[str,
     """The model after one short epoch, ready to score."""
     if name not in originals:
         model = build(config)
-        quiet_trainer(max_epochs=1).fit(model, datamodule=data)
+        quiet_trainer(max_epochs=1, limit_train_batches=BATCHES).fit(model, datamodule=data)
         model.trainer = None
         originals[name] = model.eval()
     return deepcopy(originals[name])
@@ -137,7 +138,7 @@ def scores(model: Recommender, batch: Batch) -> torch.Tensor:
 def test_every_parameter_moves(config: DictConfig, data: Synthetic) -> None:
     model = build(config)
     before = {key: value.detach().clone() for key, value in model.named_parameters() if value.requires_grad}
-    quiet_trainer(max_epochs=2).fit(model, datamodule=data)
+    quiet_trainer(max_epochs=2, limit_train_batches=BATCHES).fit(model, datamodule=data)
     after = dict(model.named_parameters())
     still = [key for key, value in before.items() if value.numel() and torch.equal(value, after[key])]
     assert not still, f"these did not move in training: {still}"
@@ -302,6 +303,6 @@ def test_the_same_seed_gives_the_same_model(config: DictConfig, data: Synthetic,
     found = []
     for _ in range(2):
         model = build(config)
-        quiet_trainer(max_epochs=1).fit(model, datamodule=data)
+        quiet_trainer(max_epochs=1, limit_train_batches=BATCHES).fit(model, datamodule=data)
         found.append(scores(model.eval(), batch))
     assert torch.equal(*found)
