@@ -1,4 +1,4 @@
-"""Small histories, batches and trainers that tests build on."""
+"""Small histories, batches, sizes of models and trainers that tests build on."""
 
 from __future__ import annotations
 
@@ -8,10 +8,22 @@ from typing import Any
 import polars as pl
 import pytorch_lightning as lightning
 import torch
+from omegaconf import DictConfig, OmegaConf
 from torch import Tensor
 
 from seqrec.data.batch import Batch
 from seqrec.data.sequences import Sequences
+
+SMALL = {
+    "dim": 16,
+    "attribute_dim": 16,
+    "hidden_dim": 16,
+    "ffn_dim": 32,
+    "num_heads": 2,
+    "num_layers": 2,
+    "num_clusters": 16,
+    "num_edges": 64,
+}
 
 
 def make_sequences(histories: Iterable[Tensor | Sequence[int]], num_items: int) -> Sequences:
@@ -34,6 +46,17 @@ def at_newest(items: Tensor, target: Tensor) -> Tensor:
     next_items = torch.zeros_like(items)
     next_items[torch.arange(len(items)), ((items != 0).sum(1) - 1).clamp(min=0)] = target
     return next_items
+
+
+def shrink(node: Any) -> None:
+    """Set every size of :data:`SMALL` below ``node`` that is a plain number."""
+    if not isinstance(node, DictConfig):
+        return
+    for key in node:
+        if key in SMALL and not OmegaConf.is_interpolation(node, key):
+            node[key] = SMALL[str(key)]
+        else:
+            shrink(node[key])
 
 
 def quiet_trainer(**options: Any) -> lightning.Trainer:

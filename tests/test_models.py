@@ -26,22 +26,12 @@ from seqrec.data.sets.markov_world import World
 from seqrec.data.sets.synthetic import Synthetic
 from seqrec.methods.base import Recommender
 from seqrec.metrics import Protocol
-from tests.factories import quiet_trainer
+from tests.factories import quiet_trainer, shrink
 
 CONF = Path(__file__).parents[1] / "conf"
 NUM_USERS, NUM_ITEMS, MAX_LENGTH = 60, 50, 20
 BATCHES = 10  # of an epoch: enough to move every parameter
 ATTRIBUTES = World(NUM_ITEMS, num_types=3, branching=4, period=12, noise=0.1, seed=0).attributes  # of data=synthetic
-SMALL = {
-    "dim": 16,
-    "attribute_dim": 16,
-    "hidden_dim": 16,
-    "ffn_dim": 32,
-    "num_heads": 2,
-    "num_layers": 2,
-    "num_clusters": 16,
-    "num_edges": 64,
-}
 
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning:pytorch_lightning", "ignore::FutureWarning")
 
@@ -72,17 +62,6 @@ def config(name: str, request: pytest.FixtureRequest) -> DictConfig:
         config = compose("config", [f"model={name}", *sizes, *search])
     shrink(config.model)
     return config
-
-
-def shrink(node: Any) -> None:
-    """Set every size of :data:`SMALL` below ``node`` that is a plain number."""
-    if not isinstance(node, DictConfig):
-        return
-    for key in node:
-        if key in SMALL and not OmegaConf.is_interpolation(node, key):
-            node[key] = SMALL[str(key)]
-        else:
-            shrink(node[key])
 
 
 def build(config: DictConfig) -> Recommender:

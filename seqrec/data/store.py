@@ -79,6 +79,11 @@ def cached(
         lock.unlink(missing_ok=True)
         raise
     sequences = _load(entry)
+    _log_sizes(name, sequences)
+    return sequences
+
+
+def _log_sizes(name: str, sequences: Sequences) -> None:
     short = int((sequences.lengths <= HELD_OUT).sum())
     logger.info(
         "%s: %d users, %d items, %d interactions; %d users with fewer than %d are not evaluated",
@@ -89,7 +94,6 @@ def cached(
         short,
         HELD_OUT + 1,
     )
-    return sequences
 
 
 def _facts(file: Path) -> dict[str, Any]:
