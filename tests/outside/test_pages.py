@@ -16,11 +16,16 @@ BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 RESULT = {"task": "repeats.json"}
 RUNS = {"dataset": 2, "loss": 3, "model": 2, "task": 3}  # of each page, the jobs of its sweeps counted
 
+SHOWN = {
+    "dataset": ["['song-"],  # recommended songs
+    "model": ["model.backbone.dim = 128:"],  # the settings are applied
+}
+
 
 def written(page: Path, folder: Path) -> None:
-    """Write the files that the page shows: blocks whose first line is a comment with a path."""
+    """Write the files that the page shows: blocks whose first comment, after Hydra's own, is a path."""
     for _, text in BLOCK.findall(page.read_text(encoding="utf-8")):
-        name = re.match(r"# ([\w/]+\.\w+)\n", text)
+        name = re.match(r"(?:# @package .+\n)?# ([\w/]+\.\w+)\n", text)
         if name:
             path = folder / name[1]
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -61,11 +66,5 @@ def test_a_page_can_be_followed(page: Path, tmp_path: Path) -> None:
         path for top in ("outputs", "multirun") for path in (place / top).rglob(RESULT.get(page.stem, "metrics.json"))
     ]
     assert len(results) == RUNS[page.stem], done.stdout
-    for name in re.findall(r"^# (mine/conf/settings/\S+)$", page.read_text(encoding="utf-8"), re.MULTILINE):
-        model, data = Path(name).parts[-2:]
-        shown = subprocess.run(
-            [sys.executable, str(ROOT / "main.py"), "--config-dir", "mine/conf", f"model={model}",
-             f"data={data.removesuffix('.yaml')}", "--cfg", "job"],
-            cwd=place, env=os.environ | own | {"PYTHONPATH": "."}, capture_output=True, text=True, timeout=60,
-        )  # fmt: skip
-        assert "dim: 128" in shown.stdout, shown.stderr
+    for line in SHOWN.get(page.stem, ()):
+        assert line in done.stdout
