@@ -13,9 +13,12 @@ import pytest
 import torch
 from torch import Tensor
 
+from seqrec.data.batch import Histories
 from seqrec.data.sets.synthetic import Synthetic
 from seqrec.data.windows import last_window
 from seqrec.functional.ranking import target_rank
+from seqrec.methods import evaluation
+from seqrec.methods.evaluation import evaluate, rank_targets
 from seqrec.metrics import Protocol, RankingMetrics, summarise
 from seqrec.runs.result import slices
 from seqrec.training import evaluator_check
@@ -165,3 +168,43 @@ def test_canaries_find_a_broken_ranking(
     monkeypatch.setattr(evaluator_check, "target_rank", broken)
     with pytest.raises(RuntimeError):
         evaluator_check.check_evaluator(data, Protocol("test", False, CUTOFFS))
+
+
+@pytest.mark.parametrize("remove_seen", [False, True])
+def test_evaluation_without_a_trainer_ranks_as_the_definition_says(data: Synthetic, remove_seen: bool) -> None:
+    table = torch.randn(int(data.sequences.items.max()) + 1, data.sequences.num_items)
+
+    def score(histories: Histories) -> Tensor:
+        return table[histories.items[:, 0]]
+
+    metrics = evaluate(score, data, "test", Protocol("test", remove_seen, CUTOFFS))
+    windows = data.splits["test"]
+    whole = windows.batch(torch.arange(len(windows)), data.max_length)
+    removed = windows.seen(torch.arange(len(windows))) if remove_seen else None
+    _, row, rank = metrics.compute()
+    assert torch.equal(row, whole.row)
+    assert torch.equal(rank, target_rank(table[whole.items[:, 0]], whole.target, removed))
+
+
+def test_large_catalogues_are_ranked_in_parts(data: Synthetic, monkeypatch: pytest.MonkeyPatch) -> None:
+    table = torch.randn(data.sequences.num_items + 1, data.sequences.num_items)
+    protocol, sizes = Protocol("test", True, CUTOFFS), []
+
+    def score(histories: Histories) -> Tensor:
+        sizes.append(len(histories.items))
+        return table[histories.items[:, 0]]
+
+    whole = evaluate(score, data, "val", protocol).compute()
+    monkeypatch.setattr(evaluation, "SCORE_ELEMENTS", 7 * data.sequences.num_items)
+    assert max(sizes) > 7
+    sizes.clear()
+    parts = evaluate(score, data, "val", protocol).compute()
+    assert max(sizes) == 7
+    assert parts[0] == whole[0]
+    assert torch.equal(parts[2], whole[2])
+
+
+def test_seen_items_that_a_batch_does_not_carry_are_missed(data: Synthetic) -> None:
+    batch = next(data.ranked_batches("val", with_seen=False))
+    with pytest.raises(ValueError, match="the batch carries none"):
+        rank_targets(lambda histories: torch.zeros(len(histories.items), 9), batch, 9, remove_seen=True)

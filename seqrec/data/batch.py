@@ -53,11 +53,11 @@ class RankedBatch(NamedTuple):
         row: ``(B,)`` int64, number of the window.
         histories: what the model scores.
         target: ``(B,)`` int64, the item to rank.
-        seen: ``(row in the batch, item)`` pairs of the *whole* histories, ``(n,)`` each, sorted by row; a protocol
-            that removes seen items takes them out of the ranking.
+        seen: ``(row in the batch, item)`` pairs of the *whole* histories, ``(n,)`` each, which a protocol that removes
+            seen items takes out of the ranking; None where they were not asked for.
     """
 
     row: Tensor
     histories: Histories
     target: Tensor
-    seen: tuple[Tensor, Tensor]
+    seen: tuple[Tensor, Tensor] | None

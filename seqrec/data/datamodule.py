@@ -86,10 +86,12 @@ class SequenceDataModule(LightningDataModule, ABC):
 
     Attributes:
         attribute_advice: how item attributes can be had, for people whose data set has none.
+        with_seen: batches of validation and test carry the seen items; a protocol that ranks them does without.
     """
 
     name: str
     attribute_advice: str = "this data set comes without any"
+    with_seen: bool = True
 
     def __init__(
         self,
@@ -193,14 +195,15 @@ class SequenceDataModule(LightningDataModule, ABC):
         """Test histories, each exactly once over all ranks."""
         return self._evaluation("test")
 
-    def ranked_batches(self, split: str) -> Iterator[RankedBatch]:
+    def ranked_batches(self, split: str, with_seen: bool) -> Iterator[RankedBatch]:
         """All histories of a split, each exactly once, in the batches of a validation or test on one rank.
 
         Args:
             split: ``val`` or ``test``.
+            with_seen: batches carry the seen items.
         """
         for rows in self._evaluated_rows(split, world=1):
-            yield ranked_batch(self.splits[split], rows, self.max_length)
+            yield ranked_batch(self.splits[split], rows, self.max_length, with_seen)
 
     def _evaluation(self, split: str) -> DataLoader[RankedBatch]:
         """Whole batches for each rank, the same ones for any number of ranks that has enough of them.
@@ -208,7 +211,7 @@ class SequenceDataModule(LightningDataModule, ABC):
         A score's last digit may depend on the batch that it is computed in; so ranks do not share batches.
         """
         _, rank, world = _place(self.trainer)
-        gather = partial(ranked_batch, self.splits[split], max_length=self.max_length)
+        gather = partial(ranked_batch, self.splits[split], max_length=self.max_length, with_seen=self.with_seen)
         return self._loader(gather, self._evaluated_rows(split, world)[rank::world])
 
     def _evaluated_rows(self, split: str, world: int) -> list[Tensor]:
@@ -229,10 +232,10 @@ class SequenceDataModule(LightningDataModule, ABC):
         )
 
 
-def ranked_batch(windows: Windows, rows: Tensor, max_length: int) -> RankedBatch:
+def ranked_batch(windows: Windows, rows: Tensor, max_length: int, with_seen: bool) -> RankedBatch:
     """Windows ``rows`` ``(B,)`` to score and rank; the histories are cut to their newest ``max_length`` items."""
     batch = windows.batch(rows, max_length)
-    return RankedBatch(rows, batch.histories, batch.target, windows.seen(rows))
+    return RankedBatch(rows, batch.histories, batch.target, windows.seen(rows) if with_seen else None)
 
 
 def _mix(seed: int, epoch: int, use: int) -> int:

@@ -38,7 +38,7 @@ def evaluate(score: Score, data: SequenceDataModule, split: str, protocol: Proto
     """
     metrics = RankingMetrics(protocol.cutoffs)
     with torch.no_grad():
-        for batch in data.ranked_batches(split):
+        for batch in data.ranked_batches(split, protocol.remove_seen):
             metrics.update(batch.row, rank_targets(score, batch, data.sequences.num_items, protocol.remove_seen))
     return metrics
 
@@ -51,10 +51,16 @@ def rank_targets(score: Score, batch: RankedBatch, num_items: int, remove_seen: 
         batch: on the model's device.
         num_items: I.
         remove_seen: leave the items of each whole history out of the ranking.
+
+    Raises:
+        ValueError: the batch does not carry the seen items that are to be removed.
     """
+    seen = batch.seen if remove_seen else None
+    if remove_seen and seen is None:
+        raise ValueError("seen items are to be removed, but the batch carries none; set with_seen of the data module")
     ranks = []
     for rows, scores in _in_parts(score, batch.histories, num_items):
-        removed = _of_rows(batch.seen, rows) if remove_seen else None
+        removed = None if seen is None else _of_rows(seen, rows)
         ranks.append(target_rank(scores, batch.target[rows], removed))
     return torch.cat(ranks)
 

@@ -92,6 +92,7 @@ def fit(
         enable_checkpointing=any(isinstance(callback, LastCheckpoint) for callback in callbacks),
         enable_progress_bar=False,
     )
+    data.with_seen = model.protocol.remove_seen
     last = folder / LAST
     resumed = last if config.resume is not None and last.exists() else None
     trainer.fit(model, datamodule=data, ckpt_path=resumed, weights_only=True)
