@@ -9,15 +9,17 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 
 import seqrec
-from seqrec.data.datamodule import SequenceDataModule
 from seqrec.metrics import Protocol
 from seqrec.runs.files import write_json
 from seqrec.runs.result import Result
+
+if TYPE_CHECKING:  # a data module is Lightning's, which reading a run back does not need
+    from seqrec.data.datamodule import SequenceDataModule
 
 PACKAGES = ("torch", "pytorch-lightning", "torchmetrics", "hydra-core", "polars", "numpy")
 JUDGED = ("protocol", "data", "split", "evaluated_users", "ranking", "tied_scores", "seen_items", "cutoffs")

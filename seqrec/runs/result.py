@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import polars as pl
 import torch
 from torch import Tensor
 
-from seqrec.data.datamodule import SequenceDataModule
 from seqrec.metrics import summarise
+
+if TYPE_CHECKING:  # a data module is Lightning's, which reading a run back does not need
+    from seqrec.data.datamodule import SequenceDataModule
 
 
 @dataclass(frozen=True)
