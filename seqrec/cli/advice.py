@@ -7,6 +7,9 @@ from omegaconf import DictConfig, ListConfig, OmegaConf
 FILED = frozenset({"settings", "paper_settings"})
 """Groups whose folders hold further options of the same group, not parts to choose."""
 
+FORMER = {"protocol": frozenset({"easnrec", "fenrec"})}
+"""Options that are former names of others: they work, but nobody needs to learn them."""
+
 
 def about_settings(error: ValueError, config: DictConfig) -> ValueError:
     """``error``, with what to do where a model's settings meet another backbone than its own."""

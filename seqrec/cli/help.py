@@ -7,7 +7,7 @@ import textwrap
 from hydra.core.config_loader import ConfigLoader
 from hydra.core.global_hydra import GlobalHydra
 
-from seqrec.cli.advice import FILED
+from seqrec.cli.advice import FILED, FORMER
 from seqrec.cli.groups import Groups, chosen_groups, open_repository
 
 WIDTH = 100
@@ -16,7 +16,7 @@ WIDTH = 100
 def group_list(loader: ConfigLoader | None = None, name: str = "config") -> str:
     """One paragraph a group: ``name  option, option``; of a folder of folders ``name  folder/{option, option}``.
 
-    Settings are left out: the model and the data set choose them.
+    Settings are left out, since the model and the data set choose them, and so are former names.
 
     Args:
         loader: Hydra's; by default that of the command that is running, which knows its ``--config-dir``.
@@ -26,7 +26,7 @@ def group_list(loader: ConfigLoader | None = None, name: str = "config") -> str:
     groups, chosen = Groups(repository), chosen_groups(repository, name)
     options: dict[str, list[str]] = {}
     for group in groups:
-        names = groups.own(group)
+        names = [name for name in groups.own(group) if name not in FORMER.get(group, ())]
         top, _, below = group.partition("/")
         if not names or top in FILED:
             continue
