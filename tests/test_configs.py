@@ -103,6 +103,14 @@ def test_settings_apply_under_any_task(tmp_path: Path) -> None:
     assert (timed.model.num_clusters, timed.model.pair_contrast.warmup_epochs) == (256, 0)
 
 
+def test_settings_without_a_package_line_are_refused(tmp_path: Path) -> None:
+    """They would stand under a key of their own, where nothing reads them."""
+    shutil.copytree(CONF, tmp_path / "conf")
+    (tmp_path / "conf" / "settings" / "sasrec" / "toys.yaml").write_text("data: {batch_size: 7}\n")
+    with pytest.raises(ValueError, match="a file of settings must begin with the line '# @package _global_'"):
+        check_configuration(["model=sasrec", "data=toys"], conf=tmp_path / "conf")
+
+
 def test_a_table_of_ablations_passes_the_check() -> None:
     row = ["paper=easnrec", "model=easnrec", "data=sports", "+ablation/easnrec=glob(*)", "seed=0,1,2"]
     assert check_configuration(row, multirun=True).protocol.name == "all_items"

@@ -13,8 +13,11 @@ from seqrec.cli.conf import CONF
 
 CONFIG_PATH = ("--config-path", "-cp")
 
-PROTOCOLS = {"easnrec": "all_items", "fenrec": "unseen_items"}
-"""Names of protocols in older versions, and what they are called today."""
+RENAMED = {
+    "protocol": {"easnrec": "all_items", "fenrec": "unseen_items"},
+    "windows": {"whole": "full_chunks"},
+}
+"""Names of options in older versions by group, and what they are called today."""
 
 OF_EASNREC = frozenset({"bpr", "cl4srec", "duorec", "easnrec", "ecl_sr", "elecrec", "mssr", "s3rec", "xlstm_lsr"})
 """Models whose experiments were rows of EASNRec's paper; those of the others were rows of FENRec's."""
@@ -36,7 +39,7 @@ def normalise(arguments: Sequence[str], conf: Path = CONF) -> tuple[list[str], l
     result: list[str] = []
     notes: list[str] = []
     for word in _with_logger_names(_with_absolute_config_path(arguments), conf):
-        today = _experiment(word, arguments, conf) or _protocol(word, conf)
+        today = _experiment(word, arguments, conf) or _renamed(word, conf)
         if today:
             notes.append(f"deprecated: {word} is {' '.join(today)} now")
         result += today or [word]
@@ -68,14 +71,14 @@ def _paper(model: str, data: str) -> str | None:
     return "easnrec" if model in OF_EASNREC | OF_BOTH else "fenrec"
 
 
-def _protocol(word: str, conf: Path) -> list[str]:
-    """``protocol=`` with the name of the paper that used it."""
+def _renamed(word: str, conf: Path) -> list[str]:
+    """An option under its former name, as in ``protocol=fenrec``."""
     group, _, value = word.partition("=")
-    options = value.split(",")
-    if group != "protocol" or not set(options) & set(PROTOCOLS):
+    options, today = value.split(","), RENAMED.get(group, {})
+    if not set(options) & set(today):
         return []
-    renamed = [PROTOCOLS.get(option, option) for option in options]
-    there = all((conf / "protocol" / f"{option}.yaml").exists() for option in renamed)
+    renamed = [today.get(option, option) for option in options]
+    there = all((conf / group / f"{option}.yaml").exists() for option in renamed)
     return [f"{group}={','.join(renamed)}"] if there else []
 
 

@@ -10,6 +10,7 @@ from typing import Any
 from hydra.core.override_parser.types import Override
 from omegaconf import DictConfig, ListConfig, OmegaConf
 
+from seqrec.cli.advice import FILED
 from seqrec.cli.schema import describe, fits
 from seqrec.cli.signatures import Arguments, target_arguments
 from seqrec.runs.targets import suggestion
@@ -115,6 +116,9 @@ def check_top_level(config: DictConfig, primary: DictConfig, groups: list[str]) 
     Raises:
         ValueError: with the nearest key.
     """
+    unpacked = [group for group in FILED if group in config]
+    if unpacked:
+        raise ValueError(f"a file of {unpacked[0]} must begin with the line '# @package _global_', or it sets nothing")
     declared = [*groups, *(str(key) for key in primary if key != "hydra")]
     for key, node in config.items():
         if key == "hydra":

@@ -25,6 +25,7 @@ def conf(tmp_path: Path) -> Path:
     data = ["beauty", "sports", "ml1m"]
     papers = ["none", "easnrec", "fenrec"]
     files = {"model": models, "data": data, "paper": papers, "protocol": ["all_items", "unseen_items"]}
+    files["windows"] = ["full_chunks"]
     for group, options in (files | {"experiment/bert4rec": ["beauty"], "logger": ["csv", "wandb"]}).items():
         (tmp_path / group).mkdir(parents=True)
         for option in options:
@@ -43,6 +44,7 @@ def conf(tmp_path: Path) -> Path:
         ("+experiment=caser/sports", "paper=easnrec model=caser data=sports"),
         ("+experiment=fenrec/beauty data=sports", "paper=fenrec model=fenrec data=sports"),
         ("protocol=easnrec", "protocol=all_items"),
+        ("windows=whole", "windows=full_chunks"),
         ("-m protocol=fenrec,easnrec", "-m protocol=unseen_items,all_items"),
     ],
 )

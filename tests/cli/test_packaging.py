@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ast
+import re
 import subprocess
 import sys
 import tomllib
@@ -39,3 +41,19 @@ def test_importing_the_package_is_cheap() -> None:
 
 def test_main_only_starts_the_command_line() -> None:
     assert len((ROOT / "main.py").read_text().splitlines()) < 25
+
+
+def test_every_imported_library_is_declared() -> None:
+    """A library that another one happens to install is missing as soon as that one drops it."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    declared = {re.split(r"[<>=\[ ]", line)[0].lower().replace("-", "_") for line in project["dependencies"]}
+    names = {"hydra": "hydra_core", "yaml": "pyyaml", "pydantic_core": "pydantic"}
+    imported = set()
+    for path in (ROOT / "seqrec").rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Import):
+                imported |= {alias.name.partition(".")[0] for alias in node.names}
+            elif isinstance(node, ast.ImportFrom) and node.module:
+                imported.add(node.module.partition(".")[0])
+    libraries = imported - set(sys.stdlib_module_names) - {"seqrec"}
+    assert {names.get(name, name) for name in libraries} - declared == set()
