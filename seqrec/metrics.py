@@ -42,14 +42,18 @@ class RankingMetrics(Metric):
 
     The means are taken over windows sorted by number: their digits depend neither on the order of batches nor
     on how many ranks shared the work.
+
+    Args:
+        cutoffs: k of Recall@k and NDCG@k.
+        shared: the ranks of a run have shared the work, so that each waits for what the others have found.
     """
 
     full_state_update = False
     row: list[Tensor]
     rank: list[Tensor]
 
-    def __init__(self, cutoffs: list[int]) -> None:
-        super().__init__()
+    def __init__(self, cutoffs: list[int], shared: bool = True) -> None:
+        super().__init__(sync_on_compute=shared)
         self.cutoffs = cutoffs
         self.add_state("row", default=[], dist_reduce_fx="cat")
         self.add_state("rank", default=[], dist_reduce_fx="cat")

@@ -25,7 +25,7 @@ Seen = tuple[Tensor, Tensor]
 
 
 def evaluate(score: Score, data: SequenceDataModule, split: str, protocol: Protocol) -> RankingMetrics:
-    """Rank all targets of a split on the CPU.
+    """Rank all targets of a split on the CPU, in this process alone.
 
     Args:
         score: of the judged model.
@@ -36,7 +36,7 @@ def evaluate(score: Score, data: SequenceDataModule, split: str, protocol: Proto
     Returns:
         The ranks; ``compute()`` gives their means.
     """
-    metrics = RankingMetrics(protocol.cutoffs)
+    metrics = RankingMetrics(protocol.cutoffs, shared=False)
     with torch.no_grad():
         for batch in data.ranked_batches(split, protocol.remove_seen):
             metrics.update(batch.row, rank_targets(score, batch, data.sequences.num_items, protocol.remove_seen))
