@@ -166,7 +166,7 @@ def test_canaries_find_a_broken_ranking(
     data: Synthetic, broken: Callable[..., Tensor], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(evaluator_check, "target_rank", broken)
-    with pytest.raises(RuntimeError):
+    with pytest.raises(ValueError):
         evaluator_check.check_evaluator(data, Protocol("test", False, CUTOFFS))
 
 

@@ -110,8 +110,9 @@ def _request(flags: Namespace) -> tuple[list[str], Path, str]:
 def run(config: DictConfig) -> float | None:
     """Call the configured task.
 
-    A :class:`ValueError`, a missing file and what Lightning calls a misconfiguration end in one line and exit
-    status 2; with ``HYDRA_FULL_ERROR=1`` they keep their traceback, as any other error does.
+    A :class:`ValueError`, a missing file, what Lightning calls a misconfiguration and a ``RuntimeError``, which is what
+    libraries raise for most of what users get wrong, end in one line and exit status 2; with ``HYDRA_FULL_ERROR=1``
+    they keep their traceback, as any other error does.
     """
     try:
         result: float | None = call(config.task, config, _recursive_=False)
@@ -125,7 +126,8 @@ def run(config: DictConfig) -> float | None:
         node, cause = _cause(error)
         if not _for_people(cause) or os.environ.get("HYDRA_FULL_ERROR") == "1":
             raise cause from None
-        _fail(f"{node}: {cause}" if node else str(cause))
+        hint = f" (HYDRA_FULL_ERROR=1 {program()} ... shows where)" if isinstance(cause, RuntimeError) else ""
+        _fail((f"{node}: {cause}" if node else str(cause)) + hint)
     return result
 
 
@@ -141,7 +143,7 @@ def _cause(error: Exception) -> tuple[str, Exception]:
 
 def _for_people(error: Exception) -> bool:
     """Whether the message alone tells the user what to change."""
-    if isinstance(error, ValueError | OSError | InstantiationException):
+    if isinstance(error, ValueError | OSError | RuntimeError | InstantiationException):
         return True
     return type(error).__name__ == "MisconfigurationException"  # by name: importing Lightning takes seconds
 

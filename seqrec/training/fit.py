@@ -40,13 +40,16 @@ class Fitted:
         """The checkpoint with the selected weights: the best on validation, the last where nothing is validated.
 
         Raises:
-            RuntimeError: none was written; the test split is never ranked without a selection.
+            ValueError: none was written; the test split is never ranked without a selection.
         """
         for kind in (BestCheckpoint, LastCheckpoint):
             for callback in self.callbacks:
                 if isinstance(callback, kind) and callback.best_model_path:
                     return Path(callback.best_model_path)
-        raise RuntimeError("no checkpoint was written: the validation metric was never logged")
+        raise ValueError(
+            "no checkpoint was written, so there are no weights to judge: no epoch was finished and validated; raise "
+            "trainer.max_epochs, max_steps or max_time"
+        )
 
     def evaluate(self) -> Result:
         """Validation and test metrics of the selected weights; the test split is ranked here and nowhere else."""

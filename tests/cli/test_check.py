@@ -152,7 +152,12 @@ def test_hydra_flags_pass() -> None:
 
 def task(config: DictConfig, kind: str) -> None:
     """A task that fails as ``kind`` says."""
-    raise {"value": ValueError("line 3:\nno item"), "bug": KeyError("bug"), "stop": KeyboardInterrupt()}[kind]
+    raise {
+        "value": ValueError("line 3:\nno item"),
+        "library": RuntimeError("no room\nleft"),
+        "bug": KeyError("bug"),
+        "stop": KeyboardInterrupt(),
+    }[kind]
 
 
 def run(kind: str) -> None:
@@ -167,6 +172,14 @@ def test_value_error_is_one_line(capsys: pytest.CaptureFixture[str], monkeypatch
     monkeypatch.setenv("HYDRA_FULL_ERROR", "1")
     with pytest.raises(ValueError, match="no item"):
         run("value")
+
+
+def test_an_error_of_a_library_is_one_line_that_says_how_to_see_more(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as end:
+        run("library")
+    line = capsys.readouterr().err
+    assert end.value.code == 2
+    assert line.startswith("error: no room left (HYDRA_FULL_ERROR=1 ") and line.count("\n") == 1
 
 
 def test_bug_keeps_its_own_traceback() -> None:
