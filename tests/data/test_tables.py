@@ -10,8 +10,8 @@ import pytest
 
 from seqrec.data.errors import DataError
 from seqrec.data.interactions import Numbering, to_sequences
-from seqrec.data.readers.columns import epoch_microseconds
 from seqrec.data.readers.tables import read_table
+from seqrec.data.readers.times import epoch_microseconds
 from seqrec.data.sets.custom import Custom
 
 COLUMNS: dict[str, str | None] = {"user": "u", "item": "i", "time": "t"}

@@ -10,11 +10,9 @@ from pathlib import Path
 import polars as pl
 
 from seqrec.data.errors import DataError
+from seqrec.data.readers.times import sort_keys
 
 logger = logging.getLogger(__name__)
-
-_DATES = ("%F %T%.f", "%F", "%F %R", "%F %T%.f%#z", "%F %R%#z")
-_DAY_WITH_OFFSET = "%R %F%#z"  # an offset needs a time of day, so midnight is put before the day
 
 
 def checked(
@@ -23,6 +21,7 @@ def checked(
     columns: dict[str, str | None],
     place: Callable[[int], str],
     drop_duplicates: bool,
+    time_format: str | None = None,
 ) -> pl.DataFrame:
     """Turn raw text columns into interactions, or say which line is wrong.
 
@@ -33,13 +32,14 @@ def checked(
         columns: name in the file of each of the three columns, for messages.
         place: name of a row (0-based) for messages, such as ``line 5``.
         drop_duplicates: drop rows that repeat an earlier one in all fields.
+        time_format: form of the dates where it is not ISO's.
 
     Returns:
-        ``user``, ``item`` (int64 if all are plain integers, else text) and ``time`` (int64 or float64, in the
-        file's unit; microseconds for dates; the row number without a time column), in file order.
+        ``user``, ``item`` (int64 if all are plain integers, else text) and ``time``, a key to sort by, as
+        :func:`seqrec.data.readers.times.sort_keys` makes it (the row number without a time column), in file order.
 
     Raises:
-        DataError: a missing value, or a time that is neither a finite number nor an ISO date.
+        DataError: a missing value, or a time that is neither a finite number nor a date.
     """
     if raw.is_empty():
         raise DataError(f"{path}: no interactions in the file")
@@ -57,7 +57,7 @@ def checked(
         first = place(int(repeat.arg_max() or 0))
         logger.warning("%s: %d exact duplicate rows, first on %s (%s)", path, repeat.sum(), first, kept)
     if "time" in named:
-        time = _times(frame["time"], lambda row: f"{path}: {place(row)}, column `{named['time']}`")
+        time = sort_keys(frame["time"], time_format, lambda row: f"{path}: {place(row)}, column `{named['time']}`")
     else:
         time = pl.Series("time", range(len(frame)), dtype=pl.Int64)
     result = pl.DataFrame([_ids(frame["user"]), _ids(frame["item"]), time.alias("time")])
@@ -88,36 +88,6 @@ def require(path: Path, where: str, found: list[str], columns: dict[str, str | N
 def first_words(error: Exception) -> str:
     """The first line of a message of the parser, whose other lines advise on its own options."""
     return next(iter(str(error).splitlines()), type(error).__name__)
-
-
-def epoch_microseconds(text: pl.Series) -> pl.Series:
-    """ISO dates as microseconds since 1970 (UTC unless they have an offset), null where it is not one."""
-    date = text.str.replace(" ?UTC$", "Z").str.replace("T", " ", literal=True).str.replace(",", ".", literal=True)
-    # The day 01-02-19 would be read as one of the year 1; a year has four digits.
-    date = date.set(~date.str.contains(r"^\d{4}-"), None)
-    time = pl.repeat(None, len(text), dtype=pl.Int64, eager=True)
-    for form, column in [*((form, date) for form in _DATES), (_DAY_WITH_OFFSET, "00:00 " + date)]:
-        if time.null_count() == date.null_count():
-            break  # in most files all dates have the same form
-        parsed = column.str.to_datetime(form, time_unit="us", strict=False).dt.timestamp("us")
-        time = time.zip_with(time.is_not_null(), parsed)
-    return time
-
-
-def _times(text: pl.Series, where: Callable[[int], str]) -> pl.Series:
-    """Times that compare as they should; ``where`` names a row's cell for the error."""
-    whole = text.cast(pl.Int64, strict=False)
-    if not whole.null_count():
-        return whole
-    number = text.cast(pl.Float64, strict=False)
-    number = number.set(~number.is_finite().fill_null(False), None)
-    dates = epoch_microseconds(text)
-    time = number if number.null_count() <= dates.null_count() else dates
-    if not time.null_count():
-        return time
-    row = int(time.is_null().arg_max() or 0)
-    allowed = "a finite number" if time is number else "an ISO date (2019-12-31 or 2019-12-31 23:59:59)"
-    raise DataError(f"{where(row)}, `{text[row]}` is not {allowed}")
 
 
 def _ids(text: pl.Series) -> pl.Series:

@@ -22,6 +22,7 @@ def read_table(
     separator: str | None = None,
     header: Sequence[str] | None = None,
     drop_duplicates: bool = False,
+    time_format: str | None = None,
     block: int = BLOCK,
 ) -> pl.DataFrame:
     """Read interactions from a file in file order.
@@ -35,6 +36,7 @@ def read_table(
         separator: of text; None takes ``,`` for ``.csv``, tab for ``.tsv``, and looks at the file otherwise.
         header: column names of a text file without a header line.
         drop_duplicates: drop rows that repeat an earlier one in all fields.
+        time_format: form of the dates where it is not ISO's, such as ``%d/%m/%Y %H:%M``.
         block: bytes of JSON lines parsed at a time.
 
     Returns:
@@ -59,7 +61,7 @@ def read_table(
     else:
         raw, records = read_separated(path, columns, separator, header)
         place = lambda row: f"line {_nth(row, (line for line, _ in records()))}"  # noqa: E731
-    return checked(raw, path, columns, place, drop_duplicates)
+    return checked(raw, path, columns, place, drop_duplicates, time_format)
 
 
 def _nth(row: int, lines: Iterator[int]) -> int:

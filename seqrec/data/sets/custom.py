@@ -30,6 +30,7 @@ class Custom(SequenceDataModule):
         min_user: interactions a user needs to be kept (k-core).
         min_item: interactions an item needs to be kept.
         drop_duplicates: drop rows of a table that repeat an earlier one in all fields.
+        time_format: form of the dates where it is not ISO's, such as ``%d/%m/%Y %H:%M``.
         attributes: a JSON file ``{"item": ["attribute", ...], ...}`` for models that use item attributes; also ``.gz``.
         **base: arguments of :class:`~seqrec.data.datamodule.SequenceDataModule`.
 
@@ -50,6 +51,7 @@ class Custom(SequenceDataModule):
         min_item: int = 5,
         drop_duplicates: bool = False,
         attributes: str | None = None,
+        time_format: str | None = None,
         **base: Any,
     ) -> None:
         super().__init__(**base)
@@ -61,6 +63,7 @@ class Custom(SequenceDataModule):
         self.columns = dict(columns)
         self.separator = separator
         self.header = None if header is None else list(header)
+        self.time_format = time_format
         self.min_user, self.min_item, self.drop_duplicates = min_user, min_item, drop_duplicates
 
     def source(self) -> Path:
@@ -73,7 +76,7 @@ class Custom(SequenceDataModule):
         """The file by the options."""
         if self.format == "sequences":
             return read_sequence_file(source, self.min_user, self.min_item)
-        table = read_table(source, self.columns, self.separator, self.header, self.drop_duplicates)
+        table = read_table(source, self.columns, self.separator, self.header, self.drop_duplicates, self.time_format)
         return to_sequences(table, source, self.min_user, self.min_item, numbering="first_seen")
 
     def attribute_files(self, source: Path) -> Sequence[Path]:
@@ -90,7 +93,7 @@ class Custom(SequenceDataModule):
 
     def recipe(self) -> dict[str, Any]:
         """All options of the reader."""
-        options = ("format", "columns", "separator", "header", "min_user", "min_item", "drop_duplicates")
+        options = ("format", "columns", "separator", "header", "min_user", "min_item", "drop_duplicates", "time_format")
         return {"reader": "custom"} | {option: getattr(self, option) for option in options}
 
 

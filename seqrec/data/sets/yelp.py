@@ -11,11 +11,11 @@ import polars as pl
 from seqrec.data.datamodule import SequenceDataModule
 from seqrec.data.errors import DataError
 from seqrec.data.interactions import to_sequences
-from seqrec.data.readers.columns import epoch_microseconds
 from seqrec.data.readers.item_attributes import ItemAttributes, read_item_attributes
 from seqrec.data.readers.metadata import read_yelp
 from seqrec.data.readers.sequence_file import read_sequence_file
 from seqrec.data.readers.tables import read_table
+from seqrec.data.readers.times import epoch_microseconds
 from seqrec.data.sequences import Sequences
 from seqrec.data.sets.source import Folders, Source
 
