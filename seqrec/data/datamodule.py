@@ -16,6 +16,7 @@ from torch.utils.data import DataLoader, Dataset, Sampler
 
 from seqrec.data.attributes import numbered
 from seqrec.data.batch import Batch, RankedBatch
+from seqrec.data.dropped import Dropped
 from seqrec.data.readers.item_attributes import ItemAttributes
 from seqrec.data.sequences import Sequences
 from seqrec.data.store import cached
@@ -149,6 +150,11 @@ class SequenceDataModule(LightningDataModule, ABC):
         if known is not None:
             table[1:-1] = known
         return table
+
+    @property
+    def dropped(self) -> Dropped:
+        """What each step between the source and the sequences left out, by its name: rows, users, items."""
+        return self.sequences.dropped
 
     def prepare_data(self) -> None:
         """Download and preprocess once; processes that start together wait for one another."""

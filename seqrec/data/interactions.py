@@ -9,6 +9,7 @@ import numpy as np
 import polars as pl
 import torch
 
+from seqrec.data.dropped import Dropped, note
 from seqrec.data.errors import DataError
 from seqrec.data.sequences import Sequences
 
@@ -36,6 +37,11 @@ def k_core(frame: pl.DataFrame, users: int, items: int) -> pl.DataFrame:
         frame = kept
 
 
+def core_name(users: int, items: int) -> str:
+    """What the filter is called: ``5-core``, or ``(3, 2)-core`` where users and items need different numbers."""
+    return f"{users}-core" if users == items else f"({users}, {items})-core"
+
+
 def checked_k_core(frame: pl.DataFrame, users: int, items: int, source: Path) -> pl.DataFrame:
     """:func:`k_core`, and an error that names ``source`` if nothing is left.
 
@@ -44,15 +50,21 @@ def checked_k_core(frame: pl.DataFrame, users: int, items: int, source: Path) ->
     """
     kept = k_core(frame, users, items)
     if kept.is_empty():
-        name = f"{users}-core" if users == items else f"({users}, {items})-core"
         raise DataError(
-            f"{source}: {name} filtering left no users ({len(frame)} interactions before); "
+            f"{source}: {core_name(users, items)} filtering left no users ({len(frame)} interactions before); "
             f"lower the thresholds min_user={users} and min_item={items}"
         )
     return kept
 
 
-def to_sequences(frame: pl.DataFrame, source: Path, min_user: int, min_item: int, numbering: Numbering) -> Sequences:
+def to_sequences(
+    frame: pl.DataFrame,
+    source: Path,
+    min_user: int,
+    min_item: int,
+    numbering: Numbering,
+    dropped: Dropped | None = None,
+) -> Sequences:
     """Filter, sort and number interactions.
 
     Each user's interactions are sorted by time with a stable sort, so that ties keep the order of the file.
@@ -64,6 +76,7 @@ def to_sequences(frame: pl.DataFrame, source: Path, min_user: int, min_item: int
         numbering: ``first_seen``: users in the order of their first line in the file (before filtering),
             items by first appearance when walking through the users in that order. ``raw_id``: both by rank
             of the raw id.
+        dropped: what earlier steps left out; becomes part of the result.
 
     Returns:
         Sequences whose ids are the source's numbering: ``source_order`` is ``1..I``.
@@ -74,7 +87,9 @@ def to_sequences(frame: pl.DataFrame, source: Path, min_user: int, min_item: int
     first_seen = numbering == "first_seen"
     line = pl.col("line").min()
     frame = frame.with_row_index("line").with_columns(user_key=line.over("user") if first_seen else "user")
+    everything, steps = frame, dict(dropped or {})
     frame = checked_k_core(frame, min_user, min_item, source)
+    note(steps, core_name(min_user, min_item), everything, frame)
     frame = frame.sort("user_key", "time", maintain_order=True).drop("line").with_row_index("line")
     frame = frame.with_columns(item_key=line.over("item") if first_seen else "item")
     frame = frame.with_columns(id=pl.col("item_key").rank("dense").cast(pl.Int32))
@@ -87,4 +102,5 @@ def to_sequences(frame: pl.DataFrame, source: Path, min_user: int, min_item: int
         user_ids=users["user"],
         item_ids=item_ids,
         source_order=torch.arange(1, len(item_ids) + 1),
+        dropped=steps,
     )

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import polars as pl
 import torch
 from torch import Tensor
+
+from seqrec.data.dropped import Dropped
 
 HELD_OUT = 2
 """Interactions at the end of each history that are never trained on: the targets of validation and of test."""
@@ -28,6 +30,7 @@ class Sequences:
             parameter-free baselines may read it: it can leak order.
         attributes: ``(I, A)`` int32, attribute ids ``1..T`` of item ``i`` in row ``i - 1``, 0 where it has fewer
             than A; None where nothing is known about the items.
+        dropped: what each step between the source and these histories left out.
     """
 
     items: Tensor
@@ -36,6 +39,7 @@ class Sequences:
     item_ids: pl.Series
     source_order: Tensor
     attributes: Tensor | None = None
+    dropped: Dropped = field(default_factory=dict)
 
     @property
     def num_users(self) -> int:

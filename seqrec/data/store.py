@@ -21,7 +21,7 @@ from seqrec.data.sequences import HELD_OUT, Sequences
 
 logger = logging.getLogger(__name__)
 
-FORMAT = 3
+FORMAT = 4
 """Version of the files in the cache; raised when their meaning, or that of a reader's result, changes."""
 
 
@@ -94,6 +94,8 @@ def _log_sizes(name: str, sequences: Sequences) -> None:
         short,
         HELD_OUT + 1,
     )
+    for step, lost in sequences.dropped.items():
+        logger.info("%s: left out (%s): %s", name, step, ", ".join(f"{count} {kind}" for kind, count in lost.items()))
 
 
 def _facts(file: Path) -> dict[str, Any]:
@@ -111,6 +113,7 @@ def _write(entry: Path, sequences: Sequences, facts: dict[str, Any], file: Path 
         "users": sequences.num_users,
         "items": sequences.num_items,
         "interactions": sequences.num_interactions,
+        "dropped": sequences.dropped,
     }
     folder = Path(mkdtemp(prefix=f".{entry.name}-", dir=entry.parent))
     try:
@@ -144,6 +147,7 @@ def _load(entry: Path) -> Sequences:
         item_ids=items["id"],
         source_order=torch.from_numpy(items["source_order"].to_numpy(writable=True)),
         attributes=torch.from_numpy(np.load(attributes)) if attributes.exists() else None,
+        dropped=json.loads((entry / "meta.json").read_text()).get("dropped", {}),
     )
 
 

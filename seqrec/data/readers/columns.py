@@ -9,10 +9,15 @@ from pathlib import Path
 
 import polars as pl
 
+from seqrec.data.dropped import Dropped, note
 from seqrec.data.errors import DataError
+from seqrec.data.readers.ids import ids, spelled_missing
 from seqrec.data.readers.times import sort_keys
 
 logger = logging.getLogger(__name__)
+
+MISSING = ("error", "drop", "keep")
+"""What a row without a value is: an error, left out, or, where a word such as ``NULL`` says so, a row as any other."""
 
 
 def checked(
@@ -21,7 +26,9 @@ def checked(
     columns: dict[str, str | None],
     place: Callable[[int], str],
     drop_duplicates: bool,
-    time_format: str | None = None,
+    time_format: str | None,
+    missing: str,
+    dropped: Dropped,
 ) -> pl.DataFrame:
     """Turn raw text columns into interactions, or say which line is wrong.
 
@@ -33,6 +40,8 @@ def checked(
         place: name of a row (0-based) for messages, such as ``line 5``.
         drop_duplicates: drop rows that repeat an earlier one in all fields.
         time_format: form of the dates where it is not ISO's.
+        missing: one of :data:`MISSING`.
+        dropped: takes what was left out.
 
     Returns:
         ``user``, ``item`` (int64 if all are plain integers, else text) and ``time``, a key to sort by, as
@@ -44,24 +53,59 @@ def checked(
     if raw.is_empty():
         raise DataError(f"{path}: no interactions in the file")
     named = {key: name for key, name in columns.items() if name is not None}
-    frame = raw.with_columns(pl.col(*named).str.strip_chars())
-    for key, name in named.items():
-        missing = frame[key].is_null() | (frame[key] == "")
-        if missing.any():
-            row = int(missing.arg_max() or 0)
-            raise DataError(f"{path}: {place(row)}, column `{name}` has no value; each row needs one")
-    repeated = ~pl.struct(*named, "fingerprint").is_first_distinct()
-    repeat = frame.select(repeated).to_series()
+    everything = raw.with_columns(pl.col(*named).str.strip_chars()).with_row_index("row")
+    frame = _without_missing(everything, path, named, place, missing)
+    note(dropped, "missing", everything.select(_present(key) for key in ("user", "item")), frame)
+
+    def where(key: str) -> Callable[[int], str]:
+        return lambda row: f"{path}: {place(frame['row'][row])}, column `{named[key]}`"
+
+    repeat = frame.select(~pl.struct(*named, "fingerprint").is_first_distinct()).to_series()
     if repeat.any():
-        kept = "dropped" if drop_duplicates else "kept; drop_duplicates=true drops them"
-        first = place(int(repeat.arg_max() or 0))
+        kept = "dropped" if drop_duplicates else "kept; data.drop_duplicates=true drops them"
+        first = place(frame["row"][int(repeat.arg_max() or 0)])
         logger.warning("%s: %d exact duplicate rows, first on %s (%s)", path, repeat.sum(), first, kept)
-    if "time" in named:
-        time = sort_keys(frame["time"], time_format, lambda row: f"{path}: {place(row)}, column `{named['time']}`")
-    else:
-        time = pl.Series("time", range(len(frame)), dtype=pl.Int64)
-    result = pl.DataFrame([_ids(frame["user"]), _ids(frame["item"]), time.alias("time")])
-    return result.filter(~repeat) if drop_duplicates else result
+    time = sort_keys(frame["time"], time_format, where("time")) if "time" in named else frame["row"].cast(pl.Int64)
+    users, items = ids(frame["user"], where("user")), ids(frame["item"], where("item"))
+    result = pl.DataFrame([users, items, time.alias("time")])
+    if not drop_duplicates:
+        return result
+    once = result.filter(~repeat)
+    note(dropped, "duplicates", result, once)
+    return once
+
+
+def _present(key: str) -> pl.Expr:
+    """The cells of a column, null where they hold no value."""
+    cell = pl.col(key)
+    return pl.when((cell != "") & ~cell.map_batches(spelled_missing, return_dtype=pl.Boolean)).then(key)
+
+
+def _without_missing(
+    frame: pl.DataFrame, path: Path, named: dict[str, str], place: Callable[[int], str], missing: str
+) -> pl.DataFrame:
+    """``frame`` without the rows that lack a value, or an error for the first of them."""
+    gone = pl.repeat(False, len(frame), eager=True)
+    for key, name in named.items():
+        spelled = (
+            spelled_missing(frame[key]) & (missing == ("drop" if key == "time" else missing)) & (missing != "keep")
+        )
+        absent = frame[key].is_null() | (frame[key] == "") | spelled
+        if absent.any() and missing != "drop":
+            row = int(absent.arg_max() or 0)
+            says = f"`{frame[key][row]}` stands for no value" if spelled[row] else "has no value"
+            keep = ", data.missing=keep takes the word for an id" if spelled[row] else ""
+            raise DataError(
+                f"{path}: {place(row)}, column `{name}`{',' if spelled[row] else ''} {says}; each row needs one "
+                f"(rows without: {absent.sum()}; data.missing=drop leaves them out{keep})"
+            )
+        gone |= absent
+    if gone.any():
+        first = place(int(gone.arg_max() or 0))
+        logger.warning("%s: %d rows without a value left out, first on %s (data.missing=drop)", path, gone.sum(), first)
+    if gone.all():
+        raise DataError(f"{path}: no interactions in the file: all {len(frame)} rows lack a value")
+    return frame.filter(~gone)
 
 
 def pick(frame: pl.DataFrame, path: Path, columns: dict[str, str | None]) -> pl.DataFrame:
@@ -88,9 +132,3 @@ def require(path: Path, where: str, found: list[str], columns: dict[str, str | N
 def first_words(error: Exception) -> str:
     """The first line of a message of the parser, whose other lines advise on its own options."""
     return next(iter(str(error).splitlines()), type(error).__name__)
-
-
-def _ids(text: pl.Series) -> pl.Series:
-    """Ids as int64 if that loses nothing (``007`` stays text), else as they are."""
-    number = text.cast(pl.Int64, strict=False)
-    return number if (number.cast(pl.String) == text).fill_null(False).all() else text

@@ -77,6 +77,11 @@ def text(path: Path) -> bytes:
     return b"".join(text_blocks(path))
 
 
+def lf_ended(content: bytes) -> bytes:
+    """The same lines, each ended by LF: those that end with CR (old spreadsheets) or CR LF as well."""
+    return content.replace(b"\r\n", b"\n").replace(b"\r", b"\n") if b"\r" in content else content
+
+
 def _text(path: Path, piece: bytes, line: int) -> bytes:
     """``piece`` itself if it is UTF-8; ``line`` is the number of its first line."""
     try:

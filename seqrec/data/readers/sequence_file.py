@@ -8,8 +8,9 @@ import numpy as np
 import polars as pl
 import torch
 
+from seqrec.data.dropped import Dropped, note
 from seqrec.data.errors import DataError
-from seqrec.data.interactions import checked_k_core
+from seqrec.data.interactions import checked_k_core, core_name
 from seqrec.data.readers.files import text
 from seqrec.data.sequences import Sequences
 
@@ -41,9 +42,11 @@ def read_sequence_file(path: Path, min_user: int = 1, min_item: int = 1) -> Sequ
     items = np.delete(values, line_starts)
     if (values == 0).any() or (counts == 0).any() or len(np.unique(users)) < len(users):
         raise _fault(path, content)
+    dropped: Dropped = {}
     if min_user > 1 or min_item > 1:
         frame = pl.DataFrame({"user": np.repeat(np.arange(len(users)), counts), "item": items})
-        frame = checked_k_core(frame, min_user, min_item, path)
+        everything, frame = frame, checked_k_core(frame, min_user, min_item, path)
+        note(dropped, core_name(min_user, min_item), everything, frame)
         counts = np.bincount(frame["user"].to_numpy(), minlength=len(users))
         users, counts = users[counts > 0], counts[counts > 0]
         items = frame["item"].to_numpy()
@@ -54,6 +57,7 @@ def read_sequence_file(path: Path, min_user: int = 1, min_item: int = 1) -> Sequ
         user_ids=pl.Series("user", users),
         item_ids=pl.Series("item", item_ids),
         source_order=torch.arange(1, len(item_ids) + 1),
+        dropped=dropped,
     )
 
 

@@ -9,6 +9,7 @@ import polars as pl
 from polars.exceptions import PolarsError
 
 from seqrec.data.errors import DataError
+from seqrec.data.readers.ids import spelled_missing
 
 _ISO = (
     r"^(?P<day>\d{4}-\d{1,2}-\d{1,2})"
@@ -144,4 +145,5 @@ def _number_problem(text: pl.Series, row: int, dates: pl.Series) -> str:
     looks = text.str.contains(_LOOKS_LIKE_A_DATE)
     if looks[row]:
         return f"`{cell}` {_iso_problem(cell)}"
-    return f"`{cell}` is not a finite number"
+    missing = " (data.missing=drop leaves out rows without a time)" if spelled_missing(text)[row] else ""
+    return f"`{cell}` is not a finite number{missing}"

@@ -7,8 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from seqrec.data.datamodule import SequenceDataModule
+from seqrec.data.dropped import Dropped
 from seqrec.data.errors import DataError
 from seqrec.data.interactions import to_sequences
+from seqrec.data.readers.columns import MISSING
 from seqrec.data.readers.files import known, suffix
 from seqrec.data.readers.item_attributes import ItemAttributes, read_item_attributes
 from seqrec.data.readers.sequence_file import read_sequence_file
@@ -31,6 +33,8 @@ class Custom(SequenceDataModule):
         min_item: interactions an item needs to be kept.
         drop_duplicates: drop rows of a table that repeat an earlier one in all fields.
         time_format: form of the dates where it is not ISO's, such as ``%d/%m/%Y %H:%M``.
+        missing: what a row of a table without user, item or time is: ``error``, or ``drop`` leaves it out; words for
+            no value such as ``NULL`` and ``NaN`` count as none, unless ``keep`` takes them for ids.
         attributes: a JSON file ``{"item": ["attribute", ...], ...}`` for models that use item attributes; also ``.gz``.
         **base: arguments of :class:`~seqrec.data.datamodule.SequenceDataModule`.
 
@@ -52,6 +56,7 @@ class Custom(SequenceDataModule):
         drop_duplicates: bool = False,
         attributes: str | None = None,
         time_format: str | None = None,
+        missing: str = "error",
         **base: Any,
     ) -> None:
         super().__init__(**base)
@@ -64,6 +69,7 @@ class Custom(SequenceDataModule):
         self.separator = separator
         self.header = None if header is None else list(header)
         self.time_format = time_format
+        self.missing = known("data.missing", missing, MISSING)
         self.min_user, self.min_item, self.drop_duplicates = min_user, min_item, drop_duplicates
 
     def source(self) -> Path:
@@ -76,8 +82,18 @@ class Custom(SequenceDataModule):
         """The file by the options."""
         if self.format == "sequences":
             return read_sequence_file(source, self.min_user, self.min_item)
-        table = read_table(source, self.columns, self.separator, self.header, self.drop_duplicates, self.time_format)
-        return to_sequences(table, source, self.min_user, self.min_item, numbering="first_seen")
+        dropped: Dropped = {}
+        table = read_table(
+            source,
+            self.columns,
+            self.separator,
+            self.header,
+            self.drop_duplicates,
+            self.time_format,
+            self.missing,
+            dropped,
+        )
+        return to_sequences(table, source, self.min_user, self.min_item, numbering="first_seen", dropped=dropped)
 
     def attribute_files(self, source: Path) -> Sequence[Path]:
         """The file of attributes, where one is named."""
@@ -93,7 +109,8 @@ class Custom(SequenceDataModule):
 
     def recipe(self) -> dict[str, Any]:
         """All options of the reader."""
-        options = ("format", "columns", "separator", "header", "min_user", "min_item", "drop_duplicates", "time_format")
+        options = ["format", "columns", "separator", "header", "min_user", "min_item", "drop_duplicates"]
+        options += ["time_format", "missing"]
         return {"reader": "custom"} | {option: getattr(self, option) for option in options}
 
 

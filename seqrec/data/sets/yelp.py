@@ -9,6 +9,7 @@ from typing import Any
 import polars as pl
 
 from seqrec.data.datamodule import SequenceDataModule
+from seqrec.data.dropped import Dropped, note
 from seqrec.data.errors import DataError
 from seqrec.data.interactions import to_sequences
 from seqrec.data.readers.item_attributes import ItemAttributes, read_item_attributes
@@ -78,7 +79,9 @@ class Yelp(SequenceDataModule):
         kept = table.filter(pl.col("time").is_between(first, last))
         if kept.is_empty():
             raise DataError(f"{source}: no review between {_FIRST} and {_LAST} among {len(table)}")
-        return to_sequences(kept, source, _CORE, _CORE, numbering="first_seen")
+        dropped: Dropped = {}
+        note(dropped, f"outside {_FIRST[:10]}..{_LAST[:10]}", table, kept)
+        return to_sequences(kept, source, _CORE, _CORE, numbering="first_seen", dropped=dropped)
 
     def attribute_files(self, source: Path) -> Sequence[Path]:
         """The prepared attributes for a sequence file, the file of businesses for reviews."""
