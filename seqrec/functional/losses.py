@@ -188,9 +188,11 @@ def against(
     sparse: bool = False,
 ) -> Tensor:
     """A loss on the scores of targets ``(M,)`` and of given negatives ``(M, K)``; the rest is as in :func:`sampled`."""
-    positive = (states * F.embedding(target, table, sparse=sparse)).sum(-1)
-    negative = torch.einsum("md,mkd->mk", states, F.embedding(negatives, table, sparse=sparse))
-    return loss(positive, negative)
+    with torch.autocast(states.device.type, enabled=False):
+        states, table = at_least_float(states), at_least_float(table, states)
+        positive = (states * F.embedding(target, table, sparse=sparse)).sum(-1)
+        negative = torch.einsum("md,mkd->mk", states, F.embedding(negatives, table, sparse=sparse))
+        return loss(positive, negative)
 
 
 def sampled_gbce(

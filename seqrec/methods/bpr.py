@@ -48,8 +48,9 @@ class BPR(Recommender):
     def training_step(self, batch: Batch, batch_index: int) -> Tensor:
         """Mean loss over the targets of a batch and their negatives."""
         items = torch.cat([batch.target[:, None], self.negatives(batch)], dim=1)  # (B, 1 + K)
-        scores = (self.backbone.item_embedding(items) @ self.query(batch.histories)[:, :, None]).squeeze(2)
-        loss = bpr(scores[:, 0], scores[:, 1:])
+        with torch.autocast(self.device.type, enabled=False):  # small differences of scores decide
+            scores = (self.backbone.item_embedding(items) @ self.query(batch.histories)[:, :, None]).squeeze(2)
+            loss = bpr(scores[:, 0], scores[:, 1:])
         self.log_terms(batch, {"loss": loss})
         return loss
 

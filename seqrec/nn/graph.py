@@ -29,8 +29,12 @@ class Adjacency(NamedTuple):
     values: Tensor
 
     def times(self, x: Tensor) -> Tensor:
-        """``(V, D)`` -> ``(V, D)``; the gradient is the same product, as the matrix is symmetric."""
-        product: Tensor = _SymmetricProduct.apply(self, x)
+        """``(V, D)`` -> ``(V, D)``; the gradient is the same product, as the matrix is symmetric.
+
+        In the type of the matrix, under autocast too: sparse products have no half precision.
+        """
+        with torch.autocast(x.device.type, enabled=False):
+            product: Tensor = _SymmetricProduct.apply(self, x.to(self.values.dtype))
         return product
 
 

@@ -13,6 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from seqrec.functional.keyed_random import Stream, uniform
+from seqrec.functional.precision import at_least_float
 
 Draw = Callable[[int], Tensor]
 """The next ``n`` uniform numbers ``(n,)`` in [0, 1)."""
@@ -107,8 +108,13 @@ def mask_paths(
 
 
 def _spread(rows: Tensor, cols: Tensor, x: Tensor) -> Tensor:
-    """The sum ``(V, D)`` of ``x[cols]`` at each of ``rows``; the edges need not be symmetric."""
-    ones = torch.ones(len(rows), dtype=x.dtype, device=x.device)
-    edges = torch.sparse_coo_tensor(torch.stack([rows, cols]), ones, (len(x), len(x)), check_invariants=False)
-    product: Tensor = torch.sparse.mm(edges, x)
+    """The sum ``(V, D)`` of ``x[cols]`` at each of ``rows``; the edges need not be symmetric.
+
+    In full precision under autocast too: sparse products have no half precision.
+    """
+    with torch.autocast(x.device.type, enabled=False):
+        x = at_least_float(x)
+        ones = torch.ones(len(rows), dtype=x.dtype, device=x.device)
+        edges = torch.sparse_coo_tensor(torch.stack([rows, cols]), ones, (len(x), len(x)), check_invariants=False)
+        product: Tensor = torch.sparse.mm(edges, x)
     return product
