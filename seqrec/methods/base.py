@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, final
+from typing import Any, Literal, final
 
 import torch
 import torch.nn.functional as F
@@ -19,9 +19,15 @@ from seqrec.functional import keyed_random as keyed
 from seqrec.functional.losses import NextItemLoss
 from seqrec.methods.backbones import check_backbone
 from seqrec.methods.ranker import Ranker
+from seqrec.nn.clipping import clip_gradients
 
 BuildOptimizer = Callable[[Iterable[nn.Parameter]], Optimizer]
 BuildScheduler = Callable[[Optimizer], LRScheduler]
+
+
+def interval(scheduler: LRScheduler) -> Literal["step", "epoch"]:
+    """After what a scheduler is stepped: a step of its optimizer, or an epoch."""
+    return "step" if getattr(scheduler, "interval", "epoch") == "step" else "epoch"
 
 
 class Recommender(Ranker, ABC):
@@ -32,7 +38,8 @@ class Recommender(Ranker, ABC):
     Args:
         backbone: histories to states.
         optimizer: builds the optimizer from parameters.
-        scheduler: builds a learning-rate scheduler, stepped once an epoch.
+        scheduler: builds a learning-rate scheduler, stepped once an epoch, or after each step of the optimizer where
+            its attribute ``interval`` is ``step``.
         sparse_items: gradients of looked-up items hold their rows only, for catalogues of a million items
             (``+overlay=sparse_items``).
         **ranker: other arguments of :class:`~seqrec.methods.ranker.Ranker`.
@@ -164,7 +171,24 @@ class Recommender(Ranker, ABC):
             return None  # nothing to learn, as in popularity
         if self.build_scheduler is None:
             return optimizers
-        return optimizers, [self.build_scheduler(optimizer) for optimizer in optimizers]
+        schedulers = [self.build_scheduler(optimizer) for optimizer in optimizers]
+        return optimizers, [{"scheduler": each, "interval": interval(each)} for each in schedulers]
+
+    @final
+    def configure_gradient_clipping(
+        self, optimizer: Optimizer, gradient_clip_val: float | None = None, gradient_clip_algorithm: str | None = None
+    ) -> None:
+        """Clip the gradients of one optimizer; Lightning itself refuses fused optimizers under mixed precision.
+
+        A fused optimizer divides by the loss scale of float16 within its step, so here that must be done before.
+        """
+        if not gradient_clip_val:
+            return
+        scaler = getattr(self.trainer.precision_plugin, "scaler", None)
+        if scaler is not None and getattr(optimizer, "_step_supports_amp_scaling", False):
+            scaler.unscale_(optimizer)
+        parameters = [p for group in optimizer.param_groups for p in group["params"]]
+        clip_gradients(parameters, gradient_clip_val, "value" if gradient_clip_algorithm == "value" else "norm")
 
     def parameter_groups(self) -> list[list[nn.Parameter]]:
         """Parameters of each optimizer: here one group with all of them."""

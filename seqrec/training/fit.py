@@ -19,6 +19,7 @@ from seqrec.runs.folder import LAST
 from seqrec.runs.result import Result
 from seqrec.training.callbacks.checkpoints import BestCheckpoint, LastCheckpoint
 from seqrec.training.callbacks.epoch_log import EpochLog
+from seqrec.training.updates import update_options
 
 
 @dataclass(frozen=True)
@@ -84,6 +85,7 @@ def fit(
         watchers: callbacks beside those of the configuration.
 
     Raises:
+        ValueError: options of clipping or accumulation mean nothing, see :mod:`seqrec.training.updates`.
         KeyboardInterrupt: someone stopped it. Lightning ends quietly, but a stopped run must not look finished.
     """
     callbacks = [*(instantiate(node) for node in config.callbacks.values() if node is not None), *watchers]
@@ -94,6 +96,7 @@ def fit(
         callbacks=callbacks,
         enable_checkpointing=any(isinstance(callback, LastCheckpoint) for callback in callbacks),
         enable_progress_bar=False,
+        **update_options(model, config.trainer),
     )
     data.with_seen = model.protocol.remove_seen
     last = folder / LAST

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 import pytorch_lightning as pl
@@ -15,6 +15,7 @@ from torch import Tensor
 from seqrec.functional import augment
 from seqrec.methods.easnrec.easnrec import EASNRec
 from seqrec.nn.attention import DotProductAttention
+from seqrec.nn.schedules import LinearWarmup
 from tests.methods.small import trainer
 from tests.methods.small_easnrec import ADAM, BATCHES, build, loader, moved, offline, weights
 
@@ -152,6 +153,50 @@ def test_gradients_are_clipped_player_by_player() -> None:
         names = [n for n, p in model.named_parameters() if any(p is q for m in modules for q in m.parameters())]
         step = torch.stack([(model.get_parameter(n) - before[n]).norm() for n in names]).norm().item()
         assert 0.9e-3 < step < 1.01e-3
+
+
+@pytest.mark.parametrize("algorithm", ["norm", "value"])
+def test_the_trainers_clipping_holds_for_each_player(algorithm: Literal["norm", "value"]) -> None:
+    model = build(optimizer=partial(torch.optim.SGD, lr=1.0))
+    model.clip_limit, model.clip_algorithm = 1e-4, algorithm
+    before = weights(model)
+    trainer(limit_train_batches=1).fit(model, loader())
+    names = {parameter: name for name, parameter in model.named_parameters()}
+    for group in model.parameter_groups():
+        moves = torch.cat([(parameter - before[names[parameter]]).flatten() for parameter in group])
+        assert 0.9e-4 < (moves.norm() if algorithm == "norm" else moves.abs().max()) < 1.01e-4
+
+
+def test_players_that_act_in_two_turns_gather_a_gradient_for_each() -> None:
+    model = offline(build("alternating"))
+    table, rate = model.backbone.item_embedding.weight, 0.1
+    start, model.accumulate = table.detach().clone(), 2
+
+    def turns(gradient: float) -> list[Tensor]:
+        after = []
+        for player, factor in (("generator", 1.0), ("encoder", 10.0)):
+            with model.turn(player, "embedding") as step:
+                step(factor * gradient * table.sum())
+            after.append(start - table.detach())
+        return after
+
+    model._steps_now = False
+    assert not any(bool(moved.any()) for moved in turns(1.0))
+    model._steps_now = True
+    first, second = turns(3.0)
+    torch.testing.assert_close(first, torch.full_like(first, rate * 2.0))
+    torch.testing.assert_close(second, torch.full_like(second, rate * (2.0 + 20.0)))
+
+
+def test_the_last_batches_of_an_epoch_step_though_they_are_fewer() -> None:
+    model = build("alternating", scheduler=partial(LinearWarmup, num_steps=4))
+    model.accumulate = 2
+    trainer(max_epochs=1).fit(model, loader())  # three batches
+    taken = [next(iter(optimizer.state.values()))["step"] for optimizer in model.trainer.optimizers]
+    assert list(model.players()) == ["embedding", "encoder", "generator", "discriminator"]
+    assert taken == [4, 4, 2, 2]  # the table and the encoder act in two of three turns
+    rates = {optimizer.param_groups[0]["lr"] for optimizer in model.optimizers()}
+    assert rates == {1e-2 * 3 / 4}
 
 
 @pytest.mark.parametrize(("weight", "similarity"), [(0.0, 0.05), (0.05, 0.0)])

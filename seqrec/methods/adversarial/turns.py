@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Literal
 
-import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from seqrec.backbones.base import Backbone
-from seqrec.methods.base import BuildOptimizer, Recommender
+from seqrec.data.batch import Batch
+from seqrec.methods.base import BuildOptimizer, Recommender, interval
+from seqrec.nn.clipping import ClipAlgorithm
 
 
 class AdversarialRecommender(Recommender, ABC):
@@ -25,8 +26,18 @@ class AdversarialRecommender(Recommender, ABC):
         backbone: histories to states.
         optimizer: builds the optimizer of each player.
         clip_norm: largest gradient norm of a player; None clips nothing.
-        **base: other arguments of :class:`Recommender`; a scheduler is stepped for each player once an epoch.
+        **base: other arguments of :class:`Recommender`; each player has a scheduler of its own.
+
+    Attributes:
+        clip_limit, clip_algorithm: as ``trainer.gradient_clip_val`` and ``trainer.gradient_clip_algorithm``, for each
+            player by itself; a limit of None clips nothing.
+        accumulate: as ``trainer.accumulate_grad_batches``: a turn steps once in so many batches, and after the last of
+            an epoch, with the mean of their gradients in that turn.
     """
+
+    clip_limit: float | None = None
+    clip_algorithm: ClipAlgorithm = "norm"
+    accumulate: int = 1
 
     def __init__(
         self, backbone: Backbone, optimizer: BuildOptimizer, clip_norm: float | None = None, **base: Any
@@ -36,6 +47,8 @@ class AdversarialRecommender(Recommender, ABC):
             raise ValueError(f"clip_norm is {clip_norm}; give a positive norm, or null to clip nothing")
         self.clip_norm = clip_norm
         self.automatic_optimization = False
+        self._steps_now = True  # after this batch; False while gradients gather
+        self._gathered: dict[tuple[str, ...], dict[nn.Parameter, Tensor]] = {}  # of each turn, so far
 
     @abstractmethod
     def players(self) -> Mapping[str, list[nn.Module]]:
@@ -68,7 +81,8 @@ class AdversarialRecommender(Recommender, ABC):
         """Around the forward pass and the step of one turn: only ``players`` learn, the others are constant.
 
         Yields:
-            ``step(loss)``: one backward pass, then a step of the optimizer of each of ``players``.
+            ``step(loss)``: one backward pass, then a step of the optimizer of each of ``players``, or none while
+            :attr:`accumulate` batches gather gradients.
         """
         names = list(self.players())
         unknown = [player for player in players if player not in names]
@@ -86,8 +100,9 @@ class AdversarialRecommender(Recommender, ABC):
             optimizers = self.optimizers()
             optimizers = optimizers if isinstance(optimizers, list) else [optimizers]
             acting = [optimizers[names.index(player)] for player in players]
-            self.manual_backward(loss)
-            for optimizer in acting:
+            self.manual_backward(loss / self.accumulate)
+            self._gather(players, [p for each in acting for group in each.param_groups for p in group["params"]])
+            for optimizer in acting if self._steps_now else ():
                 optimizer.step()
                 optimizer.zero_grad()
 
@@ -99,14 +114,42 @@ class AdversarialRecommender(Recommender, ABC):
             for parameter in resting:
                 parameter.requires_grad_(True)
 
+    def _gather(self, players: tuple[str, ...], parameters: Sequence[nn.Parameter]) -> None:
+        """Add what earlier batches gave in this turn to its gradients; set the sum aside if no step follows.
+
+        A player that acts in several turns has a gradient in each; they must not mix.
+        """
+        earlier = self._gathered.pop(players, {})
+        for parameter in parameters:
+            if parameter in earlier:
+                known = earlier[parameter]
+                parameter.grad = known if parameter.grad is None else known + parameter.grad
+        if not self._steps_now:
+            self._gathered[players] = {p: p.grad for p in parameters if p.grad is not None}
+            for parameter in parameters:
+                parameter.grad = None
+
+    def on_train_batch_start(self, batch: Batch, batch_index: int) -> None:
+        """Decide whether the turns of this batch step or gather gradients."""
+        self._steps_now = (batch_index + 1) % self.accumulate == 0 or self.trainer.is_last_batch
+
     def on_before_optimizer_step(self, optimizer: Optimizer) -> None:
-        """Clip the gradients of one player; here they are unscaled already under mixed precision."""
-        if self.clip_norm is not None:
-            parameters = [p for group in optimizer.param_groups for p in group["params"]]
-            torch.nn.utils.clip_grad_norm_(parameters, self.clip_norm)
+        """Clip the gradients of one player, which Lightning leaves alone in manual optimisation."""
+        own = self.clip_norm is not None
+        limit, algorithm = (self.clip_norm, "norm") if own else (self.clip_limit, self.clip_algorithm)
+        self.configure_gradient_clipping(optimizer, limit, algorithm)
+
+    def on_train_batch_end(self, outputs: Any, batch: Batch, batch_index: int) -> None:
+        """Step the schedulers that go with the steps; Lightning leaves them alone in manual optimisation."""
+        if self._steps_now:
+            self._step_schedulers("step")
 
     def on_train_epoch_end(self) -> None:
-        """Step the schedulers, which Lightning leaves alone in manual optimisation."""
+        """Step the schedulers that go with the epochs."""
+        self._step_schedulers("epoch")
+
+    def _step_schedulers(self, after: Literal["step", "epoch"]) -> None:
         schedulers: Any = self.lr_schedulers() or []
         for scheduler in schedulers if isinstance(schedulers, list) else [schedulers]:
-            scheduler.step()
+            if interval(scheduler) == after:
+                scheduler.step()

@@ -1,0 +1,100 @@
+"""A step of every model of conf/model under clipping and accumulation, in full precision and as trainer=gpu has it."""
+
+from __future__ import annotations
+
+from copy import deepcopy
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+import pytorch_lightning as pl
+import torch
+from hydra import compose, initialize_config_dir
+from hydra.utils import instantiate
+from omegaconf import DictConfig, OmegaConf
+from torch import Tensor
+from torch.optim import Optimizer
+
+from seqrec.data.sets.synthetic import Synthetic
+from seqrec.methods.base import Recommender
+from seqrec.methods.ranker import Ranker
+from seqrec.training.fit import fit
+from tests.factories import shrink
+
+CONF = Path(__file__).parents[1] / "conf"
+MODELS = sorted(path.stem for path in (CONF / "model").glob("*.yaml"))
+LIMIT = 1e-3
+SIZES = {"num_users": 40, "num_items": 30, "shortest": 8, "longest": 14, "max_length": 10, "batch_size": 4}
+
+pytestmark = pytest.mark.filterwarnings("ignore::UserWarning:pytorch_lightning", "ignore::FutureWarning")
+
+
+class Built(NamedTuple):
+    """A small model with the configuration of ``trainer=gpu``, on the CPU, and its data."""
+
+    config: DictConfig
+    model: Ranker
+    data: Synthetic
+
+
+@pytest.fixture(scope="module", params=MODELS)
+def built(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Built:
+    words = [f"model={request.param}", "data=synthetic", "callbacks=none", "trainer=gpu", "trainer.accelerator=cpu"]
+    words += [f"data.{key}={value}" for key, value in SIZES.items()]
+    words += [f"data.cache_dir={tmp_path_factory.getbasetemp() / 'cache-of-steps'}"]
+    words += ["catalog.num_items=30", "catalog.num_users=40", "catalog.num_attributes=15"]
+    with initialize_config_dir(str(CONF), version_base="1.3"):
+        config = compose("config", [*words, "catalog.attributes_per_item=3"])
+    OmegaConf.set_struct(config, False)
+    shrink(config.model)
+    assert config.trainer.precision == "bf16-mixed"
+    data: Synthetic = instantiate(config.data)
+    data.setup()
+    torch.manual_seed(0)
+    return Built(config, instantiate(config.model, _convert_="all"), data)
+
+
+class Steps(pl.Callback):
+    """Notes the gradients of each optimizer at its steps."""
+
+    def __init__(self) -> None:
+        self.gradients: dict[Optimizer, list[list[Tensor]]] = {}
+
+    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        for optimizer in trainer.optimizers:
+            self.gradients[optimizer] = []
+            optimizer.register_step_post_hook(self.note)
+
+    def note(self, optimizer: Optimizer, *_: Any) -> None:
+        parameters = [p for group in optimizer.param_groups for p in group["params"]]
+        self.gradients[optimizer].append([p.grad.clone() for p in parameters if p.grad is not None])
+
+
+@pytest.mark.parametrize("precision", ["32-true", "bf16-mixed"])
+@pytest.mark.parametrize(
+    ("updates", "batches"),
+    [
+        pytest.param({"gradient_clip_val": LIMIT}, 1, id="clipping"),
+        pytest.param({"accumulate_grad_batches": 2}, 2, id="accumulation"),
+    ],
+)
+def test_one_step(built: Built, precision: str, updates: dict[str, Any], batches: int, tmp_path: Path) -> None:
+    config, model, data = built.config.copy(), deepcopy(built.model), built.data
+    config.trainer.update(
+        {"max_epochs": 1, "limit_train_batches": batches, "limit_val_batches": 0, "precision": precision} | updates
+    )
+    steps = Steps()
+    fit(model, data, config, tmp_path, watchers=[steps])
+    if not isinstance(model, Recommender):
+        return  # it counts
+    assert steps.gradients
+    for taken in steps.gradients.values():
+        assert len(taken) == 1
+        norm = torch.stack([gradient.norm() for gradient in taken[0]]).norm()
+        assert norm > 0
+        if "gradient_clip_val" in updates:
+            assert norm < 1.001 * LIMIT
+    before = dict(built.model.named_parameters())
+    moved = [name for name, p in model.named_parameters() if not torch.equal(p, before[name])]
+    assert moved
+    assert all(p.dtype == torch.float32 and bool(torch.isfinite(p).all()) for p in model.parameters())
