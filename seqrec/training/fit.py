@@ -19,6 +19,7 @@ from seqrec.runs.folder import LAST
 from seqrec.runs.result import Result
 from seqrec.training.callbacks.checkpoints import BestCheckpoint, LastCheckpoint
 from seqrec.training.callbacks.epoch_log import EpochLog
+from seqrec.training.checkpoint_io import AtomicCheckpointIO
 from seqrec.training.updates import update_options
 
 
@@ -94,6 +95,7 @@ def fit(
         default_root_dir=str(folder),
         logger=list(loggers) or False,
         callbacks=callbacks,
+        plugins=[AtomicCheckpointIO()],
         enable_checkpointing=any(isinstance(callback, LastCheckpoint) for callback in callbacks),
         enable_progress_bar=False,
         **update_options(model, config.trainer),

@@ -1,0 +1,52 @@
+"""How checkpoints are written and read: whole or not at all."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from pickle import UnpicklingError
+from typing import Any
+
+import torch
+from pytorch_lightning.plugins.io import TorchCheckpointIO
+
+from seqrec.runs.files import replacing
+
+
+class AtomicCheckpointIO(TorchCheckpointIO):
+    """Writes a checkpoint beside its place and renames it, so that a kill or a full disk leaves the one before.
+
+    Lightning writes to the folder for temporary files, from where a move to another file system is a copy.
+    """
+
+    def save_checkpoint(self, checkpoint: dict[str, Any], path: str | Path, storage_options: Any = None) -> None:
+        """Write ``checkpoint``.
+
+        Raises:
+            OSError: it cannot be written; what was at ``path`` before is still there.
+        """
+        path = Path(path)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with replacing(path) as partial, partial.open("wb") as file:
+            try:
+                torch.save(checkpoint, file)
+            except RuntimeError as error:  # of torch's writer, which hides that of the disk
+                raise (error.__context__ if isinstance(error.__context__, OSError) else error) from None
+
+    def load_checkpoint(
+        self, path: str | Path, map_location: Callable[..., Any] | None = None, weights_only: bool | None = None
+    ) -> dict[str, Any]:
+        """What :meth:`save_checkpoint` wrote, on the CPU unless ``map_location`` says otherwise.
+
+        Raises:
+            ValueError: it is no checkpoint, half of one, or one that holds more than numbers and plain values.
+        """
+        path = Path(path)
+        try:
+            checkpoint: dict[str, Any] = torch.load(path, map_location or "cpu", weights_only=weights_only)
+        except (EOFError, RuntimeError, UnpicklingError, KeyError, ValueError):
+            raise ValueError(
+                f"{path} is not a whole checkpoint of numbers and plain values ({path.stat().st_size} bytes); restore "
+                "it from a copy, or start the run anew"
+            ) from None
+        return checkpoint
