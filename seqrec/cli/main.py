@@ -22,10 +22,11 @@ from seqrec.cli.conf import CONF
 from seqrec.cli.explain import explain
 from seqrec.cli.help import group_list
 from seqrec.cli.overrides import check_configuration
+from seqrec.cli.stops import stop_of, terminable
 from seqrec.reporting.models import text_list
 from seqrec.runs.folder import resumable, run_folder
 
-USER_ERROR, INTERRUPTED = 2, 130  # exit status; 130 is the shell's for Ctrl+C
+USER_ERROR = 2  # exit status
 
 
 def entry() -> None:
@@ -115,13 +116,13 @@ def run(config: DictConfig) -> float | None:
     they keep their traceback, as any other error does.
     """
     try:
-        result: float | None = call(config.task, config, _recursive_=False)
-    except KeyboardInterrupt:
-        _stopped()
-    except SystemExit as end:
-        if isinstance(end.__context__, KeyboardInterrupt):  # Lightning turns the one into the other
-            _stopped()
-        raise
+        with terminable():
+            result: float | None = call(config.task, config, _recursive_=False)
+    except (KeyboardInterrupt, SystemExit) as end:
+        status = stop_of(end)
+        if status is None:
+            raise
+        _stopped(status)
     except Exception as error:
         node, cause = _cause(error)
         if not _for_people(cause) or os.environ.get("HYDRA_FULL_ERROR") == "1":
@@ -154,13 +155,15 @@ def program() -> str:
     return {"main.py": "python main.py", "__main__.py": "python -m seqrec"}.get(name, "seqrec")
 
 
-def _stopped() -> NoReturn:
+def _stopped(status: int) -> NoReturn:
     folder = Path(HydraConfig.get().runtime.output_dir)
     if resumable(folder):
-        print(f"stopped; resume with: {program()} resume={os.path.relpath(folder)}", file=sys.stderr)
+        hint = f"stopped; resume with: {program()} resume={os.path.relpath(folder)}"
     else:
-        print("stopped before the end of the first epoch; there is nothing to resume", file=sys.stderr)
-    sys.exit(INTERRUPTED)
+        hint = "stopped before the end of the first epoch; there is nothing to resume"
+    if os.environ.get("LOCAL_RANK", "0") == "0":
+        print(hint, file=sys.stderr)
+    sys.exit(status)
 
 
 def _fail(message: str) -> NoReturn:

@@ -65,7 +65,8 @@ def test_answer_that_nobody_reads_to_the_end_is_no_error(question: list[str], tm
     assert not error, error.decode()
 
 
-def test_interrupted_run_says_how_to_go_on_and_goes_on(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("sign", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_stopped_run_says_how_to_go_on_and_goes_on(tmp_path: Path, sign: signal.Signals, status: int) -> None:
     endless = command(*SMALL, "trainer.max_epochs=100000", "patience=100000")
     process = subprocess.Popen(
         endless, cwd=tmp_path, env=environment(tmp_path), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
@@ -76,11 +77,11 @@ def test_interrupted_run_says_how_to_go_on_and_goes_on(tmp_path: Path) -> None:
         while not list(tmp_path.glob("outputs/*/*/checkpoints/last.ckpt")) and process.poll() is None:
             assert time.monotonic() < deadline, "no checkpoint"
             time.sleep(0.2)
-        process.send_signal(signal.SIGINT)
+        process.send_signal(sign)
         _, error = process.communicate(timeout=120)
     finally:
         process.kill()
-    assert process.returncode == 130, error
+    assert process.returncode == status, error
     found = re.search(r"python main\.py (resume=\S+)", error)
     assert found, error
     done = subprocess.run(

@@ -1,0 +1,39 @@
+"""SIGTERM and Ctrl+C, and what Lightning makes of them."""
+
+from __future__ import annotations
+
+import signal
+
+import pytest
+from pytorch_lightning.utilities.exceptions import SIGTERMException
+
+from seqrec.cli.stops import Terminated, stop_of, terminable
+
+
+def test_sigterm_ends_what_runs_and_the_handler_goes_with_it() -> None:
+    before = signal.getsignal(signal.SIGTERM)
+    with pytest.raises(Terminated) as end, terminable():
+        signal.raise_signal(signal.SIGTERM)
+    assert stop_of(end.value) == end.value.code == 143
+    assert signal.getsignal(signal.SIGTERM) == before
+
+
+def test_a_launcher_s_own_handler_stays() -> None:
+    before = signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    try:
+        with terminable():
+            signal.raise_signal(signal.SIGTERM)
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def test_lightning_s_ends_have_the_status_of_their_signals() -> None:
+    assert stop_of(SIGTERMException()) == 143
+    assert stop_of(KeyboardInterrupt()) == 130
+    with pytest.raises(SystemExit) as end:
+        try:
+            raise KeyboardInterrupt
+        except KeyboardInterrupt:
+            raise SystemExit(1)  # noqa: B904  # as Lightning does
+    assert stop_of(end.value) == 130
+    assert stop_of(SystemExit(2)) is None
