@@ -1,4 +1,5 @@
 """Ctrl+C and SIGTERM, which schedulers send before they take a machine away: each ends a run with its own status."""
+
 from __future__ import annotations
 
 import signal

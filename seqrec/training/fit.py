@@ -38,6 +38,12 @@ class Fitted:
         return next(callback for callback in self.callbacks if isinstance(callback, EpochLog))
 
     @property
+    def epochs(self) -> int:
+        """Epochs trained; Lightning's own count is one less where a resumed run has nothing left to train."""
+        epochs: int = self.trainer.fit_loop.epoch_progress.current.processed  # type: ignore[attr-defined]
+        return epochs
+
+    @property
     def selected(self) -> Path:
         """The checkpoint with the selected weights: the best on validation, the last where nothing is validated.
 
@@ -57,7 +63,7 @@ class Fitted:
         """Validation and test metrics of the selected weights; the test split is ranked here and nowhere else."""
         trainer, model = self.trainer, self.model
         best = torch.load(self.selected, weights_only=True, map_location="cpu")
-        epochs = trainer.current_epoch
+        epochs = self.epochs
         model.load_state_dict(best["state_dict"])
         trainer.logger = None  # a second look at validation is no point of the curves
         trainer.validate(model, datamodule=self.data, verbose=False)
@@ -101,6 +107,8 @@ def fit(
         **update_options(model, config.trainer),
     )
     data.with_seen = model.protocol.remove_seen
+    # Under a budget of steps Lightning takes each checkpoint for one inside an epoch, and would skip the next epoch.
+    trainer.fit_loop._iteration_based_training = lambda: False  # type: ignore[method-assign]
     last = folder / LAST
     resumed = last if config.resume is not None and last.exists() else None
     trainer.fit(model, datamodule=data, ckpt_path=resumed, weights_only=True)

@@ -15,6 +15,9 @@ CHANGEABLE = (
 )  # fmt: skip
 """What a resumed run may have other than the stored one: its budget, its machine, its log."""
 
+MACHINE = tuple(f"trainer.{key}" for key in ("accelerator", "devices", "num_nodes", "strategy", "precision"))
+"""What ``trainer=ddp`` says of the machine; the length of a run that is resumed elsewhere stays the stored one."""
+
 SECTIONS = {
     "windows": ["data.windows"],
     "protocol": ["protocol.remove_seen", "protocol.cutoffs"],  # older runs call the same protocol by another name
@@ -50,16 +53,13 @@ def stored_or_given(config: DictConfig, overrides: list[str], folder: Path) -> D
         )
     stored = _read(folder / CONFIG, config)
     stored.resume = config.resume
+    before = stored.trainer.get("max_epochs")
     asked = config.copy()
     asked.catalog = stored.catalog
     if not any(override.startswith("seed=") for override in overrides):
         asked.seed = stored.seed
     for override in overrides:
-        key, _, _ = override.lstrip("+").partition("=")
-        if key.startswith("hydra."):
-            continue
-        paths = SECTIONS.get(key.split("/")[0], [key.split("@")[0].replace("/", ".")])
-        for path in paths:
+        for path in _paths(override, config):
             if path.startswith(CHANGEABLE):
                 OmegaConf.update(stored, path, OmegaConf.select(config, path), merge=False, force_add=True)
             elif _value(asked, path) != _value(stored, path):
@@ -67,7 +67,48 @@ def stored_or_given(config: DictConfig, overrides: list[str], folder: Path) -> D
                     f"resume={config.resume}: {override} would make another run than the stored one; leave it out "
                     "to resume that one, or leave out resume=... to start a new one"
                 )
+    _check_schedule(stored, before)
     return stored
+
+
+def _paths(override: str, config: DictConfig) -> list[str]:
+    """The keys of the configuration that an argument of the command line is about."""
+    key = override.lstrip("+").partition("=")[0]
+    if key.startswith("hydra."):
+        return []
+    if key == "trainer":
+        return [path for path in MACHINE if path.rpartition(".")[2] in config.trainer]
+    return SECTIONS.get(key.split("/")[0], [key.split("@")[0].replace("/", ".")])
+
+
+def _check_schedule(config: DictConfig, before: int | None) -> None:
+    """Refuse a longer training where the learning rate was laid out for the shorter one.
+
+    Args:
+        config: of the resumed run.
+        before: ``trainer.max_epochs`` as stored.
+    """
+    now = config.trainer.get("max_epochs")
+    if not before or now is None or 0 <= now <= before:
+        return
+    for key, value in _leaves(config.model):
+        if value == before and "scheduler" in key.split("."):
+            raise ValueError(
+                f"resume={config.resume}: trainer.max_epochs={now}, but the learning rate of this run was laid out for "
+                f"{before} epochs (model.{key}={before}), so it would be another one from the start; leave "
+                f"trainer.max_epochs out, or start a new run with {now} epochs"
+            )
+
+
+def _leaves(node: DictConfig, above: str = "") -> list[tuple[str, Any]]:
+    """Dotted keys and values of whole numbers below ``node``."""
+    found: list[tuple[str, Any]] = []
+    for key, value in node.items():
+        if isinstance(value, DictConfig):
+            found += _leaves(value, f"{above}{key!s}.")
+        elif isinstance(value, int):
+            found.append((f"{above}{key!s}", value))
+    return found
 
 
 def _read(path: Path, config: DictConfig) -> DictConfig:

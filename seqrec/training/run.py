@@ -8,11 +8,14 @@ from pathlib import Path
 from hydra.core.hydra_config import HydraConfig
 from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
+from pytorch_lightning.utilities import rank_zero_only
 
 from seqrec.data.datamodule import SequenceDataModule
 from seqrec.metrics import Protocol
+from seqrec.runs.folder import FIRST_STAGE, METRICS
 from seqrec.training.build import load_data
 from seqrec.training.catalog import with_catalog
+from seqrec.training.cut_epochs import return_to_whole_epochs
 from seqrec.training.resume import stored_or_given
 
 
@@ -45,9 +48,18 @@ def open_run(config: DictConfig) -> Run:
     hydra = HydraConfig.get()
     folder = Path(hydra.runtime.output_dir)
     known = stored_or_given(config, list(hydra.overrides.task), folder).copy()
+    if known.resume is not None and rank_zero_only.rank == 0:  # type: ignore[attr-defined]
+        _return_to_whole_epochs(folder)
     known.name = known.name or hydra.runtime.choices["model"]
     data = load_data(known.data)
     complete = with_catalog(known, data)
     OmegaConf.resolve(complete)
     OmegaConf.set_readonly(complete, True)
     return Run(folder, complete, data, instantiate(complete.protocol, _convert_="all"))
+
+
+def _return_to_whole_epochs(folder: Path) -> None:
+    """Of both stages; a first stage with a result has ended and stays as it is."""
+    return_to_whole_epochs(folder)
+    if not (folder / FIRST_STAGE / METRICS).exists():
+        return_to_whole_epochs(folder / FIRST_STAGE)

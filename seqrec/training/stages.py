@@ -65,7 +65,7 @@ class Stage:
             epoch = int(torch.load(fitted.selected, weights_only=True, map_location="cpu")["epoch"])
             row = fitted.log.rows[epoch]
             val = {name.removeprefix("val/"): value for name, value in row.items() if name.startswith("val/")}
-            result = {"val": val, "epochs": fitted.trainer.current_epoch, "seconds": fitted.log.seconds}
+            result = {"val": val, "epochs": fitted.epochs, "seconds": fitted.log.seconds}
             write_json(self.folder / METRICS, result | {"best_epoch": epoch + 1})
         fitted.trainer.strategy.barrier()
         return fitted.selected

@@ -35,6 +35,38 @@ def test_resumed_equals_unbroken(run: Run, workplace: Path, model: list[str]) ->
     assert_same_results(whole, parts)
 
 
+def test_a_run_that_stopped_early_and_was_killed_before_its_results_trains_no_more(run: Run) -> None:
+    folder = run("trainer.max_epochs=40", "patience=1", "model.optimizer.lr=0.03")
+    whole = Path(shutil.copytree(folder, folder.with_name("whole")))
+    assert metrics(whole)["epochs"] < 40
+    (folder / "metrics.json").unlink()
+    run(f"resume={folder}")
+    assert_same_state(whole, folder)
+    assert_same_results(whole, folder)
+    shutil.rmtree(whole)
+
+
+FOUR_BATCHES = ["data.num_users=150", "data.batch_size=40", "trainer.max_epochs=3"]
+
+
+@pytest.fixture(scope="module")
+def twelve_steps(run: Run) -> Path:
+    """Three epochs of four batches."""
+    return run(*FOUR_BATCHES)
+
+
+@pytest.mark.parametrize("budgets", [[3], [7], [4, 6, 7]], ids=str)
+def test_an_epoch_that_a_budget_cut_is_validated_and_repeated(run: Run, twelve_steps: Path, budgets: list[int]) -> None:
+    cut = run(*FOUR_BATCHES, f"trainer.max_steps={budgets[0]}")
+    assert metrics(cut)["val"]["ndcg@10"] > 0
+    for steps in [*budgets[1:], -1]:
+        run(f"resume={cut}", f"trainer.max_steps={steps}")
+    assert load(cut)["global_step"] == 12
+    assert_same_state(twelve_steps, cut)
+    assert_same_results(twelve_steps, cut)
+    assert {path.name for path in (cut / "checkpoints").iterdir()} == {"best.ckpt", "last.ckpt"}
+
+
 @pytest.fixture(scope="module")
 def whole(run: Run) -> Path:
     """The run that nobody stops."""

@@ -63,3 +63,36 @@ def test_budgets_are_taken_from_the_command_line_and_nothing_else(folder: Path) 
     assert stored.trainer.max_epochs == 9
     with pytest.raises(ValueError, match="seed=0 would make another run than the stored one"):
         stored_or_given(composed(), ["seed=0"], folder)
+
+
+@pytest.mark.parametrize("machine", ["ddp", "cpu", "gpu"])
+def test_a_trainer_group_gives_the_machine_and_not_the_length(folder: Path, machine: str) -> None:
+    config = composed()
+    new = {"max_epochs": 300, "max_time": None, "accelerator": "gpu", "devices": 4, "strategy": "ddp", "precision": 16}
+    config.trainer = new
+    stored = stored_or_given(config, [f"trainer={machine}"], folder)
+    assert stored.trainer == {
+        "max_epochs": 2, "accelerator": "gpu", "devices": 4, "strategy": "ddp", "precision": 16
+    }  # fmt: skip
+    stored = stored_or_given(config, [f"trainer={machine}", "trainer.max_epochs=300"], folder)
+    assert stored.trainer.max_epochs == 300
+
+
+SCHEDULES = [
+    {"scheduler": {"_target_": "torch.optim.lr_scheduler.CosineAnnealingLR", "T_max": 2}},
+    {"scheduler": {"_target_": "x", "milestones": {"end": 2}}},
+    {"discriminator": {"scheduler": {"_target_": "x", "total_iters": 2, "gamma": 0.5}}},
+]
+
+
+@pytest.mark.parametrize("model", SCHEDULES, ids=["cosine", "nested", "of-a-part"])
+def test_a_longer_budget_is_refused_where_the_learning_rate_was_laid_out_for_the_shorter(
+    folder: Path, model: dict[str, object]
+) -> None:
+    (folder / CONFIG).write_text(yaml.safe_dump({**STORED, "model": model}))
+    with pytest.raises(ValueError, match=r"laid out for 2 epochs \(model\..*=2\)"):
+        stored_or_given(composed(), ["trainer.max_epochs=9"], folder)
+    shorter = composed()
+    shorter.trainer.max_epochs = 1
+    assert stored_or_given(shorter, ["trainer.max_epochs=1"], folder).trainer.max_epochs == 1
+    assert stored_or_given(composed(), [], folder).trainer.max_epochs == 2

@@ -10,6 +10,7 @@ import pytorch_lightning as pl
 from pytorch_lightning import callbacks
 
 from seqrec.runs.folder import BEST, LAST
+from seqrec.training.cut_epochs import keep_whole_epochs, was_cut
 
 
 class EarlyStopping(callbacks.EarlyStopping):
@@ -33,6 +34,11 @@ class EarlyStopping(callbacks.EarlyStopping):
         """Continue a stopped run's count of epochs; a resumed run may have another patience."""
         super().load_state_dict(state_dict | {"patience": self.patience})
 
+    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Train no more where the run had stopped already and was killed before its results were written."""
+        if self.wait_count >= self.patience:
+            trainer.should_stop = True
+
 
 class _InRunFolder(callbacks.ModelCheckpoint):
     """A checkpoint at a place of its own in the run folder."""
@@ -48,6 +54,12 @@ class _InRunFolder(callbacks.ModelCheckpoint):
         self.dirpath = str(Path(trainer.default_root_dir) / self.place.parent)
         super().setup(trainer, pl_module, stage)
 
+    def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Write the checkpoint; that of an epoch that a budget cut leaves those of whole epochs beside it."""
+        if trainer.is_global_zero and was_cut(trainer):
+            keep_whole_epochs(Path(trainer.default_root_dir), trainer.current_epoch + 1)
+        super().on_train_epoch_end(trainer, pl_module)
+
 
 class BestCheckpoint(_InRunFolder):
     """The weights of the epoch with the best validation metric."""
@@ -59,6 +71,14 @@ class BestCheckpoint(_InRunFolder):
         """Watch the metric that the model is selected by."""
         self.monitor = f"val/{pl_module.monitor}"
         super().setup(trainer, pl_module, stage)
+
+    def on_train_batch_end(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        """Where the budget of steps ends inside an epoch, validate there, as Lightning does for one of time."""
+        super().on_train_batch_end(trainer, pl_module, outputs, batch, batch_idx)
+        if 0 <= trainer.max_steps <= trainer.global_step:
+            trainer.should_stop = True
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Continue with the best so far; the run folder may have been moved since it stopped."""
