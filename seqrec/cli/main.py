@@ -25,6 +25,7 @@ from seqrec.cli.overrides import check_configuration
 from seqrec.cli.stops import stop_of, terminable
 from seqrec.reporting.models import text_list
 from seqrec.runs.folder import resumable, run_folder
+from seqrec.runs.targets import refuse_foreign
 
 USER_ERROR = 2  # exit status
 
@@ -83,6 +84,8 @@ def check(arguments: list[str]) -> None:
         signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # `| head` ends it quietly
     if shows_something:
         return
+    if flags.multirun and flags.cfg:
+        _fail("--cfg shows the configuration of one run; leave out -m, or give one value of each list")
     if unknown:
         wrong = unknown[0]
         advice = "write flags before or after all of key=value" if "=" in wrong else f"see {program()} --help"
@@ -116,6 +119,8 @@ def run(config: DictConfig) -> float | None:
     they keep their traceback, as any other error does.
     """
     try:
+        # Now that all references can be resolved, also those that only a job knows.
+        refuse_foreign(OmegaConf.to_container(config, resolve=True))
         with terminable():
             result: float | None = call(config.task, config, _recursive_=False)
     except (KeyboardInterrupt, SystemExit) as end:

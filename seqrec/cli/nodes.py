@@ -79,8 +79,11 @@ def _as_written(node: Node, key: Any) -> Any:
 
 
 def _check_call(node: DictConfig, path: str) -> None:
-    name = str(node["_target_"]).rpartition(".")[2]
-    takes = target_arguments(str(node["_target_"]), path)
+    target = value_at(node, "_target_", f"{path}._target_")
+    if not isinstance(target, str):
+        raise ValueError(f"{path}._target_ is {_as_written(node, '_target_')!r}; write the dotted name of a callable")
+    name = target.rpartition(".")[2]
+    takes = target_arguments(target, path)
     given = {str(key): LATER for key in node if key not in INSTRUCTIONS}
     for key in [] if takes.anything else unknown_names(given, takes.types):
         raise ValueError(f"{path}.{key}: {no_argument(name, key, takes)}")
@@ -124,6 +127,6 @@ def _check_class(node: DictConfig, key: str, expected: Any, path: str, name: str
     part = value_at(node, key, path)
     if not (isinstance(part, DictConfig) and "_target_" in part):
         return
-    made = find(str(part["_target_"]), path)
+    made = find(str(value_at(part, "_target_", path)), path)
     if isclass(made) and not part.get("_partial_", False) and not issubclass(made, expected):
         raise WrongClass(f"{path} is a {made.__name__}, but {name} needs a {expected.__name__}", path, expected)

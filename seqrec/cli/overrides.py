@@ -13,6 +13,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from seqrec.cli.advice import about_settings, refuse_process_groups
 from seqrec.cli.conf import CONF
+from seqrec.cli.machinery import check_machinery
 from seqrec.cli.nodes import WrongClass, check_targets
 from seqrec.cli.tree import Tree
 
@@ -64,6 +65,7 @@ def _check_job(config: DictConfig, sweep: bool, targets: bool) -> None:
     if sweep:
         refuse_process_groups(config)
     if targets:
+        check_machinery(config.hydra)
         try:
             check_targets(OmegaConf.masked_copy(config, [str(key) for key in config if key != "hydra"]), "")
         except WrongClass:

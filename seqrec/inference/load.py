@@ -10,9 +10,11 @@ import yaml
 
 from seqrec.inference.build import build
 from seqrec.inference.scorer import Scorer
+from seqrec.methods.checkpoint import read_checkpoint
 from seqrec.methods.ranker import Ranker
 from seqrec.runs.folder import BEST, CONFIG, METRICS
 from seqrec.runs.moved import upgraded
+from seqrec.runs.targets import refuse_foreign
 
 
 def load(folder: str | Path, device: str | torch.device = "cpu") -> Scorer:
@@ -34,8 +36,12 @@ def load(folder: str | Path, device: str | torch.device = "cpu") -> Scorer:
             "outputs/<model>-<data>-s<seed>/<time>"
         )
     config = upgraded(yaml.safe_load((folder / CONFIG).read_text(encoding="utf-8")))
+    try:
+        refuse_foreign({part: config[part] for part in ("protocol", "model")})
+    except ValueError as error:
+        raise ValueError(f"{folder / CONFIG}: {error}") from None
     model = _model(config)
-    checkpoint = torch.load(folder / BEST, map_location="cpu", weights_only=True)
+    checkpoint = read_checkpoint(folder / BEST)
     _restore(model, checkpoint, folder)
     return Scorer(model.to(device), folder, config["data"]["max_length"])
 

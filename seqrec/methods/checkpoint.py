@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import Any
 
 import numpy as np
@@ -44,13 +45,29 @@ def restore_random_state(state: dict[str, Any]) -> None:
         torch.cuda.set_rng_state_all([s.cpu() for s in state["cuda"]])
 
 
+def read_checkpoint(path: Path) -> dict[str, Any]:
+    """What a checkpoint holds, on the CPU; a file that would execute code is not read.
+
+    Raises:
+        ValueError: it is half a checkpoint, or holds more than numbers and plain values.
+    """
+    try:
+        content: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+    except (EOFError, RuntimeError, UnpicklingError, KeyError, ValueError):
+        raise ValueError(
+            f"{path} is not a whole checkpoint of numbers and plain values ({path.stat().st_size} bytes); restore it "
+            "from a copy, or train anew"
+        ) from None
+    return content
+
+
 def load_backbone(module: nn.Module, checkpoint: Path) -> None:
     """Give ``module`` the weights that the backbone of a stored model has.
 
     Raises:
         ValueError: they are not the weights of such a module.
     """
-    stored = torch.load(checkpoint, weights_only=True, map_location="cpu")["state_dict"]
+    stored = read_checkpoint(checkpoint)["state_dict"]
     prefix = "backbone."
     weights = {name.removeprefix(prefix): value for name, value in stored.items() if name.startswith(prefix)}
     own = module.state_dict()

@@ -1,8 +1,8 @@
 """What the ``_target_`` of a configuration stands for, and which packages one may call.
 
-A configuration calls what it names, so a stored or a downloaded one could call anything. Allowed are the project, torch
-and Lightning; others are allowed by name in ``SEQREC_PACKAGES`` (``mylab,otherlab``) or by an entry point of the group
-``seqrec.packages`` in an installed package.
+A configuration calls what it names, so a stored or a downloaded one could call anything. Allowed is what
+:mod:`seqrec.runs.callables` lists of the project, torch and Lightning; other packages are allowed as a whole by name in
+``SEQREC_PACKAGES`` (``mylab,otherlab``) or by an entry point of the group ``seqrec.packages`` in an installed package.
 """
 
 from __future__ import annotations
@@ -10,13 +10,14 @@ from __future__ import annotations
 import os
 import re
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from difflib import get_close_matches
 from functools import cache
 from importlib import import_module
 from importlib.metadata import entry_points
 from typing import Any, cast
 
+from seqrec.runs.callables import is_allowed_of_library, is_allowed_of_project, may_be_spelt
 from seqrec.runs.moved import MOVED
 
 PROJECT, LIBRARIES = "seqrec", ("torch", "torchmetrics", "pytorch_lightning")
@@ -49,9 +50,36 @@ def find(target: str, path: str) -> Callable[..., Any]:
 
     Raises:
         ValueError: the package is not allowed, what was found belongs to another one (a module that an allowed one
-            imports), the name does not exist, or it cannot be called.
+            imports) or is not one of the allowed callables, the name does not exist, or it cannot be called.
     """
     return _find(MOVED.get(target, target), path, packages())
+
+
+def refuse_foreign(config: Any, path: str = "") -> None:
+    """Refuse a configuration that would call something which is not allowed, before anything of it is built.
+
+    Args:
+        config: plain values, lists and mappings, with references resolved.
+        path: dotted name of the node, for messages; empty for the whole.
+
+    Raises:
+        ValueError: see :func:`find`.
+    """
+    if isinstance(config, Mapping):
+        if "_target_" in config:
+            target = config["_target_"]
+            if not isinstance(target, str):
+                raise ValueError(f"{_below(path, '_target_')} is {target!r}; it must be the dotted name of a callable")
+            find(target, path)
+        for key, value in config.items():
+            refuse_foreign(value, _below(path, key))
+    elif isinstance(config, list | tuple):
+        for place, value in enumerate(config):
+            refuse_foreign(value, _below(path, place))
+
+
+def _below(path: str, key: Any) -> str:
+    return f"{path}.{key}" if path else str(key)
 
 
 @cache
@@ -62,6 +90,29 @@ def _find(target: str, path: str, allowed: tuple[str, ...]) -> Callable[..., Any
         raise ValueError(refused)
     if parts[0] not in allowed:
         raise ValueError(f"{refused}; allow your own package with {VARIABLE}={parts[0]}")
+    unlisted = (
+        f"{refused}, and of these only models, their parts and losses, data sets, optimizers, schedulers, torch.nn, "
+        "and Lightning's callbacks, loggers, strategies, plugins and profilers"
+    )
+    if any(part.startswith("__") for part in parts) or (parts[0] in LIBRARIES and not may_be_spelt(target)):
+        raise ValueError(unlisted)
+    found = _attribute(parts, path)
+    if not callable(found):
+        raise ValueError(f"{path}._target_ is {target!r}, which cannot be called")
+    home = str(getattr(found, "__module__", None) or "").partition(".")[0]
+    if home == PROJECT:
+        if not is_allowed_of_project(found, path):
+            raise ValueError(unlisted)
+    elif not is_own(home) and not is_allowed_of_library(found, target):
+        if home in allowed:
+            raise ValueError(unlisted)
+        raise ValueError(f"{refused}, and that is {home or 'a built-in'}'s {getattr(found, '__qualname__', found)}")
+    return cast(Callable[..., Any], found)
+
+
+def _attribute(parts: Sequence[str], path: str) -> Any:
+    """What a dotted name leads to, importing modules on the way."""
+    target = ".".join(parts)
     found: Any = _import(parts[0], path)
     for count, name in enumerate(parts[1:], start=2):
         if not hasattr(found, name):
@@ -74,12 +125,7 @@ def _find(target: str, path: str, allowed: tuple[str, ...]) -> Callable[..., Any
                 near = suggestion(name, [x for x in vars(found) if not x.startswith("_")])
                 raise ValueError(f"{path}._target_ is {target!r}: there is no {module}{near}") from None
         found = getattr(found, name)
-    if not callable(found):
-        raise ValueError(f"{path}._target_ is {target!r}, which cannot be called")
-    home = str(getattr(found, "__module__", None) or "").partition(".")[0]
-    if home not in allowed:
-        raise ValueError(f"{refused}, and that is {home or 'a built-in'}'s {getattr(found, '__qualname__', found)}")
-    return cast(Callable[..., Any], found)
+    return found
 
 
 def _import(package: str, path: str) -> Any:

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytorch_lightning as pl
-import torch
 from hydra.utils import instantiate
 from omegaconf import DictConfig
 from pytorch_lightning.callbacks import Callback
 from pytorch_lightning.loggers import Logger
 
 from seqrec.data.datamodule import SequenceDataModule
+from seqrec.methods.checkpoint import read_checkpoint
 from seqrec.methods.ranker import Ranker
 from seqrec.runs.folder import LAST
 from seqrec.runs.result import Result
@@ -62,7 +62,7 @@ class Fitted:
     def evaluate(self) -> Result:
         """Validation and test metrics of the selected weights; the test split is ranked here and nowhere else."""
         trainer, model = self.trainer, self.model
-        best = torch.load(self.selected, weights_only=True, map_location="cpu")
+        best = read_checkpoint(self.selected)
         epochs = self.epochs
         model.load_state_dict(best["state_dict"])
         trainer.logger = None  # a second look at validation is no point of the curves

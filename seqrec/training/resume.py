@@ -6,9 +6,11 @@ from pathlib import Path
 from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
 
 from seqrec.runs.folder import CONFIG, LAST, resumable
 from seqrec.runs.moved import upgraded
+from seqrec.runs.targets import refuse_foreign
 
 CHANGEABLE = (
     "trainer", "callbacks", "patience", "logger", "task", "resume", "data.root", "data.cache_dir", "data.num_workers",
@@ -115,12 +117,21 @@ def _read(path: Path, config: DictConfig) -> DictConfig:
     """A stored configuration; what a run of an older version did not store is as composed now."""
     stored = OmegaConf.create(upgraded(OmegaConf.to_container(OmegaConf.load(path))))
     assert isinstance(stored, DictConfig)
+    _refuse_foreign(stored, path)
     if stored.get("logger") is None or "_target_" in stored.logger:  # version 0.1 had one logger or none
         stored.logger = {} if stored.get("logger") is None else {"logger": stored.logger}
     for key in config:
         if key not in stored:
             stored[key] = config._get_node(key)
     return stored
+
+
+def _refuse_foreign(stored: DictConfig, path: Path) -> None:
+    """Refuse a stored configuration that calls what a composed one may not call: it may come from someone else."""
+    try:
+        refuse_foreign(OmegaConf.to_container(stored, resolve=True))
+    except (ValueError, OmegaConfBaseException) as error:
+        raise ValueError(f"{path}: {error}") from None
 
 
 def _value(config: DictConfig, path: str) -> Any:

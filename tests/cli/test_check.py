@@ -135,6 +135,7 @@ def test_allowed_sweep() -> None:
         ("seed=1 -m model=sasrec", "before or after all"),
         ("-m model=sasrek", "did you mean 'sasrec'?"),
         ("--cfg job model=sasrek", "did you mean 'sasrec'?"),
+        ("-m --cfg job seed=1,2", "leave out -m"),
     ],
 )
 def test_flags(line: str, message: str, capsys: pytest.CaptureFixture[str]) -> None:
@@ -160,11 +161,18 @@ def task(config: DictConfig, kind: str) -> None:
     }[kind]
 
 
+@pytest.fixture
+def own_task(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let a configuration call the task of this file."""
+    monkeypatch.setenv("SEQREC_PACKAGES", "tests")
+
+
 def run(kind: str) -> None:
     target: dict[str, Any] = {"_target_": f"{__name__}.task", "kind": kind}
     command_line.run(OmegaConf.create({"task": target}))
 
 
+@pytest.mark.usefixtures("own_task")
 def test_value_error_is_one_line(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(SystemExit) as end:
         run("value")
@@ -174,6 +182,7 @@ def test_value_error_is_one_line(capsys: pytest.CaptureFixture[str], monkeypatch
         run("value")
 
 
+@pytest.mark.usefixtures("own_task")
 def test_an_error_of_a_library_is_one_line_that_says_how_to_see_more(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as end:
         run("library")
@@ -182,12 +191,14 @@ def test_an_error_of_a_library_is_one_line_that_says_how_to_see_more(capsys: pyt
     assert line.startswith("error: no room left (HYDRA_FULL_ERROR=1 ") and line.count("\n") == 1
 
 
+@pytest.mark.usefixtures("own_task")
 def test_bug_keeps_its_own_traceback() -> None:
     with pytest.raises(KeyError, match="bug") as caught:
         run("bug")
     assert caught.traceback[-1].name == "task"
 
 
+@pytest.mark.usefixtures("own_task")
 @pytest.mark.parametrize("saved", [True, False])
 def test_interrupt_says_how_to_go_on(
     saved: bool, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
