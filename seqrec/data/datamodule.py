@@ -17,6 +17,7 @@ from torch.utils.data import DataLoader, Dataset, Sampler
 from seqrec.data.attributes import numbered
 from seqrec.data.batch import Batch, RankedBatch
 from seqrec.data.dropped import Dropped
+from seqrec.data.home import cache_folder
 from seqrec.data.readers.item_attributes import ItemAttributes
 from seqrec.data.sequences import Sequences
 from seqrec.data.store import cached
@@ -110,13 +111,15 @@ class SequenceDataModule(LightningDataModule, ABC):
         for option, size in sizes.items():
             if size < 1:
                 raise ValueError(f"{option} is {size}; it must be at least 1")
+        if not name or {"/", "\\", "\0"} & set(name) or name.startswith("."):
+            raise ValueError(f"data.name is {name!r}; it is part of the names of folders, so it may hold no / or \\")
         if num_workers < 0:
             raise ValueError(f"num_workers is {num_workers}; 0 loads in the training process")
         self.name = name
         self.window_rule = windows
         self.max_length, self.batch_size, self.eval_batch_size = max_length, batch_size, eval_batch_size
         self.num_workers, self.seed = num_workers, seed
-        self.cache_dir = Path(cache_dir).expanduser()
+        self.cache_dir = cache_folder(cache_dir)
         self.sequences: Sequences
 
     @abstractmethod

@@ -6,9 +6,9 @@ import hashlib
 import json
 import logging
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from tempfile import mkdtemp
 from typing import Any
 
 import numpy as np
@@ -16,6 +16,7 @@ import polars as pl
 import torch
 from filelock import FileLock
 
+from seqrec.data.cache_entry import META, checksums, file_sha256, intact, remove_left_behind, unfinished
 from seqrec.data.errors import DataError
 from seqrec.data.sequences import HELD_OUT, Sequences
 
@@ -37,6 +38,7 @@ def cached(
 
     An entry is identified by the recipe and by the path, size and modification time of the source files, so that a
     second start does not read the source. Processes that start together prepare the data once; an error leaves nothing.
+    An entry that is not as it was written is prepared anew. A folder that cannot be written is read without a lock.
 
     Args:
         cache_dir: where entries are kept, one folder each.
@@ -59,7 +61,9 @@ def cached(
     lock = cache_dir / f".{name}.lock"
     try:
         # One process downloads, reads and writes; the others wait here and then find the entry.
-        with FileLock(lock):
+        with _locked(lock) as may_clean:
+            if may_clean:
+                remove_left_behind(cache_dir, name)
             file = source()
             if file is not None and not file.is_file():
                 raise DataError(f"data={name}: {file} is no file")
@@ -67,20 +71,59 @@ def cached(
             facts = {"format": FORMAT, "recipe": recipe, "source": None if file is None else _facts(file)}
             facts["attributes"] = [_facts(other) for other in others]
             entry = cache_dir / f"{name}-{_sha256(json.dumps(facts, sort_keys=True).encode())[:16]}"
-            if not entry.is_dir():
-                sequences = read(file)
-                fault = sequences.fault()
+            sequences = _found(entry)
+            if sequences is None:
+                read_ones = read(file)
+                fault = read_ones.fault()
                 if fault is not None:
                     raise ValueError(f"data={name}: the sequences that were read break a rule: {fault}")
-                _write(entry, sequences, facts, file, others)
+                _write(entry, read_ones, facts, file, others)
+                sequences = _load(entry)
     except BaseException:
         # After an error nothing is left in the folder. Another process may hold or get the lock that is removed here,
         # so two may write the same entry; that is safe, because an entry is renamed into place as a whole.
-        lock.unlink(missing_ok=True)
+        with suppress(OSError):
+            lock.unlink()
         raise
-    sequences = _load(entry)
     _log_sizes(name, sequences)
     return sequences
+
+
+@contextmanager
+def _locked(lock: Path) -> Iterator[bool]:
+    """Hold the lock; False where it cannot be had because the folder, or a lock of another user, is read-only."""
+    guard = FileLock(lock, mode=0o666)  # a cache may be shared
+    try:
+        guard.acquire()
+    except OSError:
+        yield False
+        return
+    try:
+        yield True
+    finally:
+        guard.release()
+
+
+def _found(entry: Path) -> Sequences | None:
+    """The sequences of an entry; None where there is none, or where it was damaged, which is said and removed.
+
+    Raises:
+        DataError: a damaged entry cannot be removed.
+    """
+    if not entry.is_dir():
+        return None
+    sequences, damage = intact(entry, _load)
+    if sequences is not None:
+        return sequences
+    logger.warning("the cache entry %s is damaged (%s); it is prepared anew", entry, damage)
+    try:
+        shutil.rmtree(entry)
+    except OSError as error:
+        raise DataError(
+            f"the cache entry {entry} is damaged ({damage}) and cannot be removed ({error.strerror}); set "
+            "data.cache_dir to a folder of your own"
+        ) from error
+    return None
 
 
 def _log_sizes(name: str, sequences: Sequences) -> None:
@@ -107,15 +150,20 @@ def _facts(file: Path) -> dict[str, Any]:
 def _write(entry: Path, sequences: Sequences, facts: dict[str, Any], file: Path | None, others: Sequence[Path]) -> None:
     """Write an entry into a temporary folder, then rename it in one step."""
     meta = facts | {
-        "source_sha256": None if file is None else _file_sha256(file),
-        "attributes_sha256": [_file_sha256(other) for other in others],
+        "source_sha256": None if file is None else file_sha256(file),
+        "attributes_sha256": [file_sha256(other) for other in others],
         "digest": sequences.digest(),
         "users": sequences.num_users,
         "items": sequences.num_items,
         "interactions": sequences.num_interactions,
         "dropped": sequences.dropped,
     }
-    folder = Path(mkdtemp(prefix=f".{entry.name}-", dir=entry.parent))
+    try:
+        folder = unfinished(entry)
+    except OSError as error:
+        raise DataError(
+            f"{entry.parent}: the cache cannot be written ({error.strerror}); set data.cache_dir"
+        ) from error
     try:
         np.save(folder / "items.npy", sequences.items.numpy())
         np.save(folder / "offsets.npy", sequences.offsets.numpy())
@@ -124,7 +172,8 @@ def _write(entry: Path, sequences: Sequences, facts: dict[str, Any], file: Path 
         pl.DataFrame({"id": sequences.user_ids}).write_parquet(folder / "users.parquet")
         items = pl.DataFrame({"id": sequences.item_ids, "source_order": sequences.source_order.numpy()})
         items.write_parquet(folder / "items.parquet")
-        (folder / "meta.json").write_text(json.dumps(meta, indent=2) + "\n")
+        meta["files"] = checksums(folder)
+        (folder / META).write_text(json.dumps(meta, indent=2) + "\n")
         folder.chmod(0o755)  # mkdtemp's folders are for their owner only; a cache may be shared
         try:
             folder.rename(entry)
@@ -153,8 +202,3 @@ def _load(entry: Path) -> Sequences:
 
 def _sha256(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
-
-
-def _file_sha256(file: Path) -> str:
-    with file.open("rb") as handle:
-        return hashlib.file_digest(handle, "sha256").hexdigest()

@@ -51,6 +51,12 @@ def test_no_file_is_one_line(visits: Any, loading: dict[str, Any], tmp_path: Pat
     assert not list((tmp_path / "cache").iterdir())
 
 
+@pytest.mark.parametrize("name", ["../evil", "a/b", "", ".."])
+def test_a_name_that_is_no_folder_is_refused(name: str, visits: Any, loading: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match=r"data\.name is .*; it is part of the names of folders"):
+        visits(path="visits.csv", core=2, **{**loading, "name": name})
+
+
 GOOD = Sequences(
     items=torch.tensor([1, 2, 2, 1], dtype=torch.int32),
     offsets=torch.tensor([0, 3, 4]),

@@ -9,6 +9,7 @@ from typing import Any
 from seqrec.data.datamodule import SequenceDataModule
 from seqrec.data.dropped import Dropped
 from seqrec.data.errors import DataError
+from seqrec.data.home import expanded
 from seqrec.data.interactions import to_sequences
 from seqrec.data.readers.columns import MISSING
 from seqrec.data.readers.files import known, suffix
@@ -62,8 +63,8 @@ class Custom(SequenceDataModule):
         super().__init__(**base)
         if min(min_user, min_item) < 1:
             raise DataError(f"min_user={min_user}, min_item={min_item}: must be 1 (keep all) or more")
-        self.path = Path(path).expanduser()
-        self.attribute_path = None if attributes is None else Path(attributes).expanduser()
+        self.path = expanded(path, "data.path")
+        self.attribute_path = None if attributes is None else expanded(attributes, "data.attributes")
         self.format = known("format", format or _format(self.path), ("table", "sequences"))
         self.columns = dict(columns)
         self.separator = separator

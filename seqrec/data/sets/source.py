@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from seqrec.data.errors import DataError
+from seqrec.data.home import expanded
 from seqrec.data.sets.download import download, extract
 
 
@@ -74,8 +75,8 @@ class Folders:
         Raises:
             DataError: ``root`` is given but is not a folder.
         """
-        if self.root is not None:
-            root = Path(self.root).expanduser()
+        if self.root:  # an environment variable may be empty
+            root = expanded(self.root, "data.root")
             if not root.is_dir():
                 raise DataError(
                     f"data.root={self.root!r} is not a folder; name the one that holds the data set, or set it to null"
