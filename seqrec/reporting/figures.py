@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
@@ -13,63 +16,153 @@ from seqrec.runs.kept import Run
 
 COLOUR, REFERENCE = "#2563eb", "#94a3b8"
 REFERENCES = ("popularity", "markov", "optimum")
+SAME_SCALE = 5  # terms whose largest values lie within this factor share a panel
+MARKS = ("o", "D", "^")
 
 
-def curves(rows: Sequence[Mapping[str, float]], monitor: str) -> Figure:
-    """Training losses and the validation metric by epoch.
+def curves(rows: Sequence[Mapping[str, float]], monitor: str, title: str = "") -> Figure:
+    """Training losses and the validation metric by epoch, with the best epoch marked; what was not logged has no panel.
 
     Args:
         rows: of the log, one an epoch.
         monitor: name of the selecting metric.
+        title: what was trained.
     """
-    figure = Figure(figsize=(10, 3.2), layout="constrained")
-    left, right = figure.subplots(1, 2)
+    groups = _of_one_scale(_terms(rows))
+    values = [row.get(f"val/{monitor}", math.nan) for row in rows]
+    judged = [place for place, value in enumerate(values) if not math.isnan(value)]
+    count = len(groups) + bool(judged)
+    columns = min(count, 3)
+    lines = -(-count // 3)
+    figure = Figure(figsize=(1 + 4 * columns, 0.4 + 2.9 * lines), layout="constrained")
+    if not count:
+        return figure
+    panels = list(figure.subplots(lines, columns, squeeze=False).flat)
+    for spare in panels[count:]:
+        spare.remove()
     epochs = [row["epoch"] for row in rows]
-    for name in sorted({name for row in rows for name in row if name.startswith("train/")}):
-        left.plot(epochs, [row.get(name, float("nan")) for row in rows], label=name[6:])
-    left.set(xlabel="epoch", ylabel="training loss")
-    if left.lines:
-        left.legend(frameon=False, loc="center left", bbox_to_anchor=(1, 0.5), fontsize="small")
-    values = [row.get(f"val/{monitor}", float("nan")) for row in rows]
-    right.plot(epochs, values, color=COLOUR)
-    best = max(range(len(values)), key=values.__getitem__, default=None)
+    best = max(judged, key=values.__getitem__, default=None)
+    for panel, group in zip(panels, groups, strict=False):
+        for name, term in group.items():
+            panel.plot(epochs, term, ".-", label=name)
+        panel.set(xlabel="epoch", ylabel="training loss")
+        panel.legend(frameon=False, fontsize="small")
     if best is not None:
-        right.plot(epochs[best], values[best], "o", color=COLOUR)
-        right.annotate(f"{values[best]:.4f}", (epochs[best], values[best]), xytext=(4, -12), textcoords="offset points")
-    right.set(xlabel="epoch", ylabel=f"validation {monitor}")
+        panel = panels[count - 1]
+        panel.plot(epochs, values, ".-", color=COLOUR)
+        panel.plot(epochs[best], values[best], "o", color=COLOUR)
+        label = f"{values[best]:.4f}"
+        panel.annotate(label, (epochs[best], values[best]), xytext=(4, -12), textcoords="offset points")
+        panel.set(xlabel="epoch", ylabel=f"validation {monitor}")
+        panel.set_title(f"best: epoch {epochs[best]:g}", fontsize="small")
+        panel.margins(y=0.15)
+    for panel in panels[:count]:
+        _whole_epochs(panel, epochs)
+        if best is not None:
+            _mark_epoch(panel, epochs[best])
+    _entitle(figure, title)
     return figure
 
 
-def comparison(results: Mapping[str, Mapping[str, float]], metric: str) -> Figure:
+def _terms(rows: Sequence[Mapping[str, float]]) -> dict[str, list[float]]:
+    """Values by epoch of each loss that was logged, the whole loss first."""
+    names = {name for row in rows for name in row if name.startswith("train/")} - {"train/grad_norm"}
+    ordered = sorted(names, key=lambda name: (name != "train/loss", name))
+    return {name.removeprefix("train/"): [row.get(name, math.nan) for row in rows] for name in ordered}
+
+
+def _of_one_scale(terms: Mapping[str, list[float]]) -> list[dict[str, list[float]]]:
+    """The terms in groups whose largest values are comparable, so that none is a flat line beside another."""
+    groups: list[dict[str, list[float]]] = []
+    for name, values in terms.items():
+        size = _size(values)
+        for group in groups:
+            others = [_size(other) for other in group.values()] + [size]
+            if max(others) <= SAME_SCALE * min(others):
+                group[name] = values
+                break
+        else:
+            groups.append({name: values})
+    return groups
+
+
+def _size(values: Sequence[float]) -> float:
+    return max((abs(value) for value in values if math.isfinite(value)), default=0.0)
+
+
+def _whole_epochs(axes: Axes, epochs: Sequence[float]) -> None:
+    """Ticks at whole epochs only, also where there is but one."""
+    axes.set_xlim(min(epochs) - 0.5, max(epochs) + 0.5)
+    axes.xaxis.set_major_locator(MaxNLocator(8, integer=True, min_n_ticks=1))
+
+
+def _mark_epoch(axes: Axes, epoch: float) -> None:
+    """A dotted line over the whole height; it is no curve of the panel."""
+    axes.vlines(epoch, 0, 1, transform=axes.get_xaxis_transform(), color=REFERENCE, linestyle="dotted", zorder=0)
+
+
+def _entitle(figure: Figure, title: str) -> None:
+    if title:
+        figure.suptitle(title, fontsize="medium")
+
+
+def comparison(results: Mapping[str, Mapping[str, float]], metric: str, title: str = "") -> Figure:
     """One bar a model, the references in grey."""
-    figure = Figure(figsize=(5, 0.5 + 0.45 * len(results)), layout="constrained")
+    figure = Figure(figsize=(6, 1.1 + 0.45 * len(results)), layout="constrained")
     axes = figure.subplots()
     names = list(results)
     colours = [REFERENCE if name in REFERENCES else COLOUR for name in names]
     bars = axes.barh(names, [results[name][metric] for name in names], color=colours)
     axes.bar_label(bars, fmt="%.4f", padding=3)
-    axes.margins(x=0.15)
+    axes.margins(x=0.2)
     axes.invert_yaxis()
     axes.set_xlabel(f"test {metric}")
+    _entitle(figure, title)
     return figure
 
 
-def slices(parts: Sequence[Mapping[str, Any]], metric: str) -> Figure:
-    """A metric by history length and by target popularity."""
+def slices(
+    parts: Sequence[Mapping[str, Any]],
+    metric: str,
+    title: str = "",
+    references: Mapping[str, Sequence[Mapping[str, Any]]] | None = None,
+) -> Figure:
+    """A metric by history length and by target popularity, with its values; what references reach there as marks.
+
+    Args:
+        parts: slices of the run.
+        metric: that is shown.
+        title: what was tested.
+        references: the same slices of each reference.
+    """
     kinds = list(dict.fromkeys(part["by"] for part in parts))
-    figure = Figure(figsize=(9, 3), layout="constrained")
-    panels = figure.subplots(1, len(kinds), sharey=True, squeeze=False)[0]
-    for kind, axes in zip(kinds, panels, strict=True):
+    figure = Figure(figsize=(max(4.5 * len(kinds), 5), 3.6), layout="constrained")
+    panels = figure.subplots(1, max(len(kinds), 1), sharey=True, squeeze=False)[0]
+    for kind, axes in zip(kinds, panels, strict=False):
         own = [part for part in parts if part["by"] == kind]
-        labels = [f"{part['from']:g}-{part['to']:g}\n{part['users']:,} users" for part in own]
-        axes.bar(labels, [part[metric] for part in own], color=COLOUR)
+        labels = [f"{_span(part['from'], part['to'])}\n{part['users']:,} users" for part in own]
+        bars = axes.bar(labels, [part[metric] for part in own], color=COLOUR, label="this model")
+        axes.bar_label(bars, fmt="%.4f", padding=6, fontsize="small")
+        for (name, theirs), mark in zip((references or {}).items(), itertools.cycle(MARKS), strict=False):
+            reached = [part[metric] for part in theirs if part["by"] == kind]
+            axes.plot(labels, reached, mark, color="white", markeredgecolor="black", clip_on=False, label=name)
+        axes.tick_params("x", labelsize="small")
+        axes.margins(y=0.15)
         axes.set_xlabel(kind.replace("_", " "))
     panels[0].set_ylabel(f"test {metric}")
+    if references:
+        handles, names = panels[0].get_legend_handles_labels()
+        figure.legend(handles, names, frameon=False, fontsize="small", loc="outside right center")
+    _entitle(figure, title)
     return figure
+
+
+def _span(low: float, high: float) -> str:
+    return f"{low:g}" if low == high else f"{low:g}-{high:g}"
 
 
 def validation_by_epoch(runs: Sequence[Run], metric: str = "ndcg@20") -> Figure:
-    """A validation metric of several runs by epoch, a panel each."""
+    """A validation metric of several runs by epoch, a panel each; a dotted line at the epoch that was tested."""
     rows = -(-len(runs) // 4)
     figure = Figure(figsize=(10, 1.7 * rows), layout="constrained")
     panels = figure.subplots(rows, 4, sharey=True, squeeze=False)
@@ -77,10 +170,14 @@ def validation_by_epoch(runs: Sequence[Run], metric: str = "ndcg@20") -> Figure:
         panel.set_axis_off()
     for run, panel in zip(runs, panels.flat, strict=False):
         panel.plot([row["epoch"] for row in run.log], [row[f"val/{metric}"] for row in run.log], ".-", markersize=3)
+        _mark_epoch(panel, run.metrics["best_epoch"])
         panel.set_title(run.name, fontsize="medium", loc="left")
         panel.set_xlim(left=0)
         panel.xaxis.set_major_locator(MaxNLocator(4, integer=True))
     panels[0, 0].set_ylim(bottom=0)
+    cards = [run.card for run in runs]
+    named = {f"{card.data['name']}, {card.protocol}, seed {card.seed}" for card in cards}
+    _entitle(figure, "; ".join(sorted(named)))
     figure.supxlabel("epoch", fontsize="medium")
     figure.supylabel(f"validation {metric.upper()}", fontsize="medium")
     return figure

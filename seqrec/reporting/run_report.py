@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ from seqrec.reporting.terminal import show_result
 from seqrec.runs.card import RunCard
 from seqrec.runs.files import replacing, write_json
 from seqrec.runs.folder import CARD, FIRST_STAGE, METRICS, PER_USER
-from seqrec.runs.result import Result, per_user, slices
+from seqrec.runs.result import Reference, Result, per_user, slices
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ def write_report(
     data: SequenceDataModule,
     card: RunCard,
     result: Result,
-    references: Mapping[str, Mapping[str, float]],
+    references: Mapping[str, Reference],
     log: Sequence[Mapping[str, float]],
 ) -> Report:
     """Fill the run folder and show the table.
@@ -42,25 +42,35 @@ def write_report(
         data: the run's data set.
         card: of the run.
         result: of the run.
-        references: test metrics by reference.
+        references: what each reference reached on the same targets.
         log: one row an epoch.
     """
     table = per_user(data, result)
     parts = slices(table, card.cutoffs)
-    everything = dict(sorted({**references, name: result.test}.items(), key=lambda row: row[1]["mrr"]))
-    metric = f"ndcg@{card.cutoffs[len(card.cutoffs) // 2]}"
-    pictures = {
-        "curves": figures.curves(log, card.monitor),
-        "comparison": figures.comparison(everything, metric),
-        "slices": figures.slices(parts, metric),
+    others = {one: reference.metrics for one, reference in references.items()}
+    their_parts = {
+        one: slices(per_user(data, replace(result, row=reference.row, rank=reference.rank)), card.cutoffs)
+        for one, reference in references.items()
+        if one != name
     }
+    everything = dict(sorted({**others, name: result.test}.items(), key=lambda row: row[1]["mrr"]))
+    metric = f"ndcg@{card.cutoffs[len(card.cutoffs) // 2]}"
+    title = f"{name} on {data.name}, seed {card.seed}"
+    pictures = {
+        "comparison": figures.comparison(everything, metric, title),
+        "slices": figures.slices(parts, metric, title, their_parts),
+    }
+    curves = figures.curves(log, card.monitor, title)
+    if curves.axes:  # a model that only counts may have nothing to show by epoch
+        pictures = {"curves": curves, **pictures}
     for picture, figure in pictures.items():
-        figures.save(figure, folder / f"{picture}.png")
+        for form in ("png", "svg"):  # one to look at, one for a paper
+            figures.save(figure, folder / f"{picture}.{form}")
     with replacing(folder / PER_USER) as partial:
         table.write_parquet(partial)
     card.write(folder / CARD)
     metrics = {"val": result.val, "test": result.test, "epochs": result.epochs, "seconds": result.seconds}
-    more = {"best_epoch": result.best_epoch, "references": references, "slices": parts}
+    more = {"best_epoch": result.best_epoch, "references": others, "slices": parts}
     first = folder / FIRST_STAGE / METRICS
     warm = {"warm_start": json.loads(first.read_text(encoding="utf-8"))} if first.exists() else {}
     write_json(folder / METRICS, metrics | more | warm)

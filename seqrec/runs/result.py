@@ -36,6 +36,20 @@ class Result:
     rank: Tensor
 
 
+@dataclass(frozen=True)
+class Reference:
+    """What a reference reached on the test targets of a run.
+
+    Attributes:
+        metrics: of all test users.
+        row, rank: test windows ``(N,)`` and the ranks ``(N,)`` of their targets.
+    """
+
+    metrics: dict[str, float]
+    row: Tensor
+    rank: Tensor
+
+
 def per_user(data: SequenceDataModule, result: Result) -> pl.DataFrame:
     """One line an evaluated user: raw ids of user and target, rank, history length, training count of the target."""
     sequences, windows = data.sequences, data.splits["test"]

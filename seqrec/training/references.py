@@ -8,10 +8,11 @@ from seqrec.data.datamodule import SequenceDataModule
 from seqrec.methods.counting import KnownOptimum, Markov, Popularity
 from seqrec.methods.evaluation import Score, evaluate
 from seqrec.metrics import Protocol
+from seqrec.runs.result import Reference
 
 
-def reference_results(data: SequenceDataModule, protocol: Protocol) -> dict[str, dict[str, float]]:
-    """Test metrics of each reference, under the run's protocol."""
+def reference_results(data: SequenceDataModule, protocol: Protocol) -> dict[str, Reference]:
+    """Metrics and ranks of each reference on the test split, under the run's protocol."""
     scores: dict[str, Score] = {}
     for name, reference in {"popularity": Popularity, "markov": Markov}.items():
         model = reference(data.sequences.num_items)
@@ -19,4 +20,4 @@ def reference_results(data: SequenceDataModule, protocol: Protocol) -> dict[str,
         scores[name] = model.score
     if hasattr(data, "optimal_scores"):
         scores["optimum"] = KnownOptimum(partial(data.optimal_scores, "test"), data.splits["test"].user).score
-    return {name: evaluate(score, data, "test", protocol).compute()[0] for name, score in scores.items()}
+    return {name: Reference(*evaluate(score, data, "test", protocol).compute()) for name, score in scores.items()}

@@ -32,8 +32,11 @@ def test_run_folder_is_complete(folder: Path) -> None:
         "per_user.parquet",
         "log.csv",
         "curves.png",
+        "curves.svg",
         "comparison.png",
+        "comparison.svg",
         "slices.png",
+        "slices.svg",
         "checkpoints/best.ckpt",
         "checkpoints/last.ckpt",
     }

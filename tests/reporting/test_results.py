@@ -50,5 +50,6 @@ def test_runs_are_drawn_a_panel_each() -> None:
     figure = validation_by_epoch(stored)
     drawn = [panel for panel in figure.axes if panel.lines]
     assert [panel.get_title(loc="left") for panel in drawn] == [run.name for run in stored]
+    assert figure.get_suptitle() == f"{stored[0].card.data['name']}, {stored[0].card.protocol}, seed 0"
     for panel, run in zip(drawn, stored, strict=True):
         assert np.asarray(panel.lines[0].get_ydata()).tolist() == [row["val/ndcg@20"] for row in run.log]
