@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Callable
 from pathlib import Path
 from pickle import UnpicklingError
 from typing import Any
@@ -45,14 +46,18 @@ def restore_random_state(state: dict[str, Any]) -> None:
         torch.cuda.set_rng_state_all([s.cpu() for s in state["cuda"]])
 
 
-def read_checkpoint(path: Path) -> dict[str, Any]:
-    """What a checkpoint holds, on the CPU; a file that would execute code is not read.
+def read_checkpoint(path: Path, place: Callable[..., Any] | str = "cpu") -> dict[str, Any]:
+    """What a checkpoint holds; a file that would execute code is not read.
+
+    Args:
+        path: of the file.
+        place: where its tensors go, as torch's ``map_location``.
 
     Raises:
         ValueError: it is half a checkpoint, or holds more than numbers and plain values.
     """
     try:
-        content: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+        content: dict[str, Any] = torch.load(path, map_location=place, weights_only=True)
     except (EOFError, RuntimeError, UnpicklingError, KeyError, ValueError):
         raise ValueError(
             f"{path} is not a whole checkpoint of numbers and plain values ({path.stat().st_size} bytes); restore it "

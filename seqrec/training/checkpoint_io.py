@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from pickle import UnpicklingError
 from typing import Any
 
 import torch
 from pytorch_lightning.plugins.io import TorchCheckpointIO
 
+from seqrec.methods.checkpoint import read_checkpoint
 from seqrec.runs.files import replacing
 
 
@@ -41,12 +41,4 @@ class AtomicCheckpointIO(TorchCheckpointIO):
         Raises:
             ValueError: it is no checkpoint, half of one, or one that holds more than numbers and plain values.
         """
-        path = Path(path)
-        try:
-            checkpoint: dict[str, Any] = torch.load(path, map_location or "cpu", weights_only=weights_only)
-        except (EOFError, RuntimeError, UnpicklingError, KeyError, ValueError):
-            raise ValueError(
-                f"{path} is not a whole checkpoint of numbers and plain values ({path.stat().st_size} bytes); restore "
-                "it from a copy, or start the run anew"
-            ) from None
-        return checkpoint
+        return read_checkpoint(Path(path), map_location or "cpu")

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import torch
 from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 
+from seqrec.methods.checkpoint import read_checkpoint
 from seqrec.runs.files import write_json
 from seqrec.runs.folder import BEST, CONFIG, FIRST_STAGE, LAST, METRICS
 from seqrec.training.fit import Fitted
@@ -62,7 +62,7 @@ class Stage:
     def finish(self, fitted: Fitted) -> Path:
         """Write what a first stage gave, which marks it as finished; returns its selected weights."""
         if fitted.trainer.is_global_zero:
-            epoch = int(torch.load(fitted.selected, weights_only=True, map_location="cpu")["epoch"])
+            epoch = int(read_checkpoint(fitted.selected)["epoch"])
             row = fitted.log.rows[epoch]
             val = {name.removeprefix("val/"): value for name, value in row.items() if name.startswith("val/")}
             result = {"val": val, "epochs": fitted.epochs, "seconds": fitted.log.seconds}
