@@ -18,6 +18,7 @@ from filelock import FileLock
 
 from seqrec.data.cache_entry import META, checksums, file_sha256, intact, remove_left_behind, unfinished
 from seqrec.data.errors import DataError
+from seqrec.data.readers.parts import is_source, part_files
 from seqrec.data.sequences import HELD_OUT, Sequences
 
 logger = logging.getLogger(__name__)
@@ -65,7 +66,7 @@ def cached(
             if may_clean:
                 remove_left_behind(cache_dir, name)
             file = source()
-            if file is not None and not file.is_file():
+            if file is not None and not is_source(file):
                 raise DataError(f"data={name}: {file} is no file")
             others = attribute_files(file)
             facts = {"format": FORMAT, "recipe": recipe, "source": None if file is None else _facts(file)}
@@ -142,7 +143,9 @@ def _log_sizes(name: str, sequences: Sequences) -> None:
 
 
 def _facts(file: Path) -> dict[str, Any]:
-    """What identifies a file and its version without reading it."""
+    """What identifies a file, or the files of a folder, and its version without reading it."""
+    if not file.is_file():
+        return {"path": str(file.resolve()), "parts": [_facts(part) for part in part_files(file)]}
     status = file.stat()
     return {"path": str(file.resolve()), "size": status.st_size, "modified_ns": status.st_mtime_ns}
 
@@ -150,7 +153,7 @@ def _facts(file: Path) -> dict[str, Any]:
 def _write(entry: Path, sequences: Sequences, facts: dict[str, Any], file: Path | None, others: Sequence[Path]) -> None:
     """Write an entry into a temporary folder, then rename it in one step."""
     meta = facts | {
-        "source_sha256": None if file is None else file_sha256(file),
+        "source_sha256": None if file is None else _source_sha256(file),
         "attributes_sha256": [file_sha256(other) for other in others],
         "digest": sequences.digest(),
         "users": sequences.num_users,
@@ -196,9 +199,14 @@ def _load(entry: Path) -> Sequences:
         item_ids=items["id"],
         source_order=torch.from_numpy(items["source_order"].to_numpy(writable=True)),
         attributes=torch.from_numpy(np.load(attributes)) if attributes.exists() else None,
-        dropped=json.loads((entry / "meta.json").read_text()).get("dropped", {}),
+        dropped=json.loads((entry / META).read_text()).get("dropped", {}),
     )
 
 
 def _sha256(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
+
+
+def _source_sha256(file: Path) -> str:
+    """SHA-256 of a file, or of those of a folder one after the other."""
+    return file_sha256(file) if file.is_file() else _sha256("".join(map(file_sha256, part_files(file))).encode())

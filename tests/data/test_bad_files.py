@@ -31,7 +31,6 @@ ERRORS = {
     "08_nan_timestamp.csv": ["line 6, column `timestamp`, `NaN` is not a finite number"],
     "11_all_filtered_by_5core.csv": ["5-core filtering left no users (12 interactions before)", "lower"],
     "14_truncated.csv.gz": ["the file ends too early (truncated or corrupt gzip)"],
-    "15_wrong_delimiter.csv": ["line 1, only one column found with separator `,`", "separated by `;`"],
     "16_binary_junk.txt": ["line 1, byte 0x00", "not a text file"],
     "18_repeated_user_line.txt": ["line 4, user 3 already appeared on line 3", "one line per user"],
 }
@@ -41,6 +40,7 @@ LOADS = {
     "10_one_interaction_user.txt",
     "12_crlf.csv",
     "13_utf8_bom.csv",
+    "15_wrong_delimiter.csv",
     "17_item_beyond_int32.txt",
 }
 
@@ -73,6 +73,14 @@ def test_error_names_file_and_place_and_leaves_no_cache(
 @pytest.mark.parametrize("file", ["00_good.csv", "12_crlf.csv", "13_utf8_bom.csv"])
 def test_good_files(data_root: Path, loading: dict[str, Any], histories: Any, file: str) -> None:
     assert histories(load(data_root, file, loading).sequences) == GOOD
+
+
+def test_a_csv_that_is_clearly_separated_otherwise_is_read_and_said(
+    data_root: Path, loading: dict[str, Any], histories: Any, caplog: Any
+) -> None:
+    with caplog.at_level(logging.WARNING):
+        assert histories(load(data_root, "15_wrong_delimiter.csv", loading).sequences) == GOOD
+    assert "15_wrong_delimiter.csv: separated by ';', not by ',' as its name says" in caplog.text
 
 
 def test_duplicates(data_root: Path, loading: dict[str, Any], histories: Any, caplog: Any) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 import polars as pl
 
 from seqrec.data.dropped import Dropped, note
-from seqrec.data.errors import DataError
+from seqrec.data.errors import DataError, NoInteractions
 from seqrec.data.readers.ids import ids, spelled_missing
 from seqrec.data.readers.times import sort_keys
 
@@ -51,7 +51,7 @@ def checked(
         DataError: a missing value, or a time that is neither a finite number nor a date.
     """
     if raw.is_empty():
-        raise DataError(f"{path}: no interactions in the file")
+        raise NoInteractions(f"{path}: no interactions in the file")
     named = {key: name for key, name in columns.items() if name is not None}
     everything = raw.with_columns(pl.col(*named).str.strip_chars()).with_row_index("row")
     frame = _without_missing(everything, path, named, place, missing)

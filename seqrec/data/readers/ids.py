@@ -23,6 +23,11 @@ def spelled_missing(text: pl.Series) -> pl.Series:
     return text.str.to_lowercase().is_in(_SPELLED).fill_null(False)
 
 
+def shown(cell: str) -> str:
+    """A cell as a message shows it: on one line, and not too long."""
+    return cell.replace("\n", "\\n") if len(cell) <= 80 else shown(cell[:77] + "...")
+
+
 def ids(text: pl.Series, where: Callable[[int], str]) -> pl.Series:
     """Ids as int64 if that loses nothing (``007`` stays text), else as they are; a column of ``1.0`` counts as whole.
 
@@ -35,7 +40,9 @@ def ids(text: pl.Series, where: Callable[[int], str]) -> pl.Series:
     """
     for form, kind in ((_LIST, "a list"), (_OBJECT, "an object")):
         if text.str.contains(form).all() and (kind != "a list" or text.str.contains(",", literal=True).any()):
-            raise DataError(f"{where(0)}, `{text[0]}` is {kind}; a table has one interaction a row, with one id a cell")
+            raise DataError(
+                f"{where(0)}, `{shown(text[0])}` is {kind}; a table has one interaction a row, with one id a cell"
+            )
     number = text.cast(pl.Int64, strict=False)
     if (number.cast(pl.String) == text).fill_null(False).all():
         return number

@@ -10,7 +10,7 @@ from pathlib import Path
 import polars as pl
 from polars.exceptions import PolarsError
 
-from seqrec.data.errors import DataError
+from seqrec.data.errors import DataError, NoInteractions
 from seqrec.data.readers.columns import require
 from seqrec.data.readers.files import lf_ended, text_blocks
 
@@ -35,7 +35,7 @@ def read_json_lines(path: Path, columns: dict[str, str | None], block: int) -> p
             parts.append(_parsed(path, piece, line, columns))
         line += piece.count(b"\n")
     if not parts:
-        raise DataError(f"{path}: no interactions in the file")
+        raise NoInteractions(f"{path}: no interactions in the file")
     return pl.concat(parts)
 
 

@@ -2,105 +2,176 @@
 
 from __future__ import annotations
 
-import csv
 import io
+import logging
+import re
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import polars as pl
 from polars.exceptions import PolarsError
 
-from seqrec.data.errors import DataError
+from seqrec.data.errors import DataError, NoInteractions
 from seqrec.data.readers.columns import first_words, pick, require
-from seqrec.data.readers.files import suffix, text
+from seqrec.data.readers.files import lf_ended, text
+from seqrec.data.readers.quotes import AUTO, Rows, fields, records, rows
+from seqrec.data.readers.separators import RUNS, choose, one_column
 
-SEPARATORS = ("::", "\t", ";", "|", ",", " ")
-"""Separators that are recognised; any other can be named."""
-_INNER = "\x1f"  # stands for separators of several characters, which the csv parsers do not take
+logger = logging.getLogger(__name__)
+
+_INNER = "\x1f"  # stands for separators of several characters, which the csv parser does not take
+_LOOKED_AT = 20  # lines from which a separator is guessed
+
+
+class Separated(NamedTuple):
+    """A text that was read.
+
+    Attributes:
+        frame: the columns ``user``, ``item``, ``time`` as text, and the fingerprint of each row.
+        rows: the text, its quotes settled.
+        records: a slow reader of (line, fields) of each row, for messages.
+    """
+
+    frame: pl.DataFrame
+    rows: Rows
+    records: Callable[[], Iterator[tuple[int, list[str]]]]
 
 
 def read_separated(
-    path: Path, columns: dict[str, str | None], separator: str | None, header: Sequence[str] | None
-) -> tuple[pl.DataFrame, Callable[[], Iterator[tuple[int, list[str]]]]]:
-    """Text columns of a separated file, and a slow reader of (line, fields) for messages."""
-    content = text(path)
-    separator = _separator(path, content, separator)
-    if len(separator) > 1:
-        content = content.replace(separator.encode(), _INNER.encode())
-    inner = separator if len(separator) == 1 else _INNER
+    path: Path,
+    columns: dict[str, str | None],
+    separator: str | None,
+    header: Sequence[str] | None,
+    quote: str | None = AUTO,
+    comment: str | None = None,
+) -> Separated:
+    """Text columns of a separated file.
+
+    Args:
+        path: the file.
+        columns: names in the file of ``user``, ``item`` and ``time``.
+        separator: None to find it; ``\\s+`` for any number of blanks.
+        header: column names of a text without a header line.
+        quote: the sign that quotes, None if quotes are letters, or :data:`~seqrec.data.readers.quotes.AUTO`.
+        comment: lines that begin so are left out; None where there are none.
+    """
+    if quote is not None and quote != AUTO and (len(quote) != 1 or not quote.isascii()):
+        raise DataError(f"data.quote={quote!r} is neither one character, nor null (quotes are letters), nor {AUTO}")
+    content = _without_comments(path, lf_ended(text(path)), comment)
+    content = re.sub(rb"(?m)^ +$", b"", content)
+    begin = len(content) - len(content.lstrip(b"\n"))
+    said = re.match(rb"sep=(\S+|\t)\n", content[begin:])  # a line by which Excel is told the separator
+    if said:
+        separator, begin = separator or said[1].decode(), begin + said.end()
+    number, content = 1 + content.count(b"\n", 0, begin), content[begin:]
+    if not content.strip():
+        raise NoInteractions(f"{path}: no interactions in the file")
+    named = [name for name in columns.values() if name is not None]
+    separator = choose(path, _first_lines(content), separator, named, header)
+    inner, content = _one_character(separator, content)
     first, _, rest = content.partition(b"\n")
-    fields = next(csv.reader([first.decode().rstrip("\r")], delimiter=inner), [""])
-    names = [field.strip() for field in fields] if header is None else list(header)
-    if len(fields) == 1:
-        raise DataError(_one_column(path, first.decode(), separator))
-    require(path, "line 1, ", names, columns)
-    body, first_line = (rest, 2) if header is None else (content, 1)
-
-    def records() -> Iterator[tuple[int, list[str]]]:
-        return _records(path, body, inner, first_line)
-
+    found = fields(first.decode(), inner, '"' if quote == AUTO else quote)
+    names = [field.strip() for field in found] if header is None else list(header)
+    if len(found) == 1:
+        raise DataError(one_column(path, number, first.decode(), separator))
+    require(path, f"line {number}, ", names, columns)
+    body, first_line = (rest, number + 1) if header is None else (content, number)
     if not body.strip():
-        raise DataError(f"{path}: no interactions in the file")
+        raise NoInteractions(f"{path}: no interactions in the file")
+    settled = rows(path, body, first_line, inner, quote, len(names))
+
+    def slowly() -> Iterator[tuple[int, list[str]]]:
+        return records(settled, inner, first_line)
+
+    frame = pick(_parsed(path, settled, names, inner, separator, slowly), path, columns)
+    return Separated(frame, settled, slowly)
+
+
+def _parsed(
+    path: Path,
+    found: Rows,
+    names: list[str],
+    inner: str,
+    separator: str,
+    slowly: Callable[[], Iterator[tuple[int, list[str]]]],
+) -> pl.DataFrame:
+    """All columns as text."""
     unique = [name if names.count(name) == 1 else f"{name}:{index}" for index, name in enumerate(names)]
     width_line = inner.join(map(str, range(len(names)))).encode() + b"\n"  # else the first row decides the width
     try:
-        frame = pl.read_csv(io.BytesIO(width_line + body), separator=inner, infer_schema=False)
+        frame = pl.read_csv(
+            io.BytesIO(width_line + found.body), separator=inner, infer_schema=False, quote_char=found.quote
+        )
     except PolarsError as error:
-        _check_widths(path, names, records())  # names the line, unless the quotes are at fault
+        _check_widths(path, names, slowly())  # names the line, unless the quotes are at fault
         raise DataError(f"{path}: not a table separated by `{separator}` ({first_words(error)})") from error
     frame.columns = unique
     if frame[unique[-1]].null_count():  # a short row, a blank line, or an empty last field
-        _check_widths(path, names, records())
+        _check_widths(path, names, slowly())
         frame = frame.filter(~pl.all_horizontal(pl.all().is_null()))
-    return pick(frame, path, columns), records
+    return frame
 
 
-def _separator(path: Path, content: bytes, given: str | None) -> str:
-    """The separator: as named, by the file's extension, or the only one that fits the first lines."""
-    if given is not None:
-        return given.replace("\\t", "\t")
-    if suffix(path) in ("csv", "tsv"):
-        return "," if suffix(path) == "csv" else "\t"
-    lines = [line for line in content[:10_000].decode(errors="ignore").splitlines()[:20] if line.strip()]
-    lines = lines[:-1] if len(lines) > 1 else lines  # the last one may be cut
-    fitting = [mark for mark in SEPARATORS if lines and {line.count(mark) for line in lines}.isdisjoint({0})]
-    fitting = [mark for mark in fitting if len({line.count(mark) for line in lines}) == 1]
-    marks = [mark for mark in fitting if mark != " "] or fitting
-    if len(marks) != 1:
-        seen = ", ".join(f"`{mark}`" for mark in marks) or "none"
-        raise DataError(f"{path}: cannot tell the separator (candidates: {seen}); set separator")
-    return marks[0]
+def _without_comments(path: Path, content: bytes, comment: str | None) -> bytes:
+    """The text with its comments as blank lines, so that the other lines keep their numbers."""
+    if comment:
+        return re.sub(rb"(?m)^[ \t]*" + re.escape(comment.encode()) + rb".*$", b"", content)
+    marked, lines = content.count(b"\n#"), content.count(b"\n")
+    if 0 < marked < lines / 2:
+        first = 2 + content.count(b"\n", 0, content.index(b"\n#"))
+        logger.warning(
+            "%s: %d lines begin with `#`, first on line %d; if they are comments, \"data.comment='#'\" leaves them out",
+            path, marked, first,
+        )  # fmt: skip
+    return content
 
 
-def _one_column(path: Path, line: str, separator: str) -> str:
-    """Message for a first line that the separator does not split."""
-    other = max(SEPARATORS, key=line.count)
-    looks = f"; the file looks separated by `{other}`: set separator='{other}'" if other in line else ""
-    return f"{path}: line 1, only one column found with separator `{separator}`{looks}"
+def _first_lines(content: bytes) -> list[str]:
+    """The first lines that are not blank, without one that is cut."""
+    part = content[:10_000].decode(errors="ignore")
+    whole = part if len(content) <= len(part) or "\n" not in part else part[: part.rindex("\n")]
+    return [line for line in whole.split("\n") if line.strip()][:_LOOKED_AT]
 
 
-def _records(path: Path, body: bytes, separator: str, line: int) -> Iterator[tuple[int, list[str]]]:
-    """(line, fields) of each row, blank lines left out; slow, for messages only."""
-    reader = csv.reader(io.StringIO(body.decode(), newline=""), delimiter=separator)
-    begin = 0
-    try:
-        for fields in reader:
-            if fields:
-                yield line + begin, fields
-            begin = reader.line_num
-    except csv.Error as error:
-        raise DataError(f"{path}: line {line + begin}: {error}") from error
+def _one_character(separator: str, content: bytes) -> tuple[str, bytes]:
+    """A separator of one byte, and the text with it."""
+    if separator == RUNS:
+        trimmed = re.sub(rb"(?m)^[ \t]+|[ \t]+$", b"", content)
+        return _INNER, re.sub(rb"[ \t]+", _INNER.encode(), trimmed)
+    if len(separator.encode()) > 1:
+        return _INNER, content.replace(separator.encode(), _INNER.encode())
+    return separator, content
 
 
-def _check_widths(path: Path, names: list[str], records: Iterator[tuple[int, list[str]]]) -> None:
+def refuse_strange(path: Path, found: Separated, columns: dict[str, str | None]) -> None:
+    """Refuse a user, item or time with a line break, or with a quote that has no partner."""
+    sign, stray = found.rows.quote, found.rows.stray
+    if sign is None:
+        return
+    faults = {"\n": "a line break"} | ({sign: "a quote without partner"} if stray else {})
+    for key, name in columns.items():
+        for mark, what in faults.items() if name is not None else ():
+            strange = found.frame[key].str.contains(mark, literal=True).fill_null(False)
+            if strange.any():
+                row = int(strange.arg_max() or 0)
+                line = next(line for index, (line, _) in enumerate(found.records()) if index == row)
+                raise DataError(
+                    f"{path}: line {line}, column `{name}`, {found.frame[key][row]!r} holds {what}; "
+                    "data.quote=null takes quotes for letters"
+                )
+
+
+def _check_widths(path: Path, names: list[str], rows: Iterator[tuple[int, list[str]]]) -> None:
     """Refuse rows with more or fewer fields than there are columns, and rows with no value at all."""
-    for line, fields in records:
-        if len(fields) < len(names):
+    for line, found in rows:
+        if len(found) < len(names):
+            comment = f"; if it is a comment, \"data.comment='{found[0][:1]}'\"" if found[0][:1] in ("#", "%") else ""
             raise DataError(
-                f"{path}: line {line}, {len(fields)} fields where {len(names)} are expected "
-                f"(first missing column: `{names[len(fields)]}`)"
+                f"{path}: line {line}, {len(found)} fields where {len(names)} are expected "
+                f"(first missing column: `{names[len(found)]}`){comment}"
             )
-        if len(fields) > len(names):
-            raise DataError(f"{path}: line {line}, {len(fields)} fields where {len(names)} are expected")
-        if not any(fields):
+        if len(found) > len(names):
+            raise DataError(f"{path}: line {line}, {len(found)} fields where {len(names)} are expected")
+        if not any(found):
             raise DataError(f"{path}: line {line}, all {len(names)} fields are empty")

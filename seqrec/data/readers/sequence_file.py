@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,7 @@ import torch
 from seqrec.data.dropped import Dropped, note
 from seqrec.data.errors import DataError
 from seqrec.data.interactions import checked_k_core, core_name
-from seqrec.data.readers.files import text
+from seqrec.data.readers.files import lf_ended, text
 from seqrec.data.sequences import Sequences
 
 _DIGITS = 18  # of the largest id; any number of so many digits fits int64
@@ -33,7 +34,7 @@ def read_sequence_file(path: Path, min_user: int = 1, min_item: int = 1) -> Sequ
         DataError: empty, truncated or binary file; an id that is not a positive integer; a user on two lines
             or without items; nothing left by the k-core.
     """
-    content = np.frombuffer(text(path), dtype=np.uint8)
+    content = np.frombuffer(lf_ended(text(path)), dtype=np.uint8)
     values, line_starts = _numbers(path, content)
     if not len(values):
         raise DataError(f"{path}: no interactions in the file")
@@ -76,7 +77,7 @@ def _numbers(path: Path, content: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
     Reads the digits of all numbers in parallel, place by place.
     """
-    blank = (content == 32) | ((content >= 9) & (content <= 13))
+    blank = (content == 32) | (content == 9) | (content == 10)
     if not (blank | ((content >= 48) & (content <= 57))).all():
         raise _fault(path, content)
     inside = ~blank
@@ -98,8 +99,9 @@ def _numbers(path: Path, content: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 def _fault(path: Path, content: np.ndarray) -> DataError:
     """The first thing wrong in a file that is known to be wrong; slow."""
     seen: dict[int, int] = {}
-    for number, line in enumerate(content.tobytes().decode().split("\n"), start=1):
-        fields = line.split()
+    lines = content.tobytes().decode().split("\n")
+    for number, line in enumerate(lines, start=1):
+        fields = [field for field in re.split(r"[ \t]", line) if field]
         for column, field in enumerate(fields, start=1):
             problem = _problem(field)
             if problem:
@@ -110,7 +112,7 @@ def _fault(path: Path, content: np.ndarray) -> DataError:
         if user in seen:
             return DataError(
                 f"{path}: line {number}, user {user} already appeared on line {seen[user]} "
-                "(the format allows one line per user)"
+                f"(the format allows one line per user){_as_table(lines)}"
             )
         if len(fields) == 1:
             return DataError(f"{path}: line {number}, user {user} has no items (format: user item item ...)")
@@ -118,11 +120,25 @@ def _fault(path: Path, content: np.ndarray) -> DataError:
     return DataError(f"{path}: not a sequence file (user item item ..., separated by blanks)")
 
 
+def _as_table(lines: list[str]) -> str:
+    """How a file with one interaction a line is read, if this looks like one."""
+    widths = {len(line.split()) for line in lines if line.strip()}
+    header = {2: "[user,item] data.columns.time=null", 3: "[user,item,time]"}
+    if len(widths) != 1 or not widths <= set(header):
+        return ""
+    return f"; one interaction a line is read with data.format=table data.header={header[widths.pop()]}"
+
+
+def _visible(field: str) -> str:
+    """A field without signs that would break the message."""
+    return field if field.isprintable() else repr(field)[1:-1]
+
+
 def _problem(field: str) -> str | None:
     """What is wrong with one field, None if it is a positive integer."""
     digits = field.removeprefix("-")
     if not (digits.isascii() and digits.isdigit()):
-        return f"`{field}` is not an integer id (a sequence file has lines of: user item item ...)"
+        return f"`{_visible(field)}` is not an integer id (a sequence file has lines of: user item item ...)"
     if field != digits:
         return f"`{field}`: ids must be positive"
     if len(digits) > _DIGITS:

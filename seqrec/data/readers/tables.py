@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
+import logging
+from bisect import bisect_right
 from collections.abc import Callable, Iterator, Sequence
+from itertools import accumulate
 from pathlib import Path
+from typing import NamedTuple
 
 import polars as pl
 
 from seqrec.data.dropped import Dropped
-from seqrec.data.errors import DataError
+from seqrec.data.errors import DataError, NoInteractions
 from seqrec.data.readers.columns import MISSING, checked
 from seqrec.data.readers.files import BLOCK, known, suffix
 from seqrec.data.readers.json_lines import object_lines, read_json_lines
 from seqrec.data.readers.parquet import read_parquet
-from seqrec.data.readers.separated import read_separated
+from seqrec.data.readers.parts import part_files
+from seqrec.data.readers.quotes import AUTO
+from seqrec.data.readers.separated import read_separated, refuse_strange
+
+logger = logging.getLogger(__name__)
 
 
 def read_table(
@@ -24,6 +32,8 @@ def read_table(
     drop_duplicates: bool = False,
     time_format: str | None = None,
     missing: str = "error",
+    quote: str | None = AUTO,
+    comment: str | None = None,
     dropped: Dropped | None = None,
     block: int = BLOCK,
 ) -> pl.DataFrame:
@@ -33,7 +43,7 @@ def read_table(
     separated text, each also with ``.gz``.
 
     Args:
-        path: the file.
+        path: the file; or a folder or a name with ``*``: all of its files, in the order of their names.
         columns: names in the file of ``user``, ``item`` and ``time``; time may be None: file order counts.
         separator: of text; None takes ``,`` for ``.csv``, tab for ``.tsv``, and looks at the file otherwise.
         header: column names of a text file without a header line.
@@ -41,6 +51,9 @@ def read_table(
         time_format: form of the dates where it is not ISO's, such as ``%d/%m/%Y %H:%M``.
         missing: what a row without user, item or time is: ``error``, or ``drop`` leaves it out. Words for no value
             such as ``NULL`` and ``NaN`` count as none; ``keep`` takes them for ids.
+        quote: of text: the sign that quotes, None if quotes are letters, or
+            :data:`~seqrec.data.readers.quotes.AUTO`: double quotes, refused where a row could be several.
+        comment: of text: lines that begin so are left out.
         dropped: takes what was left out.
         block: bytes of JSON lines parsed at a time.
 
@@ -56,18 +69,68 @@ def read_table(
     if len(set(named)) < len(named):
         raise DataError(f"columns={dict(columns)}: user, item and time must be different columns")
     known("data.missing", missing, MISSING)
-    kind = suffix(path)
+    raws: list[_Raw] = []
+    files = part_files(path)
+    for file in files:
+        try:
+            raws.append(_raw(file, columns, separator, header, quote, comment, block))
+        except NoInteractions:
+            if len(files) == 1:
+                raise
+    if not raws:
+        raise NoInteractions(f"{path}: no interactions in any of {len(files)} files")
+    raw = raws[0] if len(files) == 1 else _joined(raws, path)
+    left_out = {} if dropped is None else dropped
+    table = checked(raw.frame, path, columns, raw.place, drop_duplicates, time_format, missing, left_out)
+    for each in raws:
+        each.check()
+    return table
+
+
+class _Raw(NamedTuple):
+    """A file as text: its columns, the name of a row for messages, and a check that comes after all others."""
+
+    file: Path
+    frame: pl.DataFrame
     place: Callable[[int], str]
+    check: Callable[[], None] = lambda: None
+
+
+def _raw(
+    path: Path,
+    columns: dict[str, str | None],
+    separator: str | None,
+    header: Sequence[str] | None,
+    quote: str | None,
+    comment: str | None,
+    block: int,
+) -> _Raw:
+    """One file by the format that its name says."""
+    kind = suffix(path)
     if kind in ("json", "jsonl", "ndjson"):
-        raw = read_json_lines(path, columns, block)
-        place = lambda row: f"line {_nth(row, object_lines(path, block))}"  # noqa: E731
-    elif kind == "parquet":
-        raw = read_parquet(path, columns)
-        place = lambda row: f"row {row + 1}"  # noqa: E731
-    else:
-        raw, records = read_separated(path, columns, separator, header)
-        place = lambda row: f"line {_nth(row, (line for line, _ in records()))}"  # noqa: E731
-    return checked(raw, path, columns, place, drop_duplicates, time_format, missing, {} if dropped is None else dropped)
+        frame = read_json_lines(path, columns, block)
+        return _Raw(path, frame, lambda row: f"line {_nth(row, object_lines(path, block))}")
+    if kind == "parquet":
+        return _Raw(path, read_parquet(path, columns), lambda row: f"row {row + 1}")
+    found = read_separated(path, columns, separator, header, quote, comment)
+    return _Raw(
+        path,
+        found.frame,
+        lambda row: f"line {_nth(row, (line for line, _ in found.records()))}",
+        lambda: refuse_strange(path, found, columns),
+    )
+
+
+def _joined(raws: Sequence[_Raw], source: Path) -> _Raw:
+    """Several files as one; a row's place names its file."""
+    starts = list(accumulate((len(raw.frame) for raw in raws), initial=0))
+
+    def place(row: int) -> str:
+        index = bisect_right(starts, row) - 1
+        return f"{raws[index].file.name}: {raws[index].place(row - starts[index])}"
+
+    logger.info("%s: %d files, from %s to %s", source, len(raws), raws[0].file.name, raws[-1].file.name)
+    return _Raw(source, pl.concat([raw.frame for raw in raws]), place)
 
 
 def _nth(row: int, lines: Iterator[int]) -> int:

@@ -9,7 +9,7 @@ import polars as pl
 from polars.exceptions import PolarsError
 
 from seqrec.data.errors import DataError
-from seqrec.data.readers.ids import spelled_missing
+from seqrec.data.readers.ids import shown, spelled_missing
 
 _ISO = (
     r"^(?P<day>\d{4}-\d{1,2}-\d{1,2})"
@@ -103,7 +103,7 @@ def _whole_column(
     if micros.null_count():
         row = int(micros.is_null().arg_max() or 0)
         problem = f"is not a date {expected}" if isinstance(expected, str) else expected(text[row])
-        raise DataError(f"{where(row)}, `{text[row]}` {problem}")
+        raise DataError(f"{where(row)}, `{shown(text[row])}` {problem}")
     if (finer == "").all():
         return micros
     return _ranks(pl.DataFrame({"micros": micros, "finer": finer}))
@@ -139,7 +139,7 @@ def _iso_problem(cell: str) -> str:
 
 def _number_problem(text: pl.Series, row: int, dates: pl.Series) -> str:
     """What is wrong with a cell of a column that is not one of ISO dates."""
-    cell = text[row]
+    cell = shown(text[row])
     if dates[row] is not None:
         return f"`{cell}` is a date where other rows have numbers; write all times of the column in one form"
     looks = text.str.contains(_LOOKS_LIKE_A_DATE)

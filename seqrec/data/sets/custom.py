@@ -14,6 +14,8 @@ from seqrec.data.interactions import to_sequences
 from seqrec.data.readers.columns import MISSING
 from seqrec.data.readers.files import known, suffix
 from seqrec.data.readers.item_attributes import ItemAttributes, read_item_attributes
+from seqrec.data.readers.parts import is_source
+from seqrec.data.readers.quotes import AUTO
 from seqrec.data.readers.sequence_file import read_sequence_file
 from seqrec.data.readers.tables import read_table
 from seqrec.data.sequences import Sequences
@@ -26,6 +28,7 @@ class Custom(SequenceDataModule):
 
     Args:
         path: the file: csv, tsv, other separated text, JSON lines, parquet, or a sequence file; also ``.gz``.
+            A folder or a name with ``*`` is a table in several files.
         columns: names in the table of ``user``, ``item`` and ``time``; time may be None: file order counts.
         separator: of a text table; None: by extension (.csv, .tsv), else the one that fits the first lines.
         header: column names of a text table without a header line; None where it has one.
@@ -36,6 +39,9 @@ class Custom(SequenceDataModule):
         time_format: form of the dates where it is not ISO's, such as ``%d/%m/%Y %H:%M``.
         missing: what a row of a table without user, item or time is: ``error``, or ``drop`` leaves it out; words for
             no value such as ``NULL`` and ``NaN`` count as none, unless ``keep`` takes them for ids.
+        quote: of a text table: the sign that quotes, None if quotes are letters (inch marks), or ``auto``: double
+            quotes, refused where they could as well be letters.
+        comment: of a text table: lines that begin so are left out.
         attributes: a JSON file ``{"item": ["attribute", ...], ...}`` for models that use item attributes; also ``.gz``.
         **base: arguments of :class:`~seqrec.data.datamodule.SequenceDataModule`.
 
@@ -58,6 +64,8 @@ class Custom(SequenceDataModule):
         attributes: str | None = None,
         time_format: str | None = None,
         missing: str = "error",
+        quote: str | None = AUTO,
+        comment: str | None = None,
         **base: Any,
     ) -> None:
         super().__init__(**base)
@@ -69,19 +77,21 @@ class Custom(SequenceDataModule):
         self.columns = dict(columns)
         self.separator = separator
         self.header = None if header is None else list(header)
-        self.time_format = time_format
+        self.time_format, self.quote, self.comment = time_format, quote, comment
         self.missing = known("data.missing", missing, MISSING)
         self.min_user, self.min_item, self.drop_duplicates = min_user, min_item, drop_duplicates
 
     def source(self) -> Path:
-        """The file."""
-        if not self.path.is_file():
+        """The file, the folder, or the name with ``*``."""
+        if not is_source(self.path):
             raise DataError(f"data.path={self.path}: no such file")
         return self.path
 
     def read(self, source: Path) -> Sequences:
         """The file by the options."""
         if self.format == "sequences":
+            if not source.is_file():
+                raise DataError(f"{source}: sequences are read from one file; data.format=table reads several")
             return read_sequence_file(source, self.min_user, self.min_item)
         dropped: Dropped = {}
         table = read_table(
@@ -90,9 +100,11 @@ class Custom(SequenceDataModule):
             self.separator,
             self.header,
             self.drop_duplicates,
-            self.time_format,
-            self.missing,
-            dropped,
+            time_format=self.time_format,
+            missing=self.missing,
+            quote=self.quote,
+            comment=self.comment,
+            dropped=dropped,
         )
         return to_sequences(table, source, self.min_user, self.min_item, numbering="first_seen", dropped=dropped)
 
@@ -111,7 +123,7 @@ class Custom(SequenceDataModule):
     def recipe(self) -> dict[str, Any]:
         """All options of the reader."""
         options = ["format", "columns", "separator", "header", "min_user", "min_item", "drop_duplicates"]
-        options += ["time_format", "missing"]
+        options += ["time_format", "missing", "quote", "comment"]
         return {"reader": "custom"} | {option: getattr(self, option) for option in options}
 
 
