@@ -23,7 +23,7 @@ from seqrec.data.sequences import HELD_OUT, Sequences
 
 logger = logging.getLogger(__name__)
 
-FORMAT = 4
+FORMAT = 5
 """Version of the files in the cache; raised when their meaning, or that of a reader's result, changes."""
 
 
@@ -75,8 +75,7 @@ def cached(
             sequences = _found(entry)
             if sequences is None:
                 read_ones = read(file)
-                fault = read_ones.fault()
-                if fault is not None:
+                if (fault := read_ones.fault()) is not None:
                     raise ValueError(f"data={name}: the sequences that were read break a rule: {fault}")
                 _write(entry, read_ones, facts, file, others)
                 sequences = _load(entry)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import logging
 from bisect import bisect_right
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
+from functools import partial
 from itertools import accumulate
 from pathlib import Path
 from typing import NamedTuple
@@ -69,21 +71,11 @@ def read_table(
     if len(set(named)) < len(named):
         raise DataError(f"columns={dict(columns)}: user, item and time must be different columns")
     known("data.missing", missing, MISSING)
-    raws: list[_Raw] = []
-    files = part_files(path)
-    for file in files:
-        try:
-            raws.append(_raw(file, columns, separator, header, quote, comment, block))
-        except NoInteractions:
-            if len(files) == 1:
-                raise
-    if not raws:
-        raise NoInteractions(f"{path}: no interactions in any of {len(files)} files")
-    raw = raws[0] if len(files) == 1 else _joined(raws, path)
+    read = partial(_raw, columns=columns, separator=separator, header=header, quote=quote, comment=comment, block=block)
+    raw = _all(path, read)
     left_out = {} if dropped is None else dropped
     table = checked(raw.frame, path, columns, raw.place, drop_duplicates, time_format, missing, left_out)
-    for each in raws:
-        each.check()
+    raw.check()
     return table
 
 
@@ -121,16 +113,29 @@ def _raw(
     )
 
 
-def _joined(raws: Sequence[_Raw], source: Path) -> _Raw:
-    """Several files as one; a row's place names its file."""
+def _all(source: Path, read: Callable[[Path], _Raw]) -> _Raw:
+    """A file, or several as one; a row's place then names its file."""
+    files = part_files(source)
+    if len(files) == 1:
+        return read(files[0])
+    raws: list[_Raw] = []
+    for file in files:
+        with suppress(NoInteractions):
+            raws.append(read(file))
+    if not raws:
+        raise NoInteractions(f"{source}: no interactions in any of {len(files)} files")
     starts = list(accumulate((len(raw.frame) for raw in raws), initial=0))
 
     def place(row: int) -> str:
         index = bisect_right(starts, row) - 1
         return f"{raws[index].file.name}: {raws[index].place(row - starts[index])}"
 
+    def check() -> None:
+        for raw in raws:
+            raw.check()
+
     logger.info("%s: %d files, from %s to %s", source, len(raws), raws[0].file.name, raws[-1].file.name)
-    return _Raw(source, pl.concat([raw.frame for raw in raws]), place)
+    return _Raw(source, pl.concat([raw.frame for raw in raws]), place, check)
 
 
 def _nth(row: int, lines: Iterator[int]) -> int:
