@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Callable
 
 import polars as pl
@@ -11,7 +12,8 @@ from seqrec.data.errors import DataError
 
 logger = logging.getLogger(__name__)
 
-_SPELLED = ("nan", "null", "none", "na", "n/a", "#n/a", "<na>", "<null>", "nat", "nil", "undefined", "\\n", "(null)")
+_WORDS = ("nan", "null", "none", "na", "n/a", "#n/a", "<na>", "<null>", "nat", "nil", "undefined", "\\n", "(null)")
+_SPELLED = sorted({spelt for word in _WORDS for spelt in (word, word.upper(), word.capitalize())} | {"NaN", "NaT"})
 _WHOLE = r"^-?(?:0|[1-9]\d*)(?:\.0+)?$"
 _LIST, _OBJECT = r"^\[.*\]$", r"^\{.*[:,].*\}$"
 EXACT = 2**53
@@ -20,7 +22,7 @@ EXACT = 2**53
 
 def spelled_missing(text: pl.Series) -> pl.Series:
     """Which cells are a word for a missing value, such as ``NULL``, ``NaN`` and ``\\N``; bool."""
-    return text.str.to_lowercase().is_in(_SPELLED).fill_null(False)
+    return text.is_in(_SPELLED).fill_null(False)
 
 
 def shown(cell: str) -> str:
@@ -39,7 +41,11 @@ def ids(text: pl.Series, where: Callable[[int], str]) -> pl.Series:
         DataError: lists instead of ids, or floats so large that neighbouring whole numbers are the same.
     """
     for form, kind in ((_LIST, "a list"), (_OBJECT, "an object")):
-        if text.str.contains(form).all() and (kind != "a list" or text.str.contains(",", literal=True).any()):
+        if (
+            re.match(form, text[0])
+            and text.str.contains(form).all()
+            and (kind != "a list" or text.str.contains(",", literal=True).any())
+        ):
             raise DataError(
                 f"{where(0)}, `{shown(text[0])}` is {kind}; a table has one interaction a row, with one id a cell"
             )
