@@ -22,14 +22,14 @@ def about_settings(error: ValueError, config: DictConfig) -> ValueError:
 
 
 def refuse_process_groups(config: DictConfig) -> None:
-    """A sweep inside one process cannot start process groups: each of their ranks would run the sweep again.
+    """A sweep on one machine cannot start process groups: each of their ranks would run the sweep again.
 
     Raises:
-        ValueError: more than one device and Hydra's own launcher.
+        ValueError: more than one device and Hydra's own launcher, or joblib's, whose workers start no others.
     """
     devices = OmegaConf.select(config, "trainer.devices")
     alone = len(devices) == 1 if isinstance(devices, ListConfig) else devices in (None, 1, "1")
-    if alone or config.hydra.launcher._target_.rpartition(".")[2] != "BasicLauncher":
+    if alone or config.hydra.launcher._target_.rpartition(".")[2] not in ("BasicLauncher", "JoblibLauncher"):
         return
     raise ValueError(
         f"--multirun with trainer.devices={devices}: every rank would start the whole sweep again;"

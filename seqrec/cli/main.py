@@ -23,11 +23,10 @@ from seqrec.cli.explain import explain
 from seqrec.cli.help import group_list
 from seqrec.cli.overrides import check_configuration
 from seqrec.cli.stops import stop_of, terminable
+from seqrec.cli.sweep import USER_ERROR, fail_job, in_sweep
 from seqrec.reporting.models import text_list
 from seqrec.runs.folder import resumable, run_folder
 from seqrec.runs.targets import refuse_foreign
-
-USER_ERROR = 2  # exit status
 
 
 def entry() -> None:
@@ -116,7 +115,7 @@ def run(config: DictConfig) -> float | None:
 
     A :class:`ValueError`, a missing file, what Lightning calls a misconfiguration and a ``RuntimeError``, which is what
     libraries raise for most of what users get wrong, end in one line and exit status 2; with ``HYDRA_FULL_ERROR=1``
-    they keep their traceback, as any other error does.
+    they keep their traceback, as any other error does. In a sweep the failure is noted and the next job runs.
     """
     try:
         # Now that all references can be resolved, also those that only a job knows.
@@ -130,10 +129,16 @@ def run(config: DictConfig) -> float | None:
         _stopped(status)
     except Exception as error:
         node, cause = _cause(error)
-        if not _for_people(cause) or os.environ.get("HYDRA_FULL_ERROR") == "1":
-            raise cause from None
+        traced = not _for_people(cause) or os.environ.get("HYDRA_FULL_ERROR") == "1"
         hint = f" (HYDRA_FULL_ERROR=1 {program()} ... shows where)" if isinstance(cause, RuntimeError) else ""
-        _fail((f"{node}: {cause}" if node else str(cause)) + hint)
+        message = (f"{node}: {cause}" if node else str(cause)) + hint
+        if in_sweep():
+            return fail_job(
+                message if _for_people(cause) else f"{type(cause).__name__}: {cause}", cause if traced else None
+            )
+        if traced:
+            raise cause from None
+        _fail(message)
     return result
 
 
