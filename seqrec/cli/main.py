@@ -26,6 +26,7 @@ from seqrec.cli.stops import stop_of, terminable
 from seqrec.cli.sweep import USER_ERROR, fail_job, in_sweep
 from seqrec.reporting.models import text_list
 from seqrec.runs.folder import resumable, run_folder
+from seqrec.runs.processes import one_folder
 from seqrec.runs.targets import refuse_foreign
 
 
@@ -66,7 +67,7 @@ def show_origin(key: str, arguments: list[str]) -> None:
 
 def register_resolvers() -> None:
     """Make the functions known that ``config.yaml`` calls as ``${name:...}``."""
-    OmegaConf.register_new_resolver("run_folder", run_folder, use_cache=True, replace=True)
+    OmegaConf.register_new_resolver("run_folder", one_folder(run_folder), use_cache=True, replace=True)
     OmegaConf.register_new_resolver("group_list", group_list, replace=True)
     OmegaConf.register_new_resolver("model_list", partial(text_list, CONF.parent), replace=True)
 

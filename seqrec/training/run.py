@@ -17,6 +17,7 @@ from seqrec.training.build import load_data
 from seqrec.training.catalog import with_catalog
 from seqrec.training.cut_epochs import return_to_whole_epochs
 from seqrec.training.resume import stored_or_given
+from seqrec.training.strategies import check_strategy
 
 
 @dataclass(frozen=True)
@@ -48,6 +49,7 @@ def open_run(config: DictConfig) -> Run:
     hydra = HydraConfig.get()
     folder = Path(hydra.runtime.output_dir)
     known = stored_or_given(config, list(hydra.overrides.task), folder).copy()
+    check_strategy(known)
     if known.resume is not None and rank_zero_only.rank == 0:  # type: ignore[attr-defined]
         _return_to_whole_epochs(folder)
     known.name = known.name or hydra.runtime.choices["model"]

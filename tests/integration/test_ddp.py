@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import socket
 from pathlib import Path
 
 import polars as pl
@@ -82,3 +83,23 @@ def test_weights_memories_and_clusters_are_the_same_on_both_ranks(
     run(f"resume={folder}", "trainer.devices=1", "trainer.strategy=auto")
     alone = metrics(folder)["val"]
     assert live == pytest.approx({name: alone[name] for name in live}, abs=1e-6)
+
+
+def test_processes_that_a_launcher_starts_share_one_folder(workplace: Path) -> None:
+    """As ``torchrun`` and Slurm start them: each by the same command, a little apart."""
+    before = folders(workplace)
+    with socket.socket() as free:
+        free.bind(("", 0))
+        port = free.getsockname()[1]
+    group = {"WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
+    processes = []
+    for rank in ("0", "1"):
+        with pytest.MonkeyPatch.context() as patch:
+            for name, value in {**group, "RANK": rank, "LOCAL_RANK": rank, "TORCHELASTIC_RUN_ID": "one"}.items():
+                patch.setenv(name, value)
+            processes.append(start(workplace, *DDP, "trainer.max_epochs=1"))
+    for process in processes:
+        _, errors = process.communicate(timeout=300)
+        assert process.returncode == 0, errors[-3000:]
+    (folder,) = folders(workplace) - before
+    assert (folder / "metrics.json").exists() and (folder / "checkpoints" / "last.ckpt").exists()

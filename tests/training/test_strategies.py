@@ -1,0 +1,50 @@
+"""Models whose networks learn in turns need a strategy that does not wait for every gradient."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from seqrec.cli.overrides import check_configuration
+from seqrec.training.strategies import check_strategy
+
+PLAIN = [
+    ["trainer=ddp"],
+    ["trainer=ddp", "trainer.accelerator=cpu", "trainer.devices=2"],
+    ["trainer=cpu", "trainer.devices=2"],
+    ["trainer=cpu", "trainer.devices=2", "trainer.strategy=ddp_spawn"],
+    ["trainer=cpu", "trainer.strategy=ddp_find_unused_parameters_false"],
+    ["trainer=gpu", "trainer.devices=[0,1]"],
+    ["trainer=gpu", "trainer.devices='0,1'"],
+    ["trainer=gpu", "trainer.devices=-1"],
+]
+FITTING = [
+    ["trainer=ddp_adversarial"],
+    ["trainer=cpu"],
+    ["trainer=gpu"],
+    ["trainer=gpu", "trainer.devices=[1]"],
+    ["trainer=cpu", "trainer.devices=2", "trainer.strategy=ddp_find_unused_parameters_true"],
+]
+
+
+@pytest.fixture(autouse=True)
+def four_devices(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As on a machine with four GPUs."""
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 4)
+
+
+@pytest.mark.parametrize("model", ["easnrec", "ecl_sr", "elecrec"])
+@pytest.mark.parametrize("words", PLAIN, ids=" ".join)
+def test_plain_ddp_is_refused_with_the_right_trainer(model: str, words: list[str]) -> None:
+    with pytest.raises(ValueError, match=r"^trainer\.strategy=ddp\w*: .*; choose trainer=ddp_adversarial$"):
+        check_strategy(check_configuration([f"model={model}", *words], targets=False))
+
+
+@pytest.mark.parametrize("words", FITTING, ids=" ".join)
+def test_others_pass(words: list[str]) -> None:
+    check_strategy(check_configuration(["model=easnrec", *words], targets=False))
+
+
+@pytest.mark.parametrize("words", PLAIN, ids=" ".join)
+def test_models_with_one_optimizer_pass(words: list[str]) -> None:
+    check_strategy(check_configuration(["model=sasrec", *words], targets=False))
