@@ -19,12 +19,46 @@ class Protocol:
     Args:
         name: of the preset.
         remove_seen: take the items of a user's whole history out of the ranking. A target among them is a miss.
-        cutoffs: k of Recall@k and NDCG@k.
+        cutoffs: k of Recall@k and NDCG@k, distinct and at least 1; one above the number of items counts every target.
+
+    Raises:
+        ValueError: the cutoffs are none of these.
     """
 
     name: str
     remove_seen: bool
     cutoffs: list[int] = field(default_factory=lambda: [5, 10, 20])
+
+    def __post_init__(self) -> None:
+        wrong = [k for k in self.cutoffs if isinstance(k, bool) or not isinstance(k, int) or k < 1]
+        if wrong or not self.cutoffs or len(set(self.cutoffs)) < len(self.cutoffs):
+            raise ValueError(
+                f"protocol.cutoffs is {list(self.cutoffs)}; it must be a list of distinct whole numbers of at least 1, "
+                "such as [5,10,20]"
+            )
+
+    @property
+    def metrics(self) -> list[str]:
+        """The names of the metrics, in the order in which tables show them."""
+        return list(summarise(torch.ones(1), self.cutoffs))
+
+    def monitor(self, asked: str | None) -> str:
+        """The validation metric that selects the weights.
+
+        Args:
+            asked: by the model; None takes NDCG@10, or NDCG at the largest cutoff where 10 is none.
+
+        Raises:
+            ValueError: these cutoffs do not give the metric.
+        """
+        if asked is None:
+            return f"ndcg@{10 if 10 in self.cutoffs else max(self.cutoffs)}"
+        if asked not in self.metrics:
+            raise ValueError(
+                f"monitor is {asked!r}, which protocol.cutoffs={list(self.cutoffs)} does not give; choose one of "
+                f"{', '.join(self.metrics)}"
+            )
+        return asked
 
 
 ALL_ITEMS = Protocol("all_items", remove_seen=False)
@@ -73,3 +107,8 @@ class RankingMetrics(Metric):
         """Means by metric name, window numbers ``(N,)`` and ranks ``(N,)``, over all ranks of the run."""
         row, rank = self.sorted_ranks()
         return summarise(rank, self.cutoffs), row, rank
+
+    def results(self) -> tuple[dict[str, float], Tensor, Tensor]:
+        """What :meth:`compute` gives, with the shape ``(N,)`` also for one window, of which torchmetrics drops it."""
+        means, row, rank = self.compute()
+        return means, row.reshape(-1), rank.reshape(-1)

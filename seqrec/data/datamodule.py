@@ -17,9 +17,10 @@ from torch.utils.data import DataLoader, Dataset, Sampler
 from seqrec.data.attributes import numbered
 from seqrec.data.batch import Batch, RankedBatch
 from seqrec.data.dropped import Dropped
+from seqrec.data.errors import DataError
 from seqrec.data.home import cache_folder
 from seqrec.data.readers.item_attributes import ItemAttributes
-from seqrec.data.sequences import Sequences
+from seqrec.data.sequences import HELD_OUT, Sequences
 from seqrec.data.store import cached
 from seqrec.data.windows import WindowRule, Windows, held_out
 
@@ -188,13 +189,29 @@ class SequenceDataModule(LightningDataModule, ABC):
         return self.window_rule(self.sequences, self.max_length, generator)
 
     def train_dataloader(self) -> DataLoader[Batch]:
-        """Shuffled batches of the current epoch, this rank's share of them."""
+        """Shuffled batches of the current epoch, this rank's share of them.
+
+        Raises:
+            DataError: there is nothing to learn from, or less than an example a process.
+        """
         epoch, rank, world = _place(self.trainer)
         windows = self.training_windows(epoch)
+        self._check_examples(len(windows), world)
         generator = torch.Generator().manual_seed(_mix(self.seed, epoch, 2))
         rows = torch.randperm(len(windows), generator=generator).split(self.batch_size)
         gather = partial(windows.batch, max_length=self.max_length)
         return self._loader(gather, [batch[rank::world] for batch in rows if len(batch) >= world])
+
+    def _check_examples(self, count: int, world: int) -> None:
+        if not count:
+            enough = int((self.sequences.lengths >= HELD_OUT + 2).sum())
+            raise DataError(
+                f"data={self.name} has no training example: the last {HELD_OUT} interactions of a user are held out, "
+                f"and {enough} of {self.sequences.num_users} users have the {HELD_OUT + 2} that an input and its "
+                "target need; give longer histories, or models that learn from single interactions (model=bpr)"
+            )
+        if count < world:
+            raise DataError(f"{count} training examples cannot be shared by {world} processes; lower trainer.devices")
 
     def val_dataloader(self) -> DataLoader[RankedBatch]:
         """Validation histories, each exactly once over all ranks."""

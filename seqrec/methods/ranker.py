@@ -22,7 +22,8 @@ class Ranker(LightningModule, ABC):
 
     Args:
         backbone: knows the catalogue.
-        monitor: validation metric that selects the weights and stops the training.
+        monitor: validation metric that selects the weights and stops the training; None takes what fits the protocol,
+            see :meth:`Protocol.monitor <seqrec.metrics.Protocol.monitor>`.
         seed: of the random draws.
         protocol: how validation and test rank.
 
@@ -36,13 +37,13 @@ class Ranker(LightningModule, ABC):
     def __init__(
         self,
         backbone: Backbone,
-        monitor: str = "ndcg@10",
+        monitor: str | None = None,
         seed: int = 0,
         protocol: Protocol = ALL_ITEMS,
     ) -> None:
         super().__init__()
         self.backbone = backbone
-        self.monitor, self.seed, self.protocol = monitor, seed, protocol
+        self.monitor, self.seed, self.protocol = protocol.monitor(monitor), seed, protocol
         self.ranks = RankingMetrics(protocol.cutoffs)
         self._random_states: list[dict[str, Any]] = []
 

@@ -22,9 +22,10 @@ class Result:
     Attributes:
         val, test: metrics of the selected weights.
         epochs: epochs trained.
-        best_epoch: epoch, counted from 1, whose weights were selected on validation and tested.
+        best_epoch: epoch, counted from 1, whose weights were tested.
         seconds: training and validation time of all epochs.
         row, rank: test windows ``(N,)`` and the ranks ``(N,)`` of their targets.
+        selected: the tested weights are the best on validation; else they are the last.
     """
 
     val: dict[str, float]
@@ -34,6 +35,7 @@ class Result:
     seconds: float
     row: Tensor
     rank: Tensor
+    selected: bool = True
 
 
 @dataclass(frozen=True)

@@ -21,12 +21,14 @@ from seqrec.training.quiet import silence_libraries
 from seqrec.training.references import reference_results
 from seqrec.training.run import open_run
 from seqrec.training.stages import Stage, stages
+from seqrec.training.start_check import check_callbacks
 
 
 def train(config: DictConfig) -> float:
     """Run the whole job in Hydra's output folder and return the best validation metric."""
     silence_libraries()
     run = open_run(config)
+    check_callbacks(run.config.callbacks)
     first_stages, own = stages(run.config, run.folder)
     chief = rank_zero_only.rank == 0  # type: ignore[attr-defined]  # of several processes, the one that writes
     if chief:

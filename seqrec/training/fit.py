@@ -44,33 +44,44 @@ class Fitted:
         return epochs
 
     @property
+    def best(self) -> Path | None:
+        """The checkpoint with the best weights on validation; None where no epoch was validated."""
+        return _written(self.callbacks, BestCheckpoint)
+
+    @property
     def selected(self) -> Path:
         """The checkpoint with the selected weights: the best on validation, the last where nothing is validated.
 
         Raises:
             ValueError: none was written; the test split is never ranked without a selection.
         """
-        for kind in (BestCheckpoint, LastCheckpoint):
-            for callback in self.callbacks:
-                if isinstance(callback, kind) and callback.best_model_path:
-                    return Path(callback.best_model_path)
-        raise ValueError(
-            "no checkpoint was written, so there are no weights to judge: no epoch was finished and validated; raise "
-            "trainer.max_epochs, max_steps or max_time"
-        )
+        checkpoint = self.best or _written(self.callbacks, LastCheckpoint)
+        if checkpoint is None:
+            raise ValueError(
+                "no checkpoint was written, so there are no weights to judge: the budget ended before the first step; "
+                "raise trainer.max_epochs, max_steps, max_time or limit_train_batches"
+            )
+        return checkpoint
 
     def evaluate(self) -> Result:
         """Validation and test metrics of the selected weights; the test split is ranked here and nowhere else."""
         trainer, model = self.trainer, self.model
-        best = read_checkpoint(self.selected)
+        chosen = read_checkpoint(self.selected)
+        model.load_state_dict(chosen["state_dict"])
         epochs = self.epochs
-        model.load_state_dict(best["state_dict"])
         trainer.logger = None  # a second look at validation is no point of the curves
         trainer.validate(model, datamodule=self.data, verbose=False)
         val = model.ranks.compute()[0]
         trainer.test(model, datamodule=self.data, verbose=False)
-        test, row, rank = model.ranks.compute()
-        return Result(val, test, epochs, int(best["epoch"]) + 1, self.log.seconds, row, rank)
+        test, row, rank = model.ranks.results()
+        epoch, seconds = int(chosen["epoch"]) + 1, self.log.seconds
+        return Result(val, test, epochs, epoch, seconds, row, rank, selected=self.best is not None)
+
+
+def _written(callbacks: Sequence[Callback], kind: type[BestCheckpoint | LastCheckpoint]) -> Path | None:
+    """What the callback of a kind has written last."""
+    paths = [callback.best_model_path for callback in callbacks if isinstance(callback, kind)]
+    return next((Path(path) for path in paths if path), None)
 
 
 def fit(

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from hydra.core.hydra_config import HydraConfig
-from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 from pytorch_lightning.utilities import rank_zero_only
 
@@ -17,6 +16,7 @@ from seqrec.training.build import load_data
 from seqrec.training.catalog import with_catalog
 from seqrec.training.cut_epochs import return_to_whole_epochs
 from seqrec.training.resume import stored_or_given
+from seqrec.training.start_check import check_evaluated, check_values
 from seqrec.training.strategies import check_strategy
 
 
@@ -44,7 +44,8 @@ def open_run(config: DictConfig) -> Run:
         config: as composed by Hydra.
 
     Raises:
-        ValueError: the run to resume is not there or another one, or the data cannot be used.
+        ValueError: the run to resume is not there or another one, its values do not fit one another, or the data
+            cannot be used.
     """
     hydra = HydraConfig.get()
     folder = Path(hydra.runtime.output_dir)
@@ -53,11 +54,13 @@ def open_run(config: DictConfig) -> Run:
     if known.resume is not None and rank_zero_only.rank == 0:  # type: ignore[attr-defined]
         _return_to_whole_epochs(folder)
     known.name = known.name or hydra.runtime.choices["model"]
+    protocol = check_values(known)
     data = load_data(known.data)
+    check_evaluated(data)
     complete = with_catalog(known, data)
     OmegaConf.resolve(complete)
     OmegaConf.set_readonly(complete, True)
-    return Run(folder, complete, data, instantiate(complete.protocol, _convert_="all"))
+    return Run(folder, complete, data, protocol)
 
 
 def _return_to_whole_epochs(folder: Path) -> None:

@@ -30,7 +30,9 @@ def arguments(workplace: Path, *overrides: str) -> list[str]:
         return list(overrides)
     flags = [override for override in overrides if override.startswith("-")]
     narrow = [] if any(o in overrides for o in ("model=popularity", "model=markov")) else NARROW
-    given = [*SMALL, *narrow, f"data.cache_dir={workplace / 'cache'}", *overrides]
+    other_data = any(o.startswith("data=") and o != "data=synthetic" for o in overrides)
+    small = [value for value in SMALL if not (other_data and value.startswith("data."))]
+    given = [*small, *narrow, f"data.cache_dir={workplace / 'cache'}", *overrides]
     values = {value.split("=")[0]: value for value in given if value not in flags}
     return flags + list(values.values())
 

@@ -81,7 +81,10 @@ class BestCheckpoint(_InRunFolder):
             trainer.should_stop = True
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Continue with the best so far; the run folder may have been moved since it stopped."""
+        """Continue with the best so far, if any; the run folder may have been moved since it stopped."""
+        if not state_dict["best_model_path"]:
+            super().load_state_dict(state_dict | {"dirpath": self.dirpath})
+            return
         best = str(Path(self.dirpath or "") / Path(state_dict["best_model_path"]).name)
         scores = dict.fromkeys([best], state_dict["best_model_score"])
         paths = {"dirpath": self.dirpath, "best_model_path": best, "kth_best_model_path": best}
