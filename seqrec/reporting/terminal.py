@@ -14,15 +14,24 @@ from seqrec.reporting.table import Table
 console = Console(highlight=False)
 
 
-def show_start(name: str, model: Ranker, data: SequenceDataModule, folder: Path) -> None:
-    """One line on the data, one on the model, one on the run folder."""
+def show_start(name: str, model: Ranker, data: SequenceDataModule, folder: Path, validated: bool = True) -> None:
+    """One line on the data, one on the model, one on the run folder.
+
+    Args:
+        name: of the model.
+        model: about to be trained.
+        data: it is trained on.
+        folder: of the run.
+        validated: validation selects the weights; else the last ones are taken.
+    """
     sequences = data.sequences
     weights = sum(p.numel() for p in model.parameters() if p.requires_grad)
     console.print(
         f"data    {data.name}: {sequences.num_users:,} users, {sequences.num_items:,} items, "
         f"{sequences.num_interactions:,} interactions"
     )
-    console.print(f"model   {name}: {weights:,} weights, selected by val/{model.monitor}")
+    taken = f"selected by val/{model.monitor}" if validated else "those of the last epoch are taken"
+    console.print(f"model   {name}: {weights:,} weights, {taken}")
     console.print(f"folder  {folder}", soft_wrap=True)
 
 

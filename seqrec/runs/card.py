@@ -6,7 +6,7 @@ import json
 import platform
 import subprocess
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import MISSING, asdict, dataclass, fields
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,6 +16,8 @@ import torch
 import seqrec
 from seqrec.metrics import Protocol
 from seqrec.runs.files import write_json
+from seqrec.runs.machine import Machine
+from seqrec.runs.origin import Origin
 from seqrec.runs.result import Result
 
 if TYPE_CHECKING:  # a data module is Lightning's, which reading a run back does not need
@@ -44,10 +46,16 @@ class RunCard:
         targets_removed: targets that were removed with the seen items, each a miss.
         cutoffs: k of the metrics.
         seed: of the run.
-        weights: the epoch that was tested, and why that one.
+        weights: the epoch that was tested, and why that one, from the checkpoint that was loaded.
         max_length: newest items of a history that the model sees.
         versions: of seqrec, Python and the libraries.
         git_commit: of the code, ``-dirty`` where the checkout had changes; None outside a checkout.
+        model, command, settings, paper, paper_settings: see :class:`~seqrec.runs.origin.Origin`.
+        device, processes, threads, precision: see :class:`~seqrec.runs.machine.Machine`.
+
+        dropped: rows, users and items that each step of the preparation left out.
+
+        All from ``model`` on are None in cards of versions that did not store them.
     """
 
     protocol: str
@@ -64,9 +72,28 @@ class RunCard:
     max_length: int
     versions: Mapping[str, str]
     git_commit: str | None
+    model: str | None = None
+    command: str | None = None
+    settings: str | None = None
+    paper: str | None = None
+    paper_settings: str | None = None
+    device: str | None = None
+    processes: int | None = None
+    threads: int | None = None
+    precision: str | None = None
+    dropped: Mapping[str, Mapping[str, int]] | None = None
 
     @classmethod
-    def of(cls, data: SequenceDataModule, protocol: Protocol, result: Result, monitor: str, seed: int) -> RunCard:
+    def of(
+        cls,
+        data: SequenceDataModule,
+        protocol: Protocol,
+        result: Result,
+        monitor: str,
+        seed: int,
+        origin: Origin,
+        machine: Machine,
+    ) -> RunCard:
         """The card of a run that gave ``result`` on ``data`` under ``protocol``.
 
         Args:
@@ -75,6 +102,8 @@ class RunCard:
             result: of the run.
             monitor: validation metric that selected the weights.
             seed: of the run.
+            origin: what was asked for.
+            machine: that trained.
         """
         sequences = data.sequences
         return cls(
@@ -97,11 +126,14 @@ class RunCard:
             targets_removed=int(torch.isinf(result.rank).sum()),
             cutoffs=list(protocol.cutoffs),
             seed=seed,
-            weights=f"epoch {result.best_epoch} of {result.epochs}, best val/{monitor}",
+            weights=weights(result.best_epoch, result.epochs, monitor, result.selected),
             max_length=data.max_length,
             versions={"seqrec": seqrec.__version__, "python": platform.python_version()}
             | {name: version(name) for name in PACKAGES},
             git_commit=_git_commit(),
+            **asdict(origin),
+            **asdict(machine),
+            dropped=data.dropped,
         )
 
     @classmethod
@@ -109,11 +141,11 @@ class RunCard:
         """The card that a run folder holds; fields that this version does not know are left out.
 
         Raises:
-            ValueError: it is no card, or one without a field.
+            ValueError: it is no card, or one without a field that all versions store.
         """
         stored = json.loads(path.read_text(encoding="utf-8"))
-        names = [field.name for field in fields(cls)]
-        missing = [name for name in names if name not in stored]
+        names = [field.name for field in fields(cls) if field.name in stored]
+        missing = [field.name for field in fields(cls) if field.default is MISSING and field.name not in stored]
         if missing:
             raise ValueError(f"{path}: a run's card has {', '.join(missing)} too; was it written by seqrec?")
         card = {name: stored[name] for name in names}
@@ -121,7 +153,7 @@ class RunCard:
 
     @property
     def monitor(self) -> str:
-        """The validation metric that selected the weights, such as ``ndcg@10``."""
+        """The validation metric of the run, such as ``ndcg@10``."""
         return self.weights.rpartition("val/")[2]
 
     def write(self, path: Path) -> None:
@@ -143,6 +175,18 @@ class RunCard:
             elif one != two:
                 found.append(name)
         return found
+
+
+def weights(epoch: int, epochs: int, monitor: str, selected: bool) -> str:
+    """Which weights a run took, in words.
+
+    Args:
+        epoch: whose weights they are, from 1.
+        epochs: trained.
+        monitor: validation metric of the run.
+        selected: that metric chose them; else they are the last.
+    """
+    return f"epoch {epoch} of {epochs}, {'best' if selected else 'the last, not chosen by'} val/{monitor}"
 
 
 def _git_commit() -> str | None:

@@ -8,6 +8,7 @@ from pathlib import Path
 LAST, BEST = "checkpoints/last.ckpt", "checkpoints/best.ckpt"
 CONFIG, CARD, METRICS, LOG = "config.yaml", "protocol.json", "metrics.json", "log.csv"
 PER_USER = "per_user.parquet"
+ORIGIN = "origin.json"  # what was asked for when the run began
 FIRST_STAGE = "warm_start"  # the folder of a first stage inside that of its run
 
 

@@ -13,10 +13,13 @@ from seqrec.reporting.run_report import write_report
 from seqrec.reporting.terminal import show_start
 from seqrec.runs.card import RunCard
 from seqrec.runs.catalog import write_catalog, write_users
+from seqrec.runs.folder import resumable
+from seqrec.runs.origin import Origin
 from seqrec.training.build import build, load_data, start_from
 from seqrec.training.evaluator_check import check_evaluator
 from seqrec.training.fit import fit
 from seqrec.training.loggers import log_result, open_loggers
+from seqrec.training.origin import origin
 from seqrec.training.quiet import silence_libraries
 from seqrec.training.references import reference_results
 from seqrec.training.run import open_run
@@ -33,6 +36,8 @@ def train(config: DictConfig) -> float:
     chief = rank_zero_only.rank == 0  # type: ignore[attr-defined]  # of several processes, the one that writes
     if chief:
         own.open()
+        if own.config.resume is None or not resumable(own.folder):
+            origin().write(own.folder)
         write_catalog(own.folder, run.data.sequences)
         check_evaluator(run.data, run.protocol)
     weights = None
@@ -50,7 +55,9 @@ def train(config: DictConfig) -> float:
         result = fitted.evaluate()
         if fitted.trainer.is_global_zero:
             references = reference_results(run.data, run.protocol)
-            card = RunCard.of(run.data, run.protocol, result, model.monitor, own.config.seed)
+            card = RunCard.of(
+                run.data, run.protocol, result, model.monitor, own.config.seed, Origin.read(own.folder), fitted.machine
+            )
             report = write_report(own.folder, own.config.name, run.data, card, result, references, fitted.log.rows)
             log_result(loggers, result, report.slices, report.pictures)
     return result.val[model.monitor]
@@ -62,7 +69,7 @@ def pretrain(stage: Stage, protocol: Protocol) -> Path:
     model = build(stage.config.model, protocol, stage.config.seed)
     if rank_zero_only.rank == 0:  # type: ignore[attr-defined]
         stage.open()
-        show_start(stage.config.name, model, data, stage.folder)
+        show_start(stage.config.name, model, data, stage.folder, stage.config.patience is not None)
     return stage.finish(fit(model, data, stage.config, stage.folder))
 
 

@@ -16,6 +16,7 @@ from seqrec.data.datamodule import SequenceDataModule
 from seqrec.methods.checkpoint import read_checkpoint
 from seqrec.methods.ranker import Ranker
 from seqrec.runs.folder import LAST
+from seqrec.runs.machine import Machine
 from seqrec.runs.result import Result
 from seqrec.training.callbacks.checkpoints import BestCheckpoint, LastCheckpoint
 from seqrec.training.callbacks.epoch_log import EpochLog
@@ -42,6 +43,12 @@ class Fitted:
         """Epochs trained; Lightning's own count is one less where a resumed run has nothing left to train."""
         epochs: int = self.trainer.fit_loop.epoch_progress.current.processed  # type: ignore[attr-defined]
         return epochs
+
+    @property
+    def machine(self) -> Machine:
+        """What trained it."""
+        trainer = self.trainer
+        return Machine.of(trainer.strategy.root_device, trainer.world_size, str(trainer.precision))
 
     @property
     def best(self) -> Path | None:

@@ -20,4 +20,4 @@ def reference_results(data: SequenceDataModule, protocol: Protocol) -> dict[str,
         scores[name] = model.score
     if hasattr(data, "optimal_scores"):
         scores["optimum"] = KnownOptimum(partial(data.optimal_scores, "test"), data.splits["test"].user).score
-    return {name: Reference(*evaluate(score, data, "test", protocol).compute()) for name, score in scores.items()}
+    return {name: Reference(*evaluate(score, data, "test", protocol).results()) for name, score in scores.items()}

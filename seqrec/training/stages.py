@@ -11,6 +11,7 @@ from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 
 from seqrec.methods.checkpoint import read_checkpoint
+from seqrec.runs.card import weights
 from seqrec.runs.files import write_json
 from seqrec.runs.folder import BEST, CONFIG, FIRST_STAGE, LAST, METRICS
 from seqrec.training.fit import Fitted
@@ -57,7 +58,7 @@ class Stage:
         """The selected weights of a first stage that was finished before; None where there is something to train."""
         if not (self.folder / METRICS).exists():
             return None
-        return self.folder / (LAST if self.config.patience is None else BEST)
+        return self.folder / (BEST if (self.folder / BEST).exists() else LAST)
 
     def finish(self, fitted: Fitted) -> Path:
         """Write what a first stage gave, which marks it as finished; returns its selected weights."""
@@ -66,7 +67,8 @@ class Stage:
             row = fitted.log.rows[epoch]
             val = {name.removeprefix("val/"): value for name, value in row.items() if name.startswith("val/")}
             result = {"val": val, "epochs": fitted.epochs, "seconds": fitted.log.seconds}
-            write_json(self.folder / METRICS, result | {"best_epoch": epoch + 1})
+            taken = weights(epoch + 1, fitted.epochs, fitted.model.monitor, fitted.best is not None)
+            write_json(self.folder / METRICS, result | {"best_epoch": epoch + 1, "weights": taken})
         fitted.trainer.strategy.barrier()
         return fitted.selected
 

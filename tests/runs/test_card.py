@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from seqrec.reporting.pages import ROOT
-from seqrec.runs.card import RunCard
+from seqrec.runs.card import RunCard, weights
+from seqrec.runs.origin import Origin
 
 STORED = ROOT / "docs" / "runs" / "beauty-fenrec" / "fenrec" / "protocol.json"
 
@@ -39,3 +40,22 @@ def test_a_file_that_is_no_card_is_refused(tmp_path: Path) -> None:
     (tmp_path / "protocol.json").write_text('{"protocol": "all_items"}')
     with pytest.raises(ValueError, match="has data, split, evaluated_users"):
         RunCard.read(tmp_path / "protocol.json")
+
+
+def test_a_card_of_an_older_version_lacks_what_it_did_not_store() -> None:
+    card = RunCard.read(STORED)
+    assert (card.model, card.command, card.settings, card.device, card.threads, card.dropped) == (None,) * 6
+
+
+def test_the_sentence_about_the_weights_says_what_was_taken() -> None:
+    assert weights(6, 8, "mrr", selected=True) == "epoch 6 of 8, best val/mrr"
+    last = weights(8, 8, "ndcg@10", selected=False)
+    assert last == "epoch 8 of 8, the last, not chosen by val/ndcg@10"
+    assert replace(RunCard.read(STORED), weights=last).monitor == "ndcg@10"
+
+
+def test_what_was_asked_for_comes_back_as_it_was_written(tmp_path: Path) -> None:
+    asked = Origin("sasrec", "python main.py model=sasrec", "sasrec/beauty", None, None)
+    asked.write(tmp_path)
+    assert Origin.read(tmp_path) == asked
+    assert Origin.read(tmp_path / "of an older version") == Origin()
