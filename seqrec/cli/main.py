@@ -14,6 +14,7 @@ import hydra
 from hydra._internal.utils import get_args_parser
 from hydra.core.hydra_config import HydraConfig
 from hydra.errors import InstantiationException
+from hydra.types import RunMode
 from hydra.utils import call
 from omegaconf import DictConfig, OmegaConf
 
@@ -22,11 +23,11 @@ from seqrec.cli.conf import CONF
 from seqrec.cli.explain import explain
 from seqrec.cli.help import group_list
 from seqrec.cli.overrides import check_configuration
+from seqrec.cli.run_folders import run_folder
 from seqrec.cli.stops import stop_of, terminable
 from seqrec.cli.sweep import USER_ERROR, fail_job, in_sweep
 from seqrec.reporting.models import text_list
-from seqrec.runs.folder import resumable, run_folder
-from seqrec.runs.processes import one_folder
+from seqrec.runs.folder import LAST, discard_unused, resumable
 from seqrec.runs.targets import refuse_foreign
 
 
@@ -67,7 +68,7 @@ def show_origin(key: str, arguments: list[str]) -> None:
 
 def register_resolvers() -> None:
     """Make the functions known that ``config.yaml`` calls as ``${name:...}``."""
-    OmegaConf.register_new_resolver("run_folder", one_folder(run_folder), use_cache=True, replace=True)
+    OmegaConf.register_new_resolver("run_folder", run_folder, replace=True)
     OmegaConf.register_new_resolver("group_list", group_list, replace=True)
     OmegaConf.register_new_resolver("model_list", partial(text_list, CONF.parent), replace=True)
 
@@ -96,8 +97,20 @@ def check(arguments: list[str]) -> None:
         overrides, conf, name = _request(flags)
         # Showing a configuration calls nothing, so nothing needs to be imported.
         check_configuration(overrides, flags.multirun, flags.cfg is None, conf, name)
+        if flags.cfg is None and not flags.multirun:
+            _check_resumed_folder(overrides)
     except ValueError as error:
         _fail(str(error))
+
+
+def _check_resumed_folder(overrides: list[str]) -> None:
+    """Look for the run to resume before Hydra makes its folder."""
+    folders = [word.partition("=")[2].strip("'\"") for word in overrides if word.startswith("resume=")]
+    if folders and folders[-1] not in ("auto", "null", "") and not resumable(Path(folders[-1])):
+        raise ValueError(
+            f"resume={folders[-1]}: no checkpoint at {Path(folders[-1]) / LAST}; give the folder of a run that "
+            "finished an epoch"
+        )
 
 
 def _request(flags: Namespace) -> tuple[list[str], Path, str]:
@@ -139,8 +152,17 @@ def run(config: DictConfig) -> float | None:
             )
         if traced:
             raise cause from None
+        _leave_nothing()
         _fail(message)
     return result
+
+
+def _leave_nothing() -> None:
+    """Remove the folder of a single run that was refused before it trained; the message says all that it held."""
+    hydra_config = HydraConfig.get()
+    if hydra_config.mode == RunMode.RUN and os.environ.get("LOCAL_RANK", "0") == "0":
+        own = {str(hydra_config.output_subdir), f"{hydra_config.job.name}.log"}
+        discard_unused(Path(hydra_config.runtime.output_dir), own)
 
 
 def _cause(error: Exception) -> tuple[str, Exception]:

@@ -2,32 +2,60 @@
 
 from __future__ import annotations
 
+import shutil
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
+
+from seqrec.runs.lock import LOCK, is_locked
 
 LAST, BEST = "checkpoints/last.ckpt", "checkpoints/best.ckpt"
 CONFIG, CARD, METRICS, LOG = "config.yaml", "protocol.json", "metrics.json", "log.csv"
 PER_USER = "per_user.parquet"
 ORIGIN = "origin.json"  # what was asked for when the run began
 FIRST_STAGE = "warm_start"  # the folder of a first stage inside that of its run
+BEFORE_TRAINING = {LOCK, CONFIG, "catalog.parquet", "users.parquet"}
 
 
-def run_folder(resume: str | None, prefix: str) -> str:
-    """The folder of this run: a new one named by time below ``prefix``, or the one to resume.
+def new_folder(prefix: str) -> Path:
+    """The folder of a new run, named by time, below ``prefix``: ``outputs/<model>-<data>-s<seed>``."""
+    return Path(prefix) / datetime.now().strftime("%Y-%m-%d_%H-%M-%S-%f")
+
+
+def unfinished(prefix: str, also_locked: bool = False) -> list[Path]:
+    """Runs below ``prefix`` that have no result yet and no process that works on it, the newest first.
 
     Args:
-        resume: None, a run folder, or "auto" for the newest run below ``prefix`` that has no result yet.
-        prefix: ``outputs/<model>-<data>-s<seed>``.
+        prefix: of the folders.
+        also_locked: those on which a process works too, which may be the first one of this process's own run.
     """
-    new = Path(prefix) / datetime.now().strftime("%Y-%m-%d_%H-%M-%S-%f")
-    if resume is None:
-        return str(new)
-    if resume != "auto":
-        return resume
-    unfinished = [f for f in Path(prefix).glob("*") if resumable(f) and not (f / METRICS).exists()]
-    return str(max(unfinished, key=lambda folder: folder.name, default=new))
+    found = [f for f in Path(prefix).glob("*") if resumable(f) and not (f / METRICS).exists()]
+    free = [folder for folder in found if also_locked or not is_locked(folder)]
+    return sorted(free, key=lambda folder: folder.name, reverse=True)
 
 
 def resumable(folder: Path) -> bool:
     """Whether a run, or its first stage, has finished an epoch."""
     return any((folder / stage / LAST).exists() for stage in ("", FIRST_STAGE))
+
+
+def holds_run(folder: Path) -> bool:
+    """Whether a folder has a state or a result that another run would overwrite."""
+    return resumable(folder) or (folder / METRICS).exists()
+
+
+def discard_unused(folder: Path, others: set[str]) -> None:
+    """Remove the folder of a run that was refused before it trained, and the folders above it that are empty then.
+
+    Args:
+        folder: of the run; it stays where it holds anything that a start does not write.
+        others: names of files and folders that something else writes there at the start.
+    """
+    names = {path.name for path in folder.iterdir()} if folder.is_dir() else set()
+    if not names or names - BEFORE_TRAINING - others or is_locked(folder):
+        return
+    shutil.rmtree(folder)
+    here, parents = Path.cwd(), folder.absolute().parents
+    with suppress(OSError):  # not empty
+        for above in parents[: parents.index(here)] if here in parents else ():
+            above.rmdir()

@@ -22,7 +22,7 @@ from seqrec.training.loggers import log_result, open_loggers
 from seqrec.training.origin import origin
 from seqrec.training.quiet import silence_libraries
 from seqrec.training.references import reference_results
-from seqrec.training.run import open_run
+from seqrec.training.run import open_run, own_folder
 from seqrec.training.stages import Stage, stages
 from seqrec.training.start_check import check_callbacks
 
@@ -30,6 +30,11 @@ from seqrec.training.start_check import check_callbacks
 def train(config: DictConfig) -> float:
     """Run the whole job in Hydra's output folder and return the best validation metric."""
     silence_libraries()
+    with own_folder(config):
+        return _train(config)
+
+
+def _train(config: DictConfig) -> float:
     run = open_run(config)
     check_callbacks(run.config.callbacks)
     first_stages, own = stages(run.config, run.folder)

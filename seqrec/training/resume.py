@@ -8,14 +8,10 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from seqrec.runs.configuration import CHANGEABLE, differences
 from seqrec.runs.folder import CONFIG, LAST, resumable
 from seqrec.runs.moved import upgraded
 from seqrec.runs.targets import refuse_foreign
-
-CHANGEABLE = (
-    "trainer", "callbacks", "patience", "logger", "task", "resume", "data.root", "data.cache_dir", "data.num_workers",
-)  # fmt: skip
-"""What a resumed run may have other than the stored one: its budget, its machine, its log."""
 
 MACHINE = tuple(f"trainer.{key}" for key in ("accelerator", "devices", "num_nodes", "strategy", "precision"))
 """What ``trainer=ddp`` says of the machine; the length of a run that is resumed elsewhere stays the stored one."""
@@ -64,10 +60,11 @@ def stored_or_given(config: DictConfig, overrides: list[str], folder: Path) -> D
         for path in _paths(override, config):
             if path.startswith(CHANGEABLE):
                 OmegaConf.update(stored, path, OmegaConf.select(config, path), merge=False, force_add=True)
-            elif _value(asked, path) != _value(stored, path):
+            elif other := differences(_value(asked, path), _value(stored, path), path):
                 raise ValueError(
-                    f"resume={config.resume}: {override} would make another run than the stored one; leave it out "
-                    "to resume that one, or leave out resume=... to start a new one"
+                    f"resume={config.resume}: {override} would make another run than the stored one, which differs in "
+                    f"{', '.join(other[:5])}; leave it out to resume that one, or leave out resume=... to start a new "
+                    "one"
                 )
     _check_schedule(stored, before)
     return stored
@@ -135,9 +132,6 @@ def _refuse_foreign(stored: DictConfig, path: Path) -> None:
 
 
 def _value(config: DictConfig, path: str) -> Any:
-    """What stands at ``path``, with references resolved; where the data lies is left out of ``data``."""
+    """What stands at ``path``, with references resolved."""
     value = OmegaConf.select(config, path)
-    if not OmegaConf.is_config(value):
-        return value
-    plain = OmegaConf.to_container(value, resolve=True)
-    return {k: v for k, v in plain.items() if f"{path}.{k!s}" not in CHANGEABLE} if isinstance(plain, dict) else plain
+    return OmegaConf.to_container(value, resolve=True) if OmegaConf.is_config(value) else value

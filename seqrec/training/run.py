@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,7 +14,8 @@ from pytorch_lightning.utilities import rank_zero_only
 
 from seqrec.data.datamodule import SequenceDataModule
 from seqrec.metrics import Protocol
-from seqrec.runs.folder import FIRST_STAGE, METRICS
+from seqrec.runs.folder import FIRST_STAGE, METRICS, holds_run
+from seqrec.runs.lock import locked
 from seqrec.training.build import load_data
 from seqrec.training.catalog import with_catalog
 from seqrec.training.cut_epochs import return_to_whole_epochs
@@ -35,6 +39,26 @@ class Run:
     config: DictConfig
     data: SequenceDataModule
     protocol: Protocol
+
+
+@contextmanager
+def own_folder(config: DictConfig) -> Iterator[None]:
+    """Have the run's folder for this process, and the others of its group, alone.
+
+    Raises:
+        ValueError: another process is in it, or it holds another run.
+    """
+    folder = Path(HydraConfig.get().runtime.output_dir)
+    if rank_zero_only.rank != 0:  # type: ignore[attr-defined]
+        yield
+        return
+    with locked(folder):
+        if config.resume is None and holds_run(folder):
+            raise ValueError(
+                f"{folder} holds a run already; resume={os.path.relpath(folder)} goes on with it, another "
+                "hydra.run.dir=... (of a sweep hydra.sweep.dir=...) starts a new one"
+            )
+        yield
 
 
 def open_run(config: DictConfig) -> Run:

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from seqrec.runs.folder import run_folder
-from seqrec.runs.processes import RANKS, is_first, one_folder
+from seqrec.runs.folder import new_folder, unfinished
+from seqrec.runs.lock import locked
+from seqrec.runs.processes import RANKS, folder_here, is_first
 
 
 @pytest.fixture(autouse=True)
@@ -18,22 +19,22 @@ def alone(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize("name", RANKS)
 def test_only_the_first_process_names_a_folder(name: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    prefix = str(tmp_path / "outputs")
+    new = new_folder(str(tmp_path / "outputs"))
     for first in ("", "0"):
         monkeypatch.setenv(name, first)
-        assert is_first() and one_folder(run_folder)(None, prefix).startswith(prefix)
+        assert is_first() and folder_here(new) == new
     monkeypatch.setenv(name, "1")
-    for resume in (None, "auto"):
-        assert not is_first() and not one_folder(run_folder)(resume, prefix).startswith(prefix)
+    other = folder_here(new)
+    assert not is_first() and not other.is_relative_to(tmp_path)
+    assert folder_here(new_folder(str(tmp_path / "outputs"))) == other, "one a process, however often it is asked"
     assert not (tmp_path / "outputs").exists()
 
 
-def test_all_processes_resume_the_same_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setenv("RANK", "1")
-    last = tmp_path / "outputs" / "2026" / "checkpoints" / "last.ckpt"
-    last.parent.mkdir(parents=True)
-    last.touch()
-    folder = str(tmp_path / "outputs" / "2026")
-    assert one_folder(run_folder)(folder, "other") == folder
-    assert one_folder(run_folder)("auto", str(tmp_path / "outputs")) == folder
-    assert one_folder(run_folder)("typo", "other") == "typo"
+def test_a_process_after_the_first_finds_the_run_that_the_first_one_resumes(tmp_path: Path) -> None:
+    folder = tmp_path / "outputs" / "2026"
+    (folder / "checkpoints").mkdir(parents=True)
+    (folder / "checkpoints" / "last.ckpt").touch()
+    assert unfinished(str(tmp_path / "outputs")) == [folder]
+    with locked(folder):
+        assert unfinished(str(tmp_path / "outputs")) == []
+        assert unfinished(str(tmp_path / "outputs"), also_locked=True) == [folder]
