@@ -35,7 +35,7 @@ def arguments(file: str) -> list[str]:
     """What a user writes to choose ``group/option``, with a model that has such a choice."""
     top, _, rest = file.partition("/")
     group, _, option = file.rpartition("/")
-    if top == "sweep":
+    if top in ("sweep", "debug"):
         return [f"+{top}={rest}"]
     if top == "ablation":
         return [f"model={rest.partition('/')[0]}", f"+ablation={rest}"]

@@ -49,6 +49,7 @@ class Recommender(Ranker, ABC):
         needs_causal: True if the method always learns at older positions, whose states may not depend on newer items;
             False if it needs states that do; None if both will do.
         uses_attributes: the method learns from attributes of the items.
+        last_terms: what :meth:`log_terms` was given by the last step, for those who look at single steps.
     """
 
     needs: type = Backbone
@@ -67,6 +68,7 @@ class Recommender(Ranker, ABC):
         check_backbone(type(self), backbone, self.needs, self.needs_causal)
         self.backbone.item_embedding.sparse = sparse_items
         self.build_optimizer, self.build_scheduler = optimizer, scheduler
+        self.last_terms: dict[str, Tensor] = {}
 
     @abstractmethod
     def training_step(self, batch: Batch, batch_index: int) -> Tensor | None:
@@ -130,6 +132,7 @@ class Recommender(Ranker, ABC):
     def log_terms(self, batch: Batch, terms: Mapping[str, Tensor]) -> None:
         """Log scalar terms of a step as ``train/<name>``: means over the examples of an epoch, on all ranks."""
         named = {f"train/{name}": value.detach() for name, value in terms.items()}
+        self.last_terms = named
         self.log_dict(named, on_step=False, on_epoch=True, sync_dist=True, batch_size=len(batch.row))
 
     def position_rng_keys(self, batch: Batch) -> Tensor:

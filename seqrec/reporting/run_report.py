@@ -47,6 +47,7 @@ def write_report(
     """
     table = per_user(data, result)
     parts = slices(table, card.cutoffs)
+    references = {one: reference.among(result.row, card.cutoffs) for one, reference in references.items()}
     others = {one: reference.metrics for one, reference in references.items()}
     their_parts = {
         one: slices(per_user(data, replace(result, row=reference.row, rank=reference.rank)), card.cutoffs)

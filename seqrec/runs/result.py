@@ -51,6 +51,18 @@ class Reference:
     row: Tensor
     rank: Tensor
 
+    def among(self, row: Tensor, cutoffs: list[int]) -> Reference:
+        """The same for some of the test windows, for a run whose test was limited to a few batches.
+
+        Args:
+            row: the windows ``(M,)``.
+            cutoffs: k of the metrics.
+        """
+        if len(row) == len(self.row):
+            return self
+        tested = torch.isin(self.row, row)
+        return Reference(summarise(self.rank[tested], cutoffs), self.row[tested], self.rank[tested])
+
 
 def per_user(data: SequenceDataModule, result: Result) -> pl.DataFrame:
     """One line an evaluated user: raw ids of user and target, rank, history length, training count of the target."""

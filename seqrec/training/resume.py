@@ -24,6 +24,7 @@ SECTIONS = {
     "overlay": ["model", "data"],
     "paper": ["protocol.remove_seen", "protocol.cutoffs", "model", "data"],
     "settings": ["model", "data"],
+    "debug": ["trainer.max_epochs", *(f"trainer.limit_{part}_batches" for part in ("train", "val", "test"))],
 }
 """Groups whose values stand elsewhere than at the group's name."""
 

@@ -97,6 +97,8 @@ def _first_config(config: DictConfig) -> DictConfig:
     first.model, first.patience = stage.model, stage.patience
     first.data = OmegaConf.merge(first.data, stage.data)
     first.trainer = OmegaConf.merge(first.trainer, stage.trainer)
+    if config.trainer.limit_train_batches is not None:  # a job that is tried shortly is short in all its parts
+        first.trainer.max_epochs = min(first.trainer.max_epochs, config.trainer.max_epochs)
     first.name, first.warm_start, first.logger = f"{config.name}, first stage", None, {}
     if stage.patience is None:
         first.callbacks.pop("early_stopping", None)

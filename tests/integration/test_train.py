@@ -145,3 +145,15 @@ def test_multirun_gives_each_job_its_folder(run: Run) -> None:
     first, second = (metrics(sweep / number) for number in ("0", "1"))
     assert first["test"] != second["test"]
     assert first["references"] == second["references"]
+
+
+def test_a_fast_run_limits_training_validation_and_test(run: Run) -> None:
+    folder = run("+debug=fast", "data.batch_size=16", "data.eval_batch_size=16", "trainer.max_epochs=1")
+    assert len(pl.read_parquet(folder / "per_user.parquet")) == 3 * 16
+    assert sum(part["users"] for part in metrics(folder)["slices"] if part["by"] == "history_length") == 3 * 16
+    assert metrics(folder)["references"]["popularity"]["mrr"] > 0
+
+
+def test_a_fast_run_is_short_in_its_first_stage_too(run: Run) -> None:
+    folder = run("+debug=fast", "model=s3rec", "settings=none", "windows=full_chunks")
+    assert len((folder / "warm_start" / "log.csv").read_text().splitlines()) == 1 + 2
