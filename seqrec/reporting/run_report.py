@@ -19,9 +19,18 @@ from seqrec.runs.result import Reference, Result, per_user, slices
 
 @dataclass(frozen=True)
 class Report:
-    """What loggers show beside the metrics: rows of the table of slices, and PNG files by name."""
+    """What loggers show beside the metrics of the run.
+
+    Attributes:
+        slices: rows of the table of slices.
+        references: test metrics by reference.
+        comparison: rows of the table that the terminal shows.
+        pictures: PNG files by name.
+    """
 
     slices: Sequence[Mapping[str, Any]]
+    references: Mapping[str, Mapping[str, float]]
+    comparison: Sequence[Mapping[str, Any]]
     pictures: Mapping[str, Path]
 
 
@@ -76,4 +85,5 @@ def write_report(
     warm = {"warm_start": json.loads(first.read_text(encoding="utf-8"))} if first.exists() else {}
     write_json(folder / METRICS, metrics | more | warm)
     show_result(f"{name} on {data.name}, test split", everything, list(result.test), folder)
-    return Report(parts, {picture: folder / f"{picture}.png" for picture in pictures})
+    rows = [{"model": model, **values} for model, values in everything.items()]
+    return Report(parts, others, rows, {picture: folder / f"{picture}.png" for picture in pictures})

@@ -18,7 +18,8 @@ from seqrec.runs.origin import Origin
 from seqrec.training.build import build, load_data, start_from
 from seqrec.training.evaluator_check import check_evaluator
 from seqrec.training.fit import fit
-from seqrec.training.loggers import log_result, open_loggers
+from seqrec.training.logged_result import log_result
+from seqrec.training.loggers import open_loggers
 from seqrec.training.origin import origin
 from seqrec.training.quiet import silence_libraries
 from seqrec.training.references import reference_results
@@ -55,7 +56,7 @@ def _train(config: DictConfig) -> float:
         write_users(own.folder, run.data.sequences)
     if chief:
         show_start(own.config.name, model, run.data, own.folder)
-    with open_loggers(own.config.logger, plain(own.config)) as loggers:
+    with open_loggers(own.config.logger, plain(own.config), own.folder, model.monitor) as loggers:
         fitted = fit(model, run.data, own.config, own.folder, loggers)
         result = fitted.evaluate()
         if fitted.trainer.is_global_zero:
@@ -64,7 +65,8 @@ def _train(config: DictConfig) -> float:
                 run.data, run.protocol, result, model.monitor, own.config.seed, Origin.read(own.folder), fitted.machine
             )
             report = write_report(own.folder, own.config.name, run.data, card, result, references, fitted.log.rows)
-            log_result(loggers, result, report.slices, report.pictures)
+            tables = {"slices": report.slices, "epochs": fitted.log.rows, "comparison": report.comparison}
+            log_result(loggers, result, card, report.references, tables, report.pictures, plain(own.config))
     return result.val[model.monitor]
 
 

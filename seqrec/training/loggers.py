@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -11,27 +11,34 @@ from hydra.errors import InstantiationException
 from hydra.utils import instantiate
 from omegaconf import DictConfig
 from pytorch_lightning.loggers import Logger, WandbLogger
+from pytorch_lightning.utilities import rank_zero_only
 
-from seqrec.runs.result import Result
+from seqrec.runs.folder import WANDB_ID
 
 
 @contextmanager
-def open_loggers(nodes: DictConfig, config: Mapping[str, Any]) -> Iterator[list[Logger]]:
+def open_loggers(nodes: DictConfig, config: Mapping[str, Any], folder: Path, monitor: str) -> Iterator[list[Logger]]:
     """The loggers of ``nodes``, told of the run's configuration; all are closed at the end, also of a failed run.
 
     Args:
         nodes: a logger's configuration by its name.
         config: of the run, as plain values.
+        folder: of the run, which remembers the run's id at Weights & Biases: a resumed run goes on there.
+        monitor: validation metric that selects the weights.
 
     Raises:
-        ValueError: the package of a logger is not installed.
+        ValueError: the package of a logger is not installed, or Weights & Biases does not know who is asking.
     """
     loggers: list[Logger] = []
     failed = True
     try:
         for name, node in nodes.items():
-            loggers.append(_logger(str(name), node))
-            loggers[-1].log_hyperparams(dict(config))
+            logger = _logger(str(name), node, folder)
+            _count_epochs_from_one(logger)
+            if isinstance(logger, WandbLogger):
+                _begin_wandb(logger, folder, monitor)
+            loggers.append(logger)
+            logger.log_hyperparams(dict(config))
         yield loggers
         failed = False
     finally:
@@ -41,9 +48,13 @@ def open_loggers(nodes: DictConfig, config: Mapping[str, Any]) -> Iterator[list[
                 logger.experiment.finish(exit_code=int(failed))
 
 
-def _logger(name: str, node: DictConfig) -> Logger:
+def _logger(name: str, node: DictConfig, folder: Path) -> Logger:
+    known = folder / WANDB_ID
+    given = {}
+    if str(node.get("_target_", "")).endswith(".WandbLogger") and known.exists() and not node.get("id"):
+        given = {"id": known.read_text(encoding="utf-8").strip()}
     try:
-        logger: Logger = instantiate(node)
+        logger: Logger = instantiate(node, **given)
     except InstantiationException as error:
         if isinstance(error.__cause__, ModuleNotFoundError):
             reason = error.__cause__.msg.partition(". ")[0]
@@ -54,21 +65,38 @@ def _logger(name: str, node: DictConfig) -> Logger:
     return logger
 
 
-def log_result(
-    loggers: Sequence[Logger], result: Result, slices: Sequence[Mapping[str, Any]], pictures: Mapping[str, Path]
-) -> None:
-    """Send a run's test metrics to every logger; slices and pictures to those that show tables and images.
+def _begin_wandb(logger: WandbLogger, folder: Path, monitor: str) -> None:
+    """Start the run at Weights & Biases: its id is kept, curves are over epochs, the summary holds the best value.
 
-    Args:
-        loggers: of the run.
-        result: of the run.
-        slices: rows of the table of slices.
-        pictures: PNG files by name.
+    Raises:
+        ValueError: there is no key, or the server refuses.
     """
-    for logger in loggers:
-        logger.log_metrics({f"test/{name}": value for name, value in result.test.items()})
-        if isinstance(logger, WandbLogger):
-            columns = list(slices[0])
-            logger.log_table("slices", columns=columns, data=[[part[column] for column in columns] for part in slices])
-            for name, path in pictures.items():
-                logger.log_image(f"plots/{name}", [str(path)])
+    try:
+        experiment = logger.experiment
+    except Exception as error:
+        if not type(error).__module__.startswith("wandb"):
+            raise
+        reason = str(error).strip().partition("\n")[0]
+        raise ValueError(
+            f"logger=wandb: {reason.rstrip('.')}; log in with `wandb login`, or set WANDB_MODE=offline to log to the "
+            "run folder only"
+        ) from None
+    if rank_zero_only.rank != 0:  # type: ignore[attr-defined]
+        return
+    (folder / WANDB_ID).write_text(f"{experiment.id}\n", encoding="utf-8")
+    experiment.define_metric("epoch")
+    for names in ("train/*", "val/*", "cost/*"):
+        experiment.define_metric(names, step_metric="epoch")
+    experiment.define_metric(f"val/{monitor}", step_metric="epoch", summary="max")
+    experiment.define_metric("step/*", step_metric="trainer/global_step")
+
+
+def _count_epochs_from_one(logger: Logger) -> None:
+    """Lightning counts the epochs that it logs from 0; terminal, log and card count from 1."""
+    log_metrics = logger.log_metrics
+
+    def counted(metrics: Mapping[str, float], step: int | None = None) -> None:
+        more = {"epoch": metrics["epoch"] + 1} if "epoch" in metrics else {}
+        log_metrics({**metrics, **more}, step=step)
+
+    logger.log_metrics = counted  # type: ignore[method-assign]

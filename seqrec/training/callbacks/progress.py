@@ -65,7 +65,7 @@ class EpochProgress(pl.Callback):
         """Count the batch; look at its loss where it is to be shown."""
         self.epoch.done = batch_idx + 1
         if self.screen is not None and self.screen.due():
-            loss = _loss(module, outputs)
+            loss = loss_of_step(module, outputs)
             self._show(trainer, "batch", self.epoch, "" if loss is None else f"loss {loss:.4f}")
 
     def on_validation_start(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
@@ -171,7 +171,7 @@ class EpochProgress(pl.Callback):
             self.screen = None
 
 
-def _loss(module: pl.LightningModule, outputs: Any) -> float | None:
+def loss_of_step(module: pl.LightningModule, outputs: Any) -> float | None:
     """The loss of the last batch: what the model names so among its terms, else what its step returned."""
     loss = getattr(module, "last_terms", {}).get("train/loss")
     if loss is None:
