@@ -151,7 +151,7 @@ def test_rows_that_look_like_comments_are_said(tmp_path: Path, caplog: Any) -> N
 
 
 def test_blank_lines_anywhere(tmp_path: Path) -> None:
-    content = "\n\n  \nu,i,t\n\n1,a,1\n   \n2,b,2\n\n\n3,c,3\n\n"
+    content = "\n\n  \nu,i,t\n\n1,a,1\n \t \n2,b,2\n\n\n3,c,3\n\n"
     assert rows(tmp_path, content) == THREE
     with pytest.raises(DataError, match="line 11, column `t`, `x`"):
         rows(tmp_path, content.replace("3,c,3", "3,c,x"))
@@ -194,6 +194,15 @@ def test_what_is_not_clear_is_refused_with_the_key_as_it_is_typed(tmp_path: Path
 
 def test_the_line_by_which_a_spreadsheet_is_told_the_separator(tmp_path: Path) -> None:
     assert rows(tmp_path, "sep=;\n" + lines(";", "x", "y", "z")) == THREE
+
+
+def test_a_header_line_is_no_row(tmp_path: Path) -> None:
+    joined = written(tmp_path, "u,i,t\n1,a,1\nu,i,t\n2,b,2\n")
+    columns = COLUMNS | {"time": None}
+    with pytest.raises(DataError, match=r"line 3 is a header line"):
+        read_table(joined, columns)
+    with pytest.raises(DataError, match=r"line 1 is a header line; data\.header is for files without one"):
+        read_table(written(tmp_path, "u,i,t\n1,a,1\n"), columns, header=["u", "i", "t"])
 
 
 def test_very_long_fields(tmp_path: Path) -> None:

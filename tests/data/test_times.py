@@ -107,6 +107,10 @@ def test_dates_in_a_form_of_ones_own(tmp_path: Path, form: str) -> None:
         (["12/31/2019 10:00 PM"], r"is not an ISO date"),
         (["Tue Jan 01 00:00:00 +0000 2019"], r"is not an ISO date"),
         (["Jan 1, 2019"], r"is not an ISO date"),
+        (["01-Feb-2019"], r"is not an ISO date"),
+        (["2019-W01-1"], r"is not an ISO date"),
+        (["20190101T000000Z"], r"is not an ISO date"),
+        (["12:30:00"], r"is not an ISO date"),
         (["2019-13-01"], r"is not an ISO date"),
         (["2019-01-01 23:59:60"], r"is not an ISO date"),
         (["2019-01-01 24:00:00"], r"is not an ISO date"),
@@ -135,3 +139,10 @@ def test_a_date_is_called_a_date(times: list[str], message: str) -> None:
 def test_a_form_that_does_not_fit(form: str, message: str) -> None:
     with pytest.raises(DataError, match=message):
         keys(["01/02/2019", "2019-01-02"], form)
+
+
+def test_seconds_and_milliseconds_in_one_column_are_said(caplog: pytest.LogCaptureFixture) -> None:
+    assert keys(["1", "5000"]) == [1, 5000]
+    assert not caplog.text
+    assert keys(["1600000000", "1600000001000"]) == [1600000000, 1600000001000]
+    assert "line 3: times reach from 1600000000 to 1600000001000; are seconds and milliseconds mixed?" in caplog.text

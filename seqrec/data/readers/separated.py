@@ -69,6 +69,8 @@ def read_separated(
         raise NoInteractions(f"{path}: no interactions in the file")
     named = [name for name in columns.values() if name is not None]
     separator = choose(path, _first_lines(content), separator, named, header)
+    if "\t" not in separator:
+        content = re.sub(rb"(?m)^[ \t]+$", b"", content)
     inner, content = _one_character(separator, content)
     first, _, rest = content.partition(b"\n")
     found = fields(first.decode(), inner, '"' if quote == AUTO else quote)
@@ -145,21 +147,34 @@ def _one_character(separator: str, content: bytes) -> tuple[str, bytes]:
 
 
 def refuse_strange(path: Path, found: Separated, columns: dict[str, str | None]) -> None:
-    """Refuse a user, item or time with a line break, or with a quote that has no partner."""
+    """Refuse a header amid the rows, and a user, item or time with a line break or a quote that has no partner."""
+    named = {key: name for key, name in columns.items() if name is not None}
+    header = found.frame.select(pl.all_horizontal(pl.col(key) == name for key, name in named.items())).to_series()
+    if header.any():
+        line = _line(found, header)
+        raise DataError(
+            f"{path}: line {line} is a header line; data.header is for files without one, and files that "
+            "were joined keep only the first"
+        )
     sign, stray = found.rows.quote, found.rows.stray
     if sign is None:
         return
     faults = {"\n": "a line break"} | ({sign: "a quote without partner"} if stray else {})
-    for key, name in columns.items():
-        for mark, what in faults.items() if name is not None else ():
+    for key, name in named.items():
+        for mark, what in faults.items():
             strange = found.frame[key].str.contains(mark, literal=True).fill_null(False)
             if strange.any():
                 row = int(strange.arg_max() or 0)
-                line = next(line for index, (line, _) in enumerate(found.records()) if index == row)
                 raise DataError(
-                    f"{path}: line {line}, column `{name}`, {found.frame[key][row]!r} holds {what}; "
+                    f"{path}: line {_line(found, strange)}, column `{name}`, {found.frame[key][row]!r} holds {what}; "
                     "data.quote=null takes quotes for letters"
                 )
+
+
+def _line(found: Separated, marked: pl.Series) -> int:
+    """The line of the first marked row."""
+    row = int(marked.arg_max() or 0)
+    return next(line for index, (line, _) in enumerate(found.records()) if index == row)
 
 
 def _check_widths(path: Path, names: list[str], rows: Iterator[tuple[int, list[str]]]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from decimal import Decimal
 
@@ -11,15 +12,19 @@ from polars.exceptions import PolarsError
 from seqrec.data.errors import DataError
 from seqrec.data.readers.ids import shown, spelled_missing
 
+logger = logging.getLogger(__name__)
+
 _ISO = (
     r"^(?P<day>\d{4}-\d{1,2}-\d{1,2})"
     r"(?:[Tt ](?P<minute>\d{1,2}:\d{2})(?P<second>:[0-5]\d)?(?:[.,](?P<fraction>\d+))?)?"
     r" ?(?:UTC|GMT|[Zz]|(?P<sign>[+-])(?P<hours>\d{2}):?(?P<minutes>\d{2})?)?$"
 )
+_SECONDS, _UNITS_APART = 10**8, 500  # seconds since 1970 from 1973 on; milliseconds are 1000 times as large
 _MICRO = 6  # digits of a second that a key in microseconds holds
 _FINER = rf"\.(\d{{{_MICRO}}})(\d+)"
+_MONTHS = "jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec"
 _LOOKS_LIKE_A_DATE = (
-    r"(?i)\d[-/.:]\d+[-/.:]\d|\d ?(jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)|[a-z]{3},? \d|\d:\d\d"
+    rf"(?i)\d[-/.:]\d+[-/.:]\d|\d:\d\d|\d[-/. ]?({_MONTHS})|({_MONTHS})[a-z]* \d|\d{{8}}T\d|\d{{4}}-w?\d"
 )
 
 
@@ -44,6 +49,7 @@ def sort_keys(text: pl.Series, time_format: str | None, where: Callable[[int], s
         )
     whole = text.cast(pl.Int64, strict=False)
     if not whole.null_count():
+        _warn_of_mixed_units(whole, where)
         return whole
     number = text.cast(pl.Float64, strict=False)
     number = number.set(~number.is_finite().fill_null(False), None)
@@ -54,6 +60,14 @@ def sort_keys(text: pl.Series, time_format: str | None, where: Callable[[int], s
         return _whole_column(day, finer, text, where, _iso_problem)
     row = int(number.is_null().arg_max() or 0)
     raise DataError(f"{where(row)}, {_number_problem(text, row, day)}")
+
+
+def _warn_of_mixed_units(time: pl.Series, where: Callable[[int], str]) -> None:
+    """Say so where seconds and milliseconds since 1970 seem to be mixed."""
+    least, most = time.min(), time.max()
+    if isinstance(least, int) and isinstance(most, int) and least >= _SECONDS and most / least >= _UNITS_APART:
+        row = int(time.arg_max() or 0)
+        logger.warning("%s: times reach from %d to %d; are seconds and milliseconds mixed?", where(row), least, most)
 
 
 def epoch_microseconds(text: pl.Series) -> pl.Series:

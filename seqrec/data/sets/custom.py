@@ -24,7 +24,7 @@ from seqrec.data.sequences import Sequences
 class Custom(SequenceDataModule):
     """A file of your own: a table with one interaction a row, or a sequence file (``user item item ...``).
 
-    Ties in time keep the order of the file; ids are numbered by first appearance.
+    Ties in time keep the order of the file; ids are numbered by first appearance. Blanks around an id do not count.
 
     Args:
         path: the file: csv, tsv, other separated text, JSON lines, parquet, or a sequence file; also ``.gz``.
