@@ -1,6 +1,6 @@
 """EASNRec's two contrasts of user vectors: with augmented states, or between views that are encoded anew.
 
-Shapes: B rows, L positions, D width of a state.
+The rows of all ranks are contrasted. Shapes: B rows, L positions, D width of a state.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from seqrec.functional.info_nce import anchored_info_nce, nt_xent
 from seqrec.functional.keyed_random import split
 from seqrec.functional.pooling import newest, newest_mean
 from seqrec.functional.ragged import Ragged, ragged
+from seqrec.functional.ranks import of_all_ranks
 
 
 class Encode(Protocol):
@@ -51,7 +52,9 @@ def contrast_states(
     taken, present = newest(states, valid, window)
     count = present.sum(1, keepdim=True)
     user = taken.sum(1) / count
-    return anchored_info_nce(user, augment(taken, valid, rng_keys).sum(1) / count, user, temperature)
+    augmented = of_all_ranks(augment(taken, valid, rng_keys).sum(1) / count)
+    user = of_all_ranks(user)
+    return anchored_info_nce(user, augmented, user, temperature)
 
 
 def contrast_items(
@@ -77,4 +80,4 @@ def contrast_items(
     changed = augment(ragged(items.repeat(2, 1)), split(rng_keys, 2).T.flatten(), encode.mask_token)
     views = changed.padded(items.shape[1])
     first, second = newest_mean(encode(views), views != 0, window).chunk(2)
-    return nt_xent(first, second, temperature)
+    return nt_xent(of_all_ranks(first), of_all_ranks(second), temperature)

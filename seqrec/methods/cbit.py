@@ -18,6 +18,7 @@ from seqrec.functional.cloze import append, bert_view
 from seqrec.functional.info_nce import pairwise_nt_xent
 from seqrec.functional.keyed_random import Stream, split
 from seqrec.functional.losses import cross_entropy
+from seqrec.functional.ranks import of_all_ranks
 from seqrec.methods.base import BuildOptimizer, Recommender
 
 
@@ -106,7 +107,8 @@ class CBiT(Recommender):
 
     def contrasts(self, states: Tensor) -> Tensor:
         """Contrast of each pair of views, ``(K, K)``, of states ``(K, B, W, D)``."""
-        return pairwise_nt_xent(F.normalize(states.flatten(2), dim=2), self.temperature)
+        vectors = of_all_ranks(states.flatten(2).transpose(0, 1)).transpose(0, 1)
+        return pairwise_nt_xent(F.normalize(vectors, dim=2), self.temperature)
 
     @torch.no_grad()
     def updated_theta(self, cloze: Tensor, contrast: Tensor) -> Tensor:

@@ -17,6 +17,7 @@ from seqrec.functional.generation import Generated, generate
 from seqrec.functional.info_nce import anchored_info_nce
 from seqrec.functional.keyed_random import Stream
 from seqrec.functional.losses import cross_entropy
+from seqrec.functional.ranks import of_all_ranks
 from seqrec.methods.adversarial.generator_discriminator import GeneratorDiscriminator
 from seqrec.methods.adversarial.layout import Layout, LeftPaddedWindows, RightPadded
 from seqrec.methods.base import BuildOptimizer
@@ -206,7 +207,7 @@ class ECLSR(GeneratorDiscriminator[Losses]):
 
     def contrast_loss(self, states: Tensor, again: Tensor, items: Tensor) -> Tensor:
         """InfoNCE of the user vectors of two passes ``(B, W, D)``; negatives are other rows of the second."""
-        first, second = (self.layout.newest_mean(x, items != 0, self.window) for x in (states, again))
+        first, second = (of_all_ranks(self.layout.newest_mean(x, items != 0, self.window)) for x in (states, again))
         return anchored_info_nce(first, second, second, self.temperature)
 
     def generate(self, inputs: Inputs) -> Generated:

@@ -17,6 +17,7 @@ from seqrec.data.batch import Batch, Histories
 from seqrec.functional.info_nce import info_nce
 from seqrec.functional.left_padding import newest_columns, window
 from seqrec.functional.ragged import HIDDEN, Ragged
+from seqrec.functional.ranks import of_all_ranks
 from seqrec.methods.base import BuildOptimizer
 from seqrec.methods.contrastive.view_contrast import ViewContrastive
 from seqrec.nn.kmeans import KMeans
@@ -105,10 +106,11 @@ class ICLRec(ViewContrastive):
 
         The direction of the nearest centroid, a constant, is the other vector of each of a user's views.
         """
-        cluster = self.intents.assign(states.detach().mean(1))
+        cluster = of_all_ranks(self.intents.assign(states.detach().mean(1)))
         direction = F.normalize(self.intents.centroids[cluster], dim=1)
         labels = cluster if self.mask_same_intent else None
-        first, second = (info_nce(vector, direction, labels, self.temperature) for vector in encoded.mean(1).chunk(2))
+        views = (of_all_ranks(view) for view in encoded.mean(1).chunk(2))
+        first, second = (info_nce(view, direction, labels, self.temperature) for view in views)
         return (first + second) / 2
 
     def mean_state(self, histories: Histories) -> Tensor:

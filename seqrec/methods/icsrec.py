@@ -19,6 +19,7 @@ from seqrec.data.indices.same_target import SameTarget
 from seqrec.data.indices.soft_labels import Labels
 from seqrec.data.windows import Windows
 from seqrec.functional.losses import soft_label_cross_entropy
+from seqrec.functional.ranks import of_all_ranks
 from seqrec.methods.base import BuildOptimizer, Recommender
 from seqrec.methods.contrastive import PairContrast
 from seqrec.nn.kmeans import KMeans
@@ -82,8 +83,9 @@ class ICSRec(Recommender):
         items, probabilities = self.label_items[rows].to(self.device), self.label_probabilities[rows].to(self.device)
         user, first, second = self.three_views(batch, partners)
         recommendation = soft_label_cross_entropy(user, self.backbone.item_embedding.weight, items, probabilities)
-        noise = self.pair_contrast.negatives(first, second, batch.target, self.current_epoch)
-        coarse = self.pair_contrast(first, second, batch.target, noise)
+        first, second, target = (of_all_ranks(x) for x in (first, second, batch.target))
+        noise = self.pair_contrast.negatives(first, second, target, self.current_epoch)
+        coarse = self.pair_contrast(first, second, target, noise)
         fine = self.fine_loss(first, noise) + self.fine_loss(second, noise)
         total = recommendation + self.coarse_weight * coarse + self.fine_weight * fine
         self.log_terms(batch, {"loss": total, "recommendation": recommendation, "coarse": coarse, "fine": fine})

@@ -16,6 +16,7 @@ from seqrec.data.batch import Batch, Histories
 from seqrec.functional.info_nce import info_nce
 from seqrec.functional.keyed_random import Stream
 from seqrec.functional.losses import NextItemLoss
+from seqrec.functional.ranks import of_all_ranks
 from seqrec.methods.base import BuildOptimizer, Recommender
 from seqrec.nn.dropout import Dropout
 from seqrec.nn.trunk import initialise
@@ -116,7 +117,8 @@ class MSSR(Recommender):
     def alignment_loss(self, both: Tensor) -> Tensor:
         """Contrast of both streams of each history against both of all others."""
         item, attribute = self.streams(both)
-        return info_nce(self.alignment(self.alignment_dropout(item)), attribute, None, self.temperature)
+        first = of_all_ranks(self.alignment(self.alignment_dropout(item)))
+        return info_nce(first, of_all_ranks(attribute), None, self.temperature)
 
     def streams(self, both: Tensor) -> tuple[Tensor, Tensor]:
         """Vectors ``(B, D)`` of the item stream and ``(B, E)`` of the attribute stream."""

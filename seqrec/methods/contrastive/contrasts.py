@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from seqrec.functional.hard_negatives import enduring_info_nce, harder_noise
 from seqrec.functional.info_nce import info_nce
+from seqrec.functional.ranks import of_first_rank
 
 
 class PairContrast(nn.Module, ABC):
@@ -20,7 +21,7 @@ class PairContrast(nn.Module, ABC):
 
     A method calls :meth:`negatives` once a batch and the contrast itself as often as it has pairs.
 
-    Shapes: B examples, D width of a vector, M additional negatives.
+    Shapes: B examples, those of all ranks, D width of a vector, M additional negatives.
 
     Args:
         temperature: tau, divides the products.
@@ -96,7 +97,7 @@ class HardNegativeContrast(PairContrast):
         if epoch < self.warmup_epochs:
             return None
         noise = torch.randn(self.noise_ratio * len(first), first.shape[1], dtype=first.dtype, device=first.device)
-        return harder_noise(noise, first, second, labels, self.noise_steps, self.noise_step_size)
+        return harder_noise(of_first_rank(noise), first, second, labels, self.noise_steps, self.noise_step_size)
 
     def forward(self, first: Tensor, second: Tensor, labels: Tensor | None, noise: Tensor | None) -> Tensor:
         """Without noise, as during the warm-up, the plain loss; ``(0, D)`` leaves out the noise alone."""

@@ -14,6 +14,7 @@ from seqrec.data.batch import Batch
 from seqrec.data.indices.soft_labels import Labels
 from seqrec.data.windows import Windows
 from seqrec.functional.losses import NextItemLoss, soft_label_cross_entropy
+from seqrec.functional.ranks import of_all_ranks
 from seqrec.methods.base import BuildOptimizer, Recommender
 from seqrec.methods.contrastive.contrasts import PairContrast
 
@@ -27,7 +28,7 @@ class PairContrastive(Recommender, ABC):
         backbone: histories to states.
         optimizer: see :class:`Recommender`.
         loss: L_rec without ``labels``, a function of :mod:`seqrec.functional.losses`.
-        pair_contrast: L_cl; without labels, so all other examples of the batch are negatives.
+        pair_contrast: L_cl; without labels, so all other examples of the batch, on all ranks, are negatives.
         contrast_weight: lambda.
         labels: distributions that L_rec aims at instead of the next item; None is the next item.
         **base: other arguments of :class:`Recommender`.
@@ -77,6 +78,7 @@ class PairContrastive(Recommender, ABC):
         together = torch.cat([F.pad(items, (0, length - items.shape[1])) for items in histories])
         user, first, second = self.backbone.newest(together).chunk(3)
         recommendation = self.recommendation(batch, user)
+        first, second = of_all_ranks(first), of_all_ranks(second)
         noise = self.pair_contrast.negatives(first, second, None, self.current_epoch)
         contrast = self.pair_contrast(first, second, None, noise)
         loss = recommendation + self.contrast_weight * contrast

@@ -16,6 +16,7 @@ from seqrec.functional.info_nce import info_nce
 from seqrec.functional.keyed_random import Stream, integers
 from seqrec.functional.losses import against, bce
 from seqrec.functional.ragged import Ragged, one_after_the_other
+from seqrec.functional.ranks import of_all_ranks
 from seqrec.methods.base import BuildOptimizer, Recommender
 
 BLOCK = 1 << 14  # histories whose views are made together
@@ -91,5 +92,5 @@ class ViewContrastive(Recommender, ABC):
 
     def instance_loss(self, states: Tensor) -> Tensor:
         """Contrast of both views' states ``(2B, W, D)``, all positions side by side; raw dot products."""
-        first, second = states.flatten(1).chunk(2)
+        first, second = (of_all_ranks(view) for view in states.flatten(1).chunk(2))
         return info_nce(first, second, None, self.temperature)
