@@ -1,9 +1,14 @@
-"""Where two configurations, stored or asked for, say different things."""
+"""What makes a configuration that of another run, and the hash by which results know theirs."""
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
+
+import yaml
 
 CHANGEABLE = (
     "trainer", "callbacks", "patience", "logger", "task", "resume", "data.root", "data.cache_dir", "data.num_workers",
@@ -25,3 +30,16 @@ def differences(asked: Any, stored: Any, path: str = "") -> list[str]:
     keys = dict.fromkeys([*asked, *stored])
     below = [(str(key), asked.get(key), stored.get(key)) for key in keys]
     return [found for key, one, other in below for found in differences(one, other, f"{path}.{key}" if path else key)]
+
+
+def configuration_hash(path: Path) -> str:
+    """SHA-256 of a stored configuration without what :data:`CHANGEABLE` names: the same for a run resumed elsewhere."""
+    stored = _without_changeable(yaml.safe_load(path.read_text(encoding="utf-8")))
+    return hashlib.sha256(json.dumps(stored, sort_keys=True, default=str).encode()).hexdigest()
+
+
+def _without_changeable(node: Any, path: str = "") -> Any:
+    if not isinstance(node, Mapping):
+        return node
+    inside = {str(key): (f"{path}.{key}" if path else str(key), value) for key, value in node.items()}
+    return {key: _without_changeable(value, at) for key, (at, value) in inside.items() if at not in CHANGEABLE}

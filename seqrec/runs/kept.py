@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from seqrec.runs.card import RunCard
-from seqrec.runs.folder import CARD, LOG, METRICS
+from seqrec.runs.configuration import configuration_hash
+from seqrec.runs.folder import CARD, CONFIG, LOG, METRICS
 
 COMMAND = "command"
 
@@ -37,7 +38,7 @@ def read_run(folder: Path) -> Run:
     """The finished run in ``folder``.
 
     Raises:
-        ValueError: there is none.
+        ValueError: there is none, or its results are those of another configuration.
     """
     for name in (METRICS, CARD, LOG):
         if not (folder / name).exists():
@@ -45,13 +46,24 @@ def read_run(folder: Path) -> Run:
     with (folder / LOG).open(newline="", encoding="utf-8") as file:
         log = [{name: float(value) for name, value in row.items() if value} for row in csv.DictReader(file)]
     command = folder / COMMAND
+    metrics = json.loads((folder / METRICS).read_text(encoding="utf-8"))
+    _check_configuration(folder, metrics.get("configuration"))
     return Run(
         folder.name,
         command.read_text(encoding="utf-8").strip() if command.exists() else "",
-        json.loads((folder / METRICS).read_text(encoding="utf-8")),
+        metrics,
         RunCard.read(folder / CARD),
         log,
     )
+
+
+def _check_configuration(folder: Path, stored: str | None) -> None:
+    """Refuse results that were not made with the configuration beside them; those of older versions do not say."""
+    if stored is not None and (folder / CONFIG).exists() and configuration_hash(folder / CONFIG) != stored:
+        raise ValueError(
+            f"{folder}: {METRICS} are the results of another configuration than its {CONFIG}; was one of them changed "
+            "or copied there? resume the run to write its results anew"
+        )
 
 
 def runs(folder: Path) -> list[Run]:

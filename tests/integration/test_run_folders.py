@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import shutil
 from functools import partial
 from pathlib import Path
 
 import pytest
 
+from seqrec.runs.configuration import configuration_hash
+from seqrec.runs.kept import read_run
 from seqrec.runs.lock import locked
 from tests.integration.comparison import load, metrics
 from tests.integration.running import Run, folders, run_here
@@ -60,6 +63,15 @@ def test_auto_leaves_other_configurations_alone_and_names_their_keys(
     run("seed=5", "resume=auto")
     assert result.exists() and len(folders(first.parents[2])) > 1
     result.write_text(kept)
+
+
+def test_results_know_their_configuration(first: Path, tmp_path: Path) -> None:
+    folder = shutil.copytree(first, tmp_path / "copy")
+    assert read_run(folder).metrics["configuration"] == configuration_hash(folder / "config.yaml")
+    text = (folder / "config.yaml").read_text()
+    (folder / "config.yaml").write_text(text.replace("seed: 5", "seed: 6"))
+    with pytest.raises(ValueError, match="results of another configuration"):
+        read_run(folder)
 
 
 @pytest.mark.parametrize("place", ["nowhere/at/all", "data"])
