@@ -17,6 +17,7 @@ from hydra.errors import InstantiationException
 from hydra.types import RunMode
 from hydra.utils import call
 from omegaconf import DictConfig, OmegaConf
+from yaml import YAMLError
 
 from seqrec.cli.aliases import normalise
 from seqrec.cli.conf import CONF
@@ -101,6 +102,8 @@ def check(arguments: list[str]) -> None:
             _check_resumed_folder(overrides)
     except ValueError as error:
         _fail(str(error))
+    except YAMLError as error:  # among them the tags of Python objects, which a file may not make
+        _fail(f"a configuration file cannot be read: {error}")
 
 
 def _check_resumed_folder(overrides: list[str]) -> None:

@@ -35,15 +35,23 @@ def load(folder: str | Path, device: str | torch.device = "cpu") -> Scorer:
             f"{folder} holds no finished run ({', '.join(missing)} missing); give the folder of one, such as "
             "outputs/<model>-<data>-s<seed>/<time>"
         )
-    config = upgraded(yaml.safe_load((folder / CONFIG).read_text(encoding="utf-8")))
-    try:
-        refuse_foreign({part: config[part] for part in ("protocol", "model")})
-    except ValueError as error:
-        raise ValueError(f"{folder / CONFIG}: {error}") from None
+    config = _config(folder / CONFIG)
     model = _model(config)
     checkpoint = read_checkpoint(folder / BEST)
     _restore(model, checkpoint, folder)
     return Scorer(model.to(device), folder, config["data"]["max_length"])
+
+
+def _config(path: Path) -> dict[str, Any]:
+    """A stored configuration whose model and protocol call nothing but what a configuration may call."""
+    try:
+        config = upgraded(yaml.safe_load(path.read_text(encoding="utf-8")))
+        if not isinstance(config, dict) or not {"model", "data", "protocol"} <= set(config):
+            raise ValueError("it has no model, data and protocol")
+        refuse_foreign({part: config[part] for part in ("protocol", "model")})
+    except (ValueError, yaml.YAMLError) as error:
+        raise ValueError(f"{path}: {' '.join(str(error).split())}") from None
+    return config
 
 
 def _model(config: dict[str, Any]) -> Ranker:

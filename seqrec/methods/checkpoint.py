@@ -58,7 +58,8 @@ def read_checkpoint(path: Path, place: Callable[..., Any] | str = "cpu") -> dict
     """
     try:
         content: dict[str, Any] = torch.load(path, map_location=place, weights_only=True)
-    except (EOFError, RuntimeError, UnpicklingError, KeyError, ValueError):
+        content["state_dict"]
+    except (EOFError, RuntimeError, UnpicklingError, KeyError, ValueError, TypeError, IndexError, AttributeError):
         raise ValueError(
             f"{path} is not a whole checkpoint of numbers and plain values ({path.stat().st_size} bytes); restore it "
             "from a copy, or train anew"

@@ -7,6 +7,7 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
+from yaml import YAMLError
 
 from seqrec.runs.configuration import CHANGEABLE, differences
 from seqrec.runs.folder import CONFIG, LAST, resumable
@@ -113,8 +114,12 @@ def _leaves(node: DictConfig, above: str = "") -> list[tuple[str, Any]]:
 
 def _read(path: Path, config: DictConfig) -> DictConfig:
     """A stored configuration; what a run of an older version did not store is as composed now."""
-    stored = OmegaConf.create(upgraded(OmegaConf.to_container(OmegaConf.load(path))))
-    assert isinstance(stored, DictConfig)
+    try:
+        stored = OmegaConf.create(upgraded(OmegaConf.to_container(OmegaConf.load(path))))
+    except (YAMLError, UnicodeDecodeError, OmegaConfBaseException) as error:
+        raise ValueError(f"{path} is no stored configuration: {error}") from None
+    if not isinstance(stored, DictConfig) or not {"model", "data", "protocol", "trainer"} <= set(stored):
+        raise ValueError(f"{path} is no stored configuration: it has no model, data, protocol and trainer")
     _refuse_foreign(stored, path)
     if stored.get("logger") is None or "_target_" in stored.logger:  # version 0.1 had one logger or none
         stored.logger = {} if stored.get("logger") is None else {"logger": stored.logger}

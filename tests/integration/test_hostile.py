@@ -117,6 +117,36 @@ def test_a_file_of_a_conf_folder(
     assert not mark.exists()
 
 
+TAG = "!!python/object/apply:os.system ['touch MARK']"
+
+
+@pytest.mark.parametrize("text", [f"model: {TAG}\n", f"{TAG}\n", "- model\n", "", "model: {\n"])
+def test_a_stored_configuration_with_objects_of_python_or_none(
+    text: str,
+    trained: Path,
+    mark: Path,
+    workplace: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    folder = shutil.copytree(trained, mark.parent / "run")
+    (folder / CONFIG).write_text(text.replace("MARK", str(mark)))
+    assert str(folder / CONFIG) in refusal(lambda: run_here(workplace, f"resume={folder}"), monkeypatch, capsys)
+    with pytest.raises(ValueError, match=r"config\.yaml: ") as caught:
+        inference.load(folder)
+    assert "\n" not in str(caught.value) and not mark.exists()
+
+
+def test_a_file_of_a_conf_folder_with_objects_of_python(
+    mark: Path, workplace: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (mark.parent / "logger").mkdir()
+    (mark.parent / "logger" / "evil.yaml").write_text(f"evil: {TAG.replace('MARK', str(mark))}\n")
+    command = [f"hydra.searchpath=[file://{mark.parent}]", "logger=evil"]
+    assert "cannot be read" in refusal(lambda: run_here(workplace, *command), monkeypatch, capsys)
+    assert not mark.exists()
+
+
 class Evil:
     """Executes code when it is unpickled."""
 
@@ -127,11 +157,19 @@ class Evil:
         return os.system, (f"touch {self.mark}",)
 
 
-@pytest.mark.parametrize("content", ["pickle", "half", "empty", "text"])
+@pytest.mark.parametrize("content", ["pickle", "half", "empty", "text", "other"])
 def test_a_checkpoint_that_is_loaded(content: str, trained: Path, mark: Path) -> None:
     folder = shutil.copytree(trained, mark.parent / "run")
     whole = (folder / BEST).read_bytes()
-    spoilt = {"pickle": pickle.dumps(Evil(mark)), "half": whole[: len(whole) // 2], "empty": b"", "text": b"hello\n"}
+    torch.save({"weights": torch.zeros(2)}, mark.parent / "other.pt")
+    other = (mark.parent / "other.pt").read_bytes()
+    spoilt = {
+        "other": other,
+        "pickle": pickle.dumps(Evil(mark)),
+        "half": whole[: len(whole) // 2],
+        "empty": b"",
+        "text": b"hello\n",
+    }
     (folder / BEST).write_bytes(spoilt[content])
     with pytest.raises(ValueError, match=r"best\.ckpt is not a whole checkpoint of numbers and plain values"):
         inference.load(folder)
@@ -141,6 +179,6 @@ def test_a_checkpoint_that_is_loaded(content: str, trained: Path, mark: Path) ->
 def test_a_checkpoint_of_a_resumed_run(trained: Path, mark: Path, workplace: Path) -> None:
     folder = shutil.copytree(trained, mark.parent / "run")
     (folder / LAST).write_bytes(pickle.dumps(Evil(mark)))
-    with pytest.raises(Exception, match=r"last\.ckpt|[Ww]eights"):
+    with pytest.raises(ValueError, match=r"last\.ckpt is not a whole checkpoint of numbers and plain values"):
         run_here(workplace, f"resume={folder}", "trainer.max_epochs=2")
     assert not mark.exists()

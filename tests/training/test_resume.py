@@ -80,8 +80,12 @@ def test_a_trainer_group_gives_the_machine_and_not_the_length(folder: Path, mach
 
 SCHEDULES = [
     {"scheduler": {"_target_": "torch.optim.lr_scheduler.CosineAnnealingLR", "T_max": 2}},
-    {"scheduler": {"_target_": "x", "milestones": {"end": 2}}},
-    {"discriminator": {"scheduler": {"_target_": "x", "total_iters": 2, "gamma": 0.5}}},
+    {"scheduler": {"_target_": "torch.optim.lr_scheduler.MultiStepLR", "milestones": {"end": 2}}},
+    {
+        "discriminator": {
+            "scheduler": {"_target_": "torch.optim.lr_scheduler.ConstantLR", "total_iters": 2, "gamma": 0.5}
+        }
+    },
 ]
 
 
