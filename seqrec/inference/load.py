@@ -12,13 +12,14 @@ from seqrec.inference.build import build
 from seqrec.inference.scorer import Scorer
 from seqrec.methods.checkpoint import read_checkpoint
 from seqrec.methods.ranker import Ranker
-from seqrec.runs.folder import BEST, CONFIG, METRICS
+from seqrec.runs.card import tested_weights
+from seqrec.runs.folder import CONFIG, METRICS
 from seqrec.runs.moved import upgraded
 from seqrec.runs.targets import refuse_foreign
 
 
 def load(folder: str | Path, device: str | torch.device = "cpu") -> Scorer:
-    """The model of a finished run with its best weights, ready to score; the data set is not needed.
+    """The model of a finished run with its tested weights, ready to score; the data set is not needed.
 
     Args:
         folder: of the run, of this or an older version.
@@ -29,7 +30,8 @@ def load(folder: str | Path, device: str | torch.device = "cpu") -> Scorer:
             older version that did not store something which this model needs to score.
     """
     folder = Path(folder)
-    missing = [name for name in (CONFIG, METRICS, BEST) if not (folder / name).is_file()]
+    weights = tested_weights(folder)
+    missing = [name for name in (CONFIG, METRICS, weights) if not (folder / name).is_file()]
     if missing:
         raise ValueError(
             f"{folder} holds no finished run ({', '.join(missing)} missing); give the folder of one, such as "
@@ -37,8 +39,8 @@ def load(folder: str | Path, device: str | torch.device = "cpu") -> Scorer:
         )
     config = _config(folder / CONFIG)
     model = _model(config)
-    checkpoint = read_checkpoint(folder / BEST)
-    _restore(model, checkpoint, folder)
+    checkpoint = read_checkpoint(folder / weights)
+    _restore(model, checkpoint, folder, weights)
     return Scorer(model.to(device), folder, config["data"]["max_length"])
 
 
@@ -62,13 +64,13 @@ def _model(config: dict[str, Any]) -> Ranker:
     return model
 
 
-def _restore(model: Ranker, checkpoint: dict[str, Any], folder: Path) -> None:
+def _restore(model: Ranker, checkpoint: dict[str, Any], folder: Path, weights: str) -> None:
     """Give the model the weights, in the precision in which they were trained, and what it derived from the data."""
     try:
         model.load_state_dict(checkpoint["state_dict"], assign=True)
     except RuntimeError as error:
         reason = " ".join(str(error).split())
-        raise ValueError(f"{folder / BEST} does not fit the model of {folder / CONFIG}: {reason}") from error
+        raise ValueError(f"{folder / weights} does not fit the model of {folder / CONFIG}: {reason}") from error
     if checkpoint.get("derived"):
         model.load_derived_state(checkpoint["derived"])
     if model.missing_state is not None:

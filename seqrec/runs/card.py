@@ -16,6 +16,7 @@ import torch
 import seqrec
 from seqrec.metrics import Protocol
 from seqrec.runs.files import write_json
+from seqrec.runs.folder import BEST, CARD, LAST
 from seqrec.runs.machine import Machine
 from seqrec.runs.origin import Origin
 from seqrec.runs.result import Result
@@ -26,6 +27,8 @@ if TYPE_CHECKING:  # a data module is Lightning's, which reading a run back does
 PACKAGES = ("torch", "pytorch-lightning", "torchmetrics", "hydra-core", "polars", "numpy")
 JUDGED = ("protocol", "data", "split", "evaluated_users", "ranking", "tied_scores", "seen_items", "cutoffs")
 """Fields that decide what a number means. Two runs may stand in one table only where these are equal."""
+
+UNSELECTED = "the last, not chosen by"
 
 PRESETS = {"easnrec": "all_items", "fenrec": "unseen_items"}
 """Names of the protocols in cards of version 0.1, which named them after papers."""
@@ -186,7 +189,14 @@ def weights(epoch: int, epochs: int, monitor: str, selected: bool) -> str:
         monitor: validation metric of the run.
         selected: that metric chose them; else they are the last.
     """
-    return f"epoch {epoch} of {epochs}, {'best' if selected else 'the last, not chosen by'} val/{monitor}"
+    return f"epoch {epoch} of {epochs}, {'best' if selected else UNSELECTED} val/{monitor}"
+
+
+def tested_weights(folder: Path) -> str:
+    """The checkpoint of a finished run that was tested: the best unless its card says that it was the last."""
+    card = folder / CARD
+    last = card.is_file() and UNSELECTED in RunCard.read(card).weights
+    return LAST if last else BEST
 
 
 def _git_commit() -> str | None:

@@ -33,13 +33,15 @@ def check_values(config: DictConfig) -> Protocol:
     Raises:
         ValueError: what was given and what is allowed.
     """
-    name, seed, patience = config.name, config.seed, config.patience
+    name, seed = config.name, config.seed
     if name is not None and not isinstance(name, str):
         raise ValueError(f"name={name}: it must be text; write name='\"{name}\"'")
     if not _whole(seed) or not 0 <= seed <= LARGEST_SEED:
         raise ValueError(f"seed={seed}: it must be a whole number from 0 to {LARGEST_SEED}")
-    if patience is not None and (not _whole(patience) or patience < 0):
-        raise ValueError(f"patience={patience}: it must be a number of epochs, or null to train all of them")
+    for key in ("patience", "warm_start.patience"):
+        patience = OmegaConf.select(config, key)
+        if patience is not None and (not _whole(patience) or patience < 1):
+            raise ValueError(f"{key}={patience}: it must be at least 1 epoch, or null to train all of them")
     judged = OmegaConf.to_container(config.protocol, resolve=True)
     assert isinstance(judged, dict)
     protocol = Protocol(**{str(key): value for key, value in judged.items() if key != "_target_"})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from seqrec import inference
 from seqrec.runs.card import RunCard
 from tests.integration.comparison import curves, load, metrics
 from tests.integration.running import Run
@@ -29,6 +30,7 @@ def test_without_a_checkpoint_of_the_best_the_card_says_that_the_last_were_teste
     assert not (folder / "checkpoints" / "best.ckpt").exists()
     assert card(folder).weights == "epoch 2 of 2, the last, not chosen by val/ndcg@10"
     assert metrics(folder)["val"]["mrr"] > 0
+    inference.load(folder)
 
 
 def test_the_card_says_what_was_asked_for_and_what_trained(run: Run) -> None:

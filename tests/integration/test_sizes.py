@@ -37,7 +37,7 @@ def log_file(folder: Path, histories: list[list[int]]) -> list[str]:
         ["trainer.limit_train_batches=1"],
         ["protocol.cutoffs=[1]", "model.monitor=mrr"],
         ["protocol.cutoffs=[1000]", "model.monitor=mrr"],
-        ["patience=0"],
+        ["patience=1"],
     ],
 )
 def test_a_size_of_one_gives_a_result(run: Run, changes: list[str]) -> None:
