@@ -10,6 +10,7 @@ from rich.console import Console
 from seqrec.data.datamodule import SequenceDataModule
 from seqrec.methods.ranker import Ranker
 from seqrec.reporting.table import Table
+from seqrec.runs.origin import Origin
 
 console = Console(highlight=False)
 
@@ -32,6 +33,11 @@ def show_start(name: str, model: Ranker, data: SequenceDataModule, folder: Path,
     )
     taken = f"selected by val/{model.monitor}" if validated else "those of the last epoch are taken"
     console.print(f"model   {name}: {weights:,} weights, {taken}")
+    origin = Origin.read(folder)
+    files = {"settings": origin.settings, "paper_settings": origin.paper_settings}
+    applied = [f"conf/{group}/{option}.yaml" for group, option in files.items() if option]
+    if applied:
+        console.print(f"values  of {' and '.join(applied)}", soft_wrap=True)
     console.print(f"folder  {folder}", soft_wrap=True)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import polars as pl
@@ -157,3 +158,14 @@ def test_a_fast_run_limits_training_validation_and_test(run: Run) -> None:
 def test_a_fast_run_is_short_in_its_first_stage_too(run: Run) -> None:
     folder = run("+debug=fast", "model=s3rec", "settings=none", "windows=full_chunks")
     assert len((folder / "warm_start" / "log.csv").read_text().splitlines()) == 1 + 2
+
+
+def test_the_start_says_device_precision_batches_budget_and_settings(
+    run: Run, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run("trainer.max_epochs=1", "data.batch_size=16")
+    lines = capsys.readouterr().out.splitlines()
+    assert "values  of conf/settings/sasrec/synthetic.yaml" in lines
+    assert any(re.fullmatch(r"device  cpu, 1 thread, precision 32-true", line) for line in lines)
+    assert any(re.fullmatch(r"budget  at most 1 epoch, \d+ batches an epoch, 50 epochs .*", line) for line in lines)
+    assert "stopped after epoch 1 of 1: 1 epoch was to be trained (trainer.max_epochs)" in lines

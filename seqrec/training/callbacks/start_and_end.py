@@ -63,11 +63,15 @@ def _reason(trainer: Trainer) -> str:
         if left is not None and left <= 0:
             return "the time is over (trainer.max_time)"
     if 0 < trainer.max_steps <= trainer.global_step:
-        return f"{_count(trainer.max_steps, 'step')} were to be made (trainer.max_steps)"
+        return f"{_were(trainer.max_steps, 'step')} to be made (trainer.max_steps)"
     if trainer.max_epochs is not None and 0 < trainer.max_epochs <= trainer.current_epoch:
-        return f"{_count(trainer.max_epochs, 'epoch')} were to be trained (trainer.max_epochs)"
+        return f"{_were(trainer.max_epochs, 'epoch')} to be trained (trainer.max_epochs)"
     return "a callback asked for it"
 
 
-def _count(number: int | None, one: str, many: str = "") -> str:
-    return f"{number:,} {one if number == 1 else many or one + 's'}"
+def _were(number: int, one: str) -> str:
+    return f"{_count(number, one)} {'was' if number == 1 else 'were'}"
+
+
+def _count(number: int | None, one: str) -> str:
+    return f"{number:,} {one if number == 1 else one + 's'}"

@@ -68,7 +68,7 @@ class StepLog(pl.Callback):
         for number, optimizer in enumerate(trainer.optimizers):
             name = "step/lr" if number == 0 else f"step/lr_{number + 1}"
             found[name] = float(optimizer.param_groups[0]["lr"])
-        self._send(trainer, found)
+        self._send(trainer, found, _batches(trainer))
 
     def on_validation_start(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
         """Start the clock of the validation."""
@@ -86,13 +86,17 @@ class StepLog(pl.Callback):
         cost = {"train_seconds": seconds, "val_seconds": self.validation, "peak_memory_mb": peak_memory_mb()}
         if self.examples:
             cost["examples_per_second"] = self.examples * trainer.world_size / max(seconds, 1e-9)
-        self._send(trainer, {f"cost/{name}": value for name, value in cost.items()})
+        # Counted already: this belongs to the last batch, as what Lightning logs of an epoch.
+        self._send(trainer, {f"cost/{name}": value for name, value in cost.items()}, _batches(trainer) - 1)
 
-    def _send(self, trainer: pl.Trainer, values: dict[str, float]) -> None:
-        """At the step at which Lightning itself would log now."""
-        step = max(trainer.fit_loop.epoch_loop._batches_that_stepped - 1, 0)
+    def _send(self, trainer: pl.Trainer, values: dict[str, float], step: int) -> None:
         for logger in trainer.loggers:
-            logger.log_metrics(values | {"epoch": float(trainer.current_epoch)}, step=step)
+            logger.log_metrics(values | {"epoch": float(trainer.current_epoch)}, step=max(step, 0))
+
+
+def _batches(trainer: pl.Trainer) -> int:
+    """Finished batches, Lightning's x axis of what it logs; several optimizers in a batch count once."""
+    return trainer.fit_loop.epoch_loop._batches_that_stepped
 
 
 def _values(gradient: Tensor) -> Tensor:
