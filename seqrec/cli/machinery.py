@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from typing import Any
 
@@ -18,6 +19,9 @@ PLUGINS = {
 
 LOGGING = ("logging.", "colorlog.", "rich.logging.")
 """Where the classes of log handlers and formatters lie."""
+
+LOADERS = (VARIABLE, "BASH_ENV", "DYLD_", "HYDRA_", "LD_", "PATH", "PYTHON", "TORCHINDUCTOR", "TRITON")
+"""How the variables begin that decide which code a process or its children run."""
 
 STREAMS = ("ext://sys.stdout", "ext://sys.stderr")
 
@@ -42,8 +46,9 @@ def check_machinery(hydra: DictConfig) -> None:
             elif isinstance(value, str) and "ext://" in value and value not in STREAMS:
                 raise ValueError(f"{key} is {value!r}; it may be {' or '.join(STREAMS)}")
     for key, value in _leaves(_written(hydra, "job"), "hydra.job"):
-        if key.startswith("hydra.job.env_set.") and VARIABLE in key:
-            raise ValueError(f"{key} is {value!r}; a configuration cannot allow packages, set {VARIABLE} in the shell")
+        name = key.removeprefix("hydra.job.env_set.")
+        if name != key and name.upper().startswith(LOADERS) and value != os.environ.get(name):
+            raise ValueError(f"{key} is {value!r}; it decides which code is run, so set {name} in the shell")
 
 
 def _check(key: str, target: Any, places: tuple[str, ...]) -> None:
