@@ -9,13 +9,14 @@ from functools import cache
 from pathlib import Path
 from tempfile import mkdtemp
 
-RANKS = ("RANK", "SLURM_PROCID", "JSM_NAMESPACE_RANK", "NODE_RANK", "GROUP_RANK", "LOCAL_RANK")
-"""Variables by which launchers number processes; a number above 0 in one of them is no first process."""
+RANKS = ("RANK", "LOCAL_RANK", "SLURM_PROCID", "JSM_NAMESPACE_RANK")
+"""Variables by which launchers number processes; the first that is set counts, as for Lightning."""
 
 
 def is_first() -> bool:
-    """Whether this process is the only or the first one of its run."""
-    return not any(os.environ.get(name, "0").strip() not in ("", "0") for name in RANKS)
+    """Whether this process is the only or the first one of its run, the one by which Lightning has results written."""
+    number = next((os.environ[name].strip() for name in RANKS if name in os.environ), "")
+    return number in ("", "0")
 
 
 def folder_here(new: Path) -> Path:

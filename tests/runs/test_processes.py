@@ -30,6 +30,15 @@ def test_only_the_first_process_names_a_folder(name: str, monkeypatch: pytest.Mo
     assert not (tmp_path / "outputs").exists()
 
 
+def test_the_first_number_that_is_set_counts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else a process that Lightning takes for the first would lose its results with the temporary folder."""
+    monkeypatch.setenv("NODE_RANK", "1")
+    assert is_first()
+    monkeypatch.setenv("SLURM_PROCID", "3")
+    monkeypatch.setenv("RANK", "0")
+    assert is_first()
+
+
 def test_a_process_after_the_first_finds_the_run_that_the_first_one_resumes(tmp_path: Path) -> None:
     folder = tmp_path / "outputs" / "2026"
     (folder / "checkpoints").mkdir(parents=True)
