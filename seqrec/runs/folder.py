@@ -15,7 +15,7 @@ PER_USER = "per_user.parquet"
 ORIGIN = "origin.json"  # what was asked for when the run began
 WANDB_ID = "wandb_id"  # of the run at Weights & Biases, where a resumed run goes on
 FIRST_STAGE = "warm_start"  # the folder of a first stage inside that of its run
-BEFORE_TRAINING = {LOCK, CONFIG, "catalog.parquet", "users.parquet"}
+BEFORE_TRAINING = {LOCK, CONFIG, ORIGIN, "catalog.parquet", "users.parquet"}
 
 
 def new_folder(prefix: str) -> Path:

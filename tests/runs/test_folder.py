@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from seqrec.runs.folder import LAST, METRICS, discard_unused, holds_run, new_folder, unfinished
+from seqrec.runs.folder import CONFIG, LAST, METRICS, ORIGIN, discard_unused, holds_run, new_folder, unfinished
 from seqrec.runs.lock import LOCK, is_locked, locked
 
 HYDRA = {".hydra", "main.log"}
@@ -54,7 +54,8 @@ def test_unfinished_runs_are_those_with_a_state_and_no_result_the_newest_first(t
 
 def test_a_refused_run_leaves_no_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    folder = run(new_folder("outputs/a-b-s0"), ".hydra/config.yaml", "main.log", LOCK, "config.yaml", "catalog.parquet")
+    files = (".hydra/config.yaml", "main.log", LOCK, CONFIG, ORIGIN, "catalog.parquet")
+    folder = run(new_folder("outputs/a-b-s0"), *files)
     discard_unused(folder, HYDRA)
     assert list(tmp_path.iterdir()) == []
     folder = run(tmp_path / "outputs" / "a-b-s0" / "1", "main.log")
