@@ -76,7 +76,7 @@ def _begin_wandb(logger: WandbLogger, folder: Path, monitor: str) -> None:
     except Exception as error:
         if not type(error).__module__.startswith("wandb"):
             raise
-        reason = str(error).strip().partition("\n")[0]
+        reason = str(error).strip().partition("\n")[0].partition(". ")[0]
         raise ValueError(
             f"logger=wandb: {reason.rstrip('.')}; log in with `wandb login`, or set WANDB_MODE=offline to log to the "
             "run folder only"
