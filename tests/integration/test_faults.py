@@ -41,6 +41,7 @@ def undisturbed(workplace: Path) -> tuple[Path, int]:
     return workplace / "outputs" / "sasrec-synthetic-s11" / "0000", int(points[1])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("place", PLACES, ids=lambda place: f"{place:.3f}")
 def test_killed_and_resumed_equals_undisturbed(
     run: Run, workplace: Path, undisturbed: tuple[Path, int], place: float
