@@ -162,6 +162,8 @@ def run(config: DictConfig) -> float | None:
 
 def _leave_nothing() -> None:
     """Remove the folder of a single run that was refused before it trained; the message says all that it held."""
+    if not HydraConfig.initialized():
+        return
     hydra_config = HydraConfig.get()
     if hydra_config.mode == RunMode.RUN and os.environ.get("LOCAL_RANK", "0") == "0":
         own = {str(hydra_config.output_subdir), f"{hydra_config.job.name}.log"}

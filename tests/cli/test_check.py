@@ -262,7 +262,7 @@ def test_experiments_ablations_and_sweeps(conf: Path) -> None:
         ("+ablation=sasrec/no_drop", "did you mean 'sasrec/no_dropout'?"),
         ("+ablation=no_dropout", "did you mean 'sasrec/no_dropout'?"),
         ("+experiment=sasrec/typo", "no argument 'dimm'; did you mean 'dim'?"),
-        ("+typo=1", "+ adds an option of ablation or experiment or overlay or sweep"),
+        ("+typo=1", "+ adds an option of ablation or debug or experiment or overlay or sweep"),
         ("+sweep=typo", "model.backbone.dimm=8: model.backbone has no key 'dimm'"),
         ("+sweep=width trainer.devices=2", "launch each job as its own process"),
     ],
