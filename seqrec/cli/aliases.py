@@ -9,6 +9,8 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
+from omegaconf import OmegaConf
+
 from seqrec.cli.conf import CONF
 
 CONFIG_PATH = ("--config-path", "-cp")
@@ -94,7 +96,10 @@ def _with_logger_name(word: str, name: str, conf: Path) -> str:
     match = re.match(r"(\+{0,2}logger)\.(\w+)", word)
     if match is None or match[2] == name or (conf / "logger" / f"{match[2]}.yaml").exists() or "_target_:" in word:
         return word
-    return f"{match[1]}.{name}.{word[match.start(2) :]}"
+    file = conf / "logger" / f"{name}.yaml"
+    listed = OmegaConf.select(OmegaConf.load(file), name) if file.exists() else None
+    prefix = "logger" if listed and match[2] in listed else match[1]  # + or not, as its file has the key or not
+    return f"{prefix}.{name}.{word[match.start(2) :]}"
 
 
 def _with_absolute_config_path(arguments: Sequence[str]) -> list[str]:

@@ -25,7 +25,7 @@ def refusal(*words: str, targets: bool = True) -> str:
         "+trainer.callbacks=[{_target_:pytorch_lightning.callbacks.LearningRateMonitor}]",
         "+model.optimizer.eps=${model.optimizer.lr}",
         "+callbacks.early_stopping.min_delta=0.1",
-        "logger=wandb +logger.wandb.tags=[a]",
+        "logger=wandb +logger.wandb.prefix=a",
         "logger=csv +logger.csv.flush_logs_every_n_steps=5",
         f"+callbacks.mine={CALLBACK}",
         f"logger=none +logger.mine={LOGGER}",

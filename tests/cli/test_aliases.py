@@ -83,3 +83,9 @@ def test_others_stay(line: str, conf: Path) -> None:
 )
 def test_the_only_logger_needs_no_name(short: str, long: str, conf: Path) -> None:
     assert normalise(short.split(), conf) == (long.split(), [])
+
+
+def test_a_logger_s_key_may_have_a_plus_whether_its_file_lists_it_or_not() -> None:
+    words, notes = normalise(["logger=wandb", "+logger.tags=[a]", "logger.project=b", "+logger.prefix=c"])
+    assert words[1:] == ["logger.wandb.tags=[a]", "logger.wandb.project=b", "+logger.wandb.prefix=c"]
+    assert notes == []
