@@ -19,7 +19,9 @@ from seqrec.runs.processes import folder_here, is_first
 FILLED_IN = ("catalog", "name")  # stored by a run, null before it has read its data
 
 
-def run_folder(resume: str | None, model: str, data: str, name: str | None, seed: int, *, _root_: DictConfig) -> str:
+def run_folder(
+    resume: str | None, model: str, data: str, name: str | None, seed: int, time: str, *, _root_: DictConfig
+) -> str:
     """The folder of this run: a new one named by model, data, seed and time, or the one to resume.
 
     Args:
@@ -27,11 +29,12 @@ def run_folder(resume: str | None, model: str, data: str, name: str | None, seed
         model, data: chosen.
         name: of the data set; own ones are all chosen as ``custom`` and differ in their names.
         seed: of the run.
+        time: when it began; Hydra asks several times and must get one answer.
         _root_: the whole configuration.
     """
     prefix = f"outputs/{model}-{_folder_name(str(name)) if name and data == 'custom' else data}-s{seed}"
     if resume is None:
-        return str(folder_here(new_folder(prefix)))
+        return str(folder_here(new_folder(prefix, time)))
     if resume != "auto":
         return resume
     for folder in unfinished(prefix, also_locked=not is_first()):
@@ -40,7 +43,7 @@ def run_folder(resume: str | None, model: str, data: str, name: str | None, seed
             return str(folder)
         shown = ", ".join(other[:5]) + (f" and {len(other) - 5} more" if len(other) > 5 else "")
         print(f"resume=auto: {folder} is unfinished, but another run: {shown}", file=sys.stderr)
-    return str(folder_here(new_folder(prefix)))
+    return str(folder_here(new_folder(prefix, time)))
 
 
 def other_keys(asked: DictConfig, folder: Path) -> list[str]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shutil
 from contextlib import suppress
-from datetime import datetime
 from pathlib import Path
 
 from seqrec.runs.lock import LOCK, is_locked
@@ -18,9 +17,9 @@ FIRST_STAGE = "warm_start"  # the folder of a first stage inside that of its run
 BEFORE_TRAINING = {LOCK, CONFIG, ORIGIN, "catalog.parquet", "users.parquet"}
 
 
-def new_folder(prefix: str) -> Path:
-    """The folder of a new run, named by time, below ``prefix``: ``outputs/<model>-<data>-s<seed>``."""
-    return Path(prefix) / datetime.now().strftime("%Y-%m-%d_%H-%M-%S-%f")
+def new_folder(prefix: str, time: str) -> Path:
+    """The folder of a new run, named by the time of its start, below ``prefix``: ``outputs/<model>-<data>-s<seed>``."""
+    return Path(prefix) / time
 
 
 def unfinished(prefix: str, also_locked: bool = False) -> list[Path]:

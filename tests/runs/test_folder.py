@@ -55,7 +55,7 @@ def test_unfinished_runs_are_those_with_a_state_and_no_result_the_newest_first(t
 def test_a_refused_run_leaves_no_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     files = (".hydra/config.yaml", "main.log", LOCK, CONFIG, ORIGIN, "catalog.parquet")
-    folder = run(new_folder("outputs/a-b-s0"), *files)
+    folder = run(new_folder("outputs/a-b-s0", "now"), *files)
     discard_unused(folder, HYDRA)
     assert list(tmp_path.iterdir()) == []
     folder = run(tmp_path / "outputs" / "a-b-s0" / "1", "main.log")

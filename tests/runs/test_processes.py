@@ -19,14 +19,16 @@ def alone(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize("name", RANKS)
 def test_only_the_first_process_names_a_folder(name: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    new = new_folder(str(tmp_path / "outputs"))
+    new = new_folder(str(tmp_path / "outputs"), "now")
     for first in ("", "0"):
         monkeypatch.setenv(name, first)
         assert is_first() and folder_here(new) == new
     monkeypatch.setenv(name, "1")
     other = folder_here(new)
     assert not is_first() and not other.is_relative_to(tmp_path)
-    assert folder_here(new_folder(str(tmp_path / "outputs"))) == other, "one a process, however often it is asked"
+    assert folder_here(new_folder(str(tmp_path / "outputs"), "now")) == other, (
+        "one a process, however often it is asked"
+    )
     assert not (tmp_path / "outputs").exists()
 
 

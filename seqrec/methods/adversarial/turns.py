@@ -101,7 +101,7 @@ class AdversarialRecommender(Recommender, ABC):
             optimizers = optimizers if isinstance(optimizers, list) else [optimizers]
             acting = [optimizers[names.index(player)] for player in players]
             self.manual_backward(loss / self.accumulate)
-            self._gather(players, [p for each in acting for group in each.param_groups for p in group["params"]])
+            self._gather(players, [p for name in players for p in nn.ModuleList(self.players()[name]).parameters()])
             for optimizer in acting if self._steps_now else ():
                 optimizer.step()
                 optimizer.zero_grad()
