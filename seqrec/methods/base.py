@@ -100,7 +100,7 @@ class Recommender(Ranker, ABC):
         """
         if histories.user is None:
             raise ValueError(
-                f"{type(self).__name__} has learnt a vector for each user and scores histories of known users only; "
+                f"{type(self).__name__} has learned a vector for each user and scores histories of known users only; "
                 "give the users' numbers with the histories, or choose a model that needs items alone"
             )
         return histories.user

@@ -1,4 +1,4 @@
-"""Popularity and Markov: models without parameters that every learnt model has to beat, and the known optimum.
+"""Popularity and Markov: models without parameters that every learned model has to beat, and the known optimum.
 
 Their scores are strict: items level in counts follow the order of the source, so ranks have no ties. They score by
 counts rather than by vectors, so they are a :class:`Ranker` without ``query`` and ``output_table``.

@@ -12,7 +12,7 @@ LAST, BEST = "checkpoints/last.ckpt", "checkpoints/best.ckpt"
 CONFIG, CARD, METRICS, LOG = "config.yaml", "protocol.json", "metrics.json", "log.csv"
 PER_USER = "per_user.parquet"
 ORIGIN = "origin.json"  # what was asked for when the run began
-WANDB_ID = "wandb_id"  # of the run at Weights & Biases, where a resumed run goes on
+WANDB_ID = "wandb_id"  # of the run at Weights & Biases, which a resumed run continues
 FIRST_STAGE = "warm_start"  # the folder of a first stage inside that of its run
 BEFORE_TRAINING = {LOCK, CONFIG, ORIGIN, "catalog.parquet", "users.parquet"}
 

@@ -16,7 +16,7 @@ class Clock(pl.Callback):
         loops: the same from the first batch to the last, without what a model does before them.
         evaluations: (wall, CPU) seconds of each full validation.
         first_batch: wall seconds from the start of fitting to the end of the first batch.
-        tokens: learnt and valid positions seen in the last epoch.
+        tokens, pairs: valid and supervised positions of the last epoch.
     """
 
     def __init__(self) -> None:

@@ -19,7 +19,7 @@ class StepLog(pl.Callback):
     """Sends loss, learning rate and gradient norm every n steps, and seconds, examples a second and memory an epoch.
 
     They are ``step/loss``, ``step/lr`` (a number more from the second optimizer on), ``step/grad_norm`` (before
-    clipping, of all that learnt in that step), ``cost/...``. Without a logger it does nothing.
+    clipping, of all parameters that the step moves), ``cost/...``. Without a logger it does nothing.
 
     Args:
         every_n_steps: batches between two looks, each of which makes a GPU wait; 0 looks at no step.
