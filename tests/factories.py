@@ -36,7 +36,7 @@ def make_sequences(histories: Iterable[Tensor | Sequence[int]], num_items: int) 
 
 
 def make_batch(items: Tensor, target: Tensor, next_items: Tensor | None = None) -> Batch:
-    """Right-padded histories ``(B, L)`` of users 0, 1, ...; without ``next_items`` nothing is learnt within them."""
+    """Right-padded histories ``(B, L)`` of users 0, 1, ...; without ``next_items`` no position is supervised."""
     row = torch.arange(len(items))
     return Batch(row, row, items, target, torch.zeros_like(items) if next_items is None else next_items)
 

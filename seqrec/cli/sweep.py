@@ -59,7 +59,7 @@ def fail_job(message: str, bug: BaseException | None) -> float:
     folder.mkdir(parents=True, exist_ok=True)
     note = f"job {number} ({differs}): {' '.join(message.split())}"
     (folder / FAILED).write_text(note + "\n", encoding="utf-8")
-    print(f"job {number} failed; the sweep goes on and says why at its end", file=sys.stderr)
+    print(f"job {number} failed; the other jobs run, and the reason follows at the end of the sweep", file=sys.stderr)
     direction = hydra.sweeper.get("direction")
     return math.nan if direction is None else -math.inf if "max" in str(direction).lower() else math.inf
 

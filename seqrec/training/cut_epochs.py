@@ -42,7 +42,7 @@ def keep_whole_epochs(folder: Path, epoch: int) -> None:
 def return_to_whole_epochs(folder: Path) -> None:
     """Make the last whole epoch the last one again, none where the first was cut; nothing where none was cut.
 
-    It may be killed anywhere: called again it goes on.
+    It may be killed anywhere; the next call finishes what is left.
     """
     checkpoints = (folder / LAST).parent
     remove_partial(checkpoints)

@@ -23,7 +23,7 @@ def open_loggers(nodes: DictConfig, config: Mapping[str, Any], folder: Path, mon
     Args:
         nodes: a logger's configuration by its name.
         config: of the run, as plain values.
-        folder: of the run, which remembers the run's id at Weights & Biases: a resumed run goes on there.
+        folder: of the run, which stores the run's id at Weights & Biases, so that a resumed run stays that run.
         monitor: validation metric that selects the weights.
 
     Raises:

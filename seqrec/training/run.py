@@ -55,7 +55,7 @@ def own_folder(config: DictConfig) -> Iterator[None]:
     with locked(folder):
         if config.resume is None and holds_run(folder):
             raise ValueError(
-                f"{folder} holds a run already; resume={os.path.relpath(folder)} goes on with it, another "
+                f"{folder} holds a run already; resume={os.path.relpath(folder)} continues it, another "
                 "hydra.run.dir=... (of a sweep hydra.sweep.dir=...) starts a new one"
             )
         yield
