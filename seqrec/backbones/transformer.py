@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from seqrec.backbones.base import Backbone
 from seqrec.nn.attention import AttentionKernel
 from seqrec.nn.packing import Packing
-from seqrec.nn.trunk import Positions, TransformerTrunk
+from seqrec.nn.trunk import MemoryLayers, Positions, TransformerTrunk
 
 
 class Transformer(Backbone):
@@ -32,12 +32,13 @@ class Transformer(Backbone):
         causal: bool = True,
         positions: Positions = "from_oldest",
         memory: Callable[[int], nn.Module] | None = None,
+        memory_layers: MemoryLayers = "last",
     ) -> None:
         super().__init__(num_items, dim)
         self.causal = causal
         self.trunk = TransformerTrunk(
             dim, max_length, num_layers, num_heads, ffn_dim, dropout, attention_dropout, attention, causal,
-            positions, memory,
+            positions, memory, memory_layers=memory_layers,
         )  # fmt: skip
 
     def encode(self, x: Tensor, valid: Tensor) -> Tensor:

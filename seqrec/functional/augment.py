@@ -40,11 +40,11 @@ def share(ratio: float, length: Tensor) -> Tensor:
     return (ratio * length.double()).floor().long()
 
 
-def masked_positions(items: Tensor, rng_keys: Tensor, ratio: float) -> Tensor:
-    """Positions ``(B, L)`` to fill in: ``floor(ratio * n) + 1``, at most n - 1, never the first."""
+def masked_positions(items: Tensor, rng_keys: Tensor, ratio: float, extra: int = 1) -> Tensor:
+    """Positions ``(B, L)`` to fill in: ``floor(ratio * n) + extra``, at most n - 1, never the first."""
     length = (items != 0).sum(1)
     after_first = (items != 0) & (torch.arange(items.shape[1], device=items.device) > 0)
-    return subset(rng_keys, after_first, (share(ratio, length) + 1).minimum(length - 1))
+    return subset(rng_keys, after_first, (share(ratio, length) + extra).minimum(length - 1))
 
 
 def masked_left_to_right(items: Tensor, rng_keys: Tensor, ratio: float, max_length: int) -> Tensor:

@@ -29,3 +29,8 @@ def newest_mean(states: Tensor, valid: Tensor, window: int) -> Tensor:
     """Mean ``(B, D)`` of the last ``min(k, n)`` states of n (EASNRec eq. (9)); see :func:`newest`."""
     taken, present = newest(states, valid, window)
     return taken.sum(1) / present.sum(1, keepdim=True).clamp(min=1)
+
+
+def printed_mean(states: Tensor, valid: Tensor, window: int) -> Tensor:
+    """EASNRec eq. (9) as printed: the sum ``(B, D)`` of the last k positions over k, where padding counts as zero."""
+    return newest(states, valid, window)[0].sum(1) / window

@@ -168,14 +168,18 @@ class Recommender(Ranker, ABC):
 
     @final
     def configure_optimizers(self) -> Any:
-        """One optimizer for each group of :meth:`parameter_groups`, each with its own scheduler."""
-        optimizers = [self.build_optimizer(group) for group in self.parameter_groups()]
+        """The optimizers of :meth:`build_optimizers`, each with its own scheduler."""
+        optimizers = self.build_optimizers()
         if not optimizers:
             return None  # nothing to learn, as in popularity
         if self.build_scheduler is None:
             return optimizers
         schedulers = [self.build_scheduler(optimizer) for optimizer in optimizers]
         return optimizers, [{"scheduler": each, "interval": interval(each)} for each in schedulers]
+
+    def build_optimizers(self) -> list[Optimizer]:
+        """One optimizer for each group of :meth:`parameter_groups`."""
+        return [self.build_optimizer(group) for group in self.parameter_groups()]
 
     @final
     def configure_gradient_clipping(

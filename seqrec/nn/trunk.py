@@ -1,4 +1,4 @@
-"""TransformerTrunk: positions, post-norm layers and an optional memory; embeddings to states."""
+"""TransformerTrunk: positions, post-norm layers and optional memories; embeddings to states."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from seqrec.nn.dropout import Dropout
 from seqrec.nn.packing import Packing
 
 Positions = Literal["from_oldest", "from_newest"]
+MemoryLayers = Literal["last", "every"]
 
 
 class TransformerLayer(nn.Module):
@@ -53,7 +54,8 @@ class TransformerTrunk(nn.Module):
         causal: whether a position sees only what is not newer.
         positions: ``from_oldest`` numbers the oldest kept item 0; ``from_newest`` gives the newest item the
             last number, ``max_length - 1``.
-        memory: builds a module of ``dim`` that refines the last layer's packed states, or None.
+        memory: builds a module of ``dim`` that refines the packed states of a layer, or None.
+        memory_layers: a memory after the ``last`` layer, or one of its own after ``every`` layer.
         norm_eps: of every layer norm.
     """
 
@@ -71,8 +73,11 @@ class TransformerTrunk(nn.Module):
         positions: Positions,
         memory: Callable[[int], nn.Module] | None = None,
         norm_eps: float = 1e-12,
+        memory_layers: MemoryLayers = "last",
     ) -> None:
         super().__init__()
+        if memory_layers not in ("last", "every"):
+            raise ValueError(f"memory_layers is {memory_layers!r}; choose 'last' or 'every'")
         if positions not in ("from_oldest", "from_newest"):
             raise ValueError(f"positions is {positions!r}; choose 'from_oldest' or 'from_newest'")
         self.max_length, self.from_newest, self.causal = max_length, positions == "from_newest", causal
@@ -85,6 +90,8 @@ class TransformerTrunk(nn.Module):
         )
         self.apply(initialise)
         self.memory = memory(dim) if memory is not None else nn.Identity()
+        inner = num_layers - 1 if memory is not None and memory_layers == "every" else 0
+        self.inner_memories = nn.ModuleList(memory(dim) for _ in range(inner) if memory is not None)
 
     def forward(self, x: Tensor, where: Tensor | Packing, newest: bool = False) -> Tensor:
         """States of embedded items.
@@ -106,21 +113,24 @@ class TransformerTrunk(nn.Module):
 
     def _states(self, x: Tensor, packing: Packing) -> Tensor:
         """States ``(N, D)`` of embedded items ``(N, D)``."""
-        tokens = self._embedded(x, packing)
-        for layer in self.layers:
-            tokens = layer(tokens, packing)
-        refined: Tensor = self.memory(tokens)
+        refined: Tensor = self.memory(self.layers[-1](self._inner(x, packing), packing))
         return refined
+
+    def _inner(self, x: Tensor, packing: Packing) -> Tensor:
+        """Input ``(N, D)`` of the last layer."""
+        tokens = self._embedded(x, packing)
+        for i, layer in enumerate(self.layers[:-1]):
+            tokens = layer(tokens, packing)
+            if len(self.inner_memories):
+                tokens = self.inner_memories[i](tokens)
+        return tokens
 
     def _newest(self, x: Tensor, packing: Packing) -> Tensor:
         """States ``(B, D)`` of the newest items of embedded items ``(N, D)``."""
         if self.training and not isinstance(self.memory, nn.Identity):  # a memory learns from all states
             return packing.in_batch_order(self._states(x, packing)[packing.newest])
-        tokens = self._embedded(x, packing)
-        *layers, last = self.layers
-        for layer in layers:
-            tokens = layer(tokens, packing)
-        return packing.in_batch_order(self.memory(last(tokens, packing, newest=True)))
+        tokens = self._inner(x, packing)
+        return packing.in_batch_order(self.memory(self.layers[-1](tokens, packing, newest=True)))
 
     def _embedded(self, x: Tensor, packing: Packing) -> Tensor:
         """Items and positions, normalised: ``(N, D)`` -> ``(N, D)``."""

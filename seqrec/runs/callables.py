@@ -48,7 +48,10 @@ PROJECT_CLASSES = (
 )  # fmt: skip
 """Where the classes of the project lie that a configuration may make."""
 
-PROJECT_FUNCTIONS = ("seqrec.data.indices", "seqrec.data.windows", "seqrec.functional", "seqrec.nn")
+PROJECT_FUNCTIONS = (
+    "seqrec.data.indices", "seqrec.data.windows", "seqrec.functional", "seqrec.nn",
+    "seqrec.methods.easnrec.contrast", "seqrec.methods.easnrec.positives", "seqrec.methods.easnrec.similarity",
+)  # fmt: skip
 """Where the functions lie that parts of a model or of a data set may call; those elsewhere read and write files."""
 
 TASKS = "seqrec.tasks"

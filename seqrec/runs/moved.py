@@ -15,6 +15,8 @@ MOVED: Mapping[str, str] = {
     "seqrec.data.synthetic.Synthetic": "seqrec.data.sets.synthetic.Synthetic",
     "seqrec.data.windows.whole": "seqrec.data.windows.full_chunks",
     "seqrec.data.yelp.Yelp": "seqrec.data.sets.yelp.Yelp",
+    "seqrec.functional.contrast.contrast_items": "seqrec.methods.easnrec.contrast.contrast_items",
+    "seqrec.functional.contrast.contrast_states": "seqrec.methods.easnrec.contrast.contrast_states",
     "seqrec.functional.hard_negatives.enduring": "seqrec.methods.contrastive.HardNegativeContrast",
     "seqrec.functional.hard_negatives.in_batch": "seqrec.methods.contrastive.InBatchContrast",
     "seqrec.nn.memory.ExternalMemory": "seqrec.methods.easnrec.memory.ExternalMemory",

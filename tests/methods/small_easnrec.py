@@ -13,9 +13,9 @@ from torch.utils.data import DataLoader
 from seqrec.backbones.transformer import Transformer
 from seqrec.data.batch import Batch
 from seqrec.functional import augment, augment_states
-from seqrec.functional.contrast import contrast_items, contrast_states
 from seqrec.methods.adversarial import AdversarialRecommender
 from seqrec.methods.easnrec import siamese
+from seqrec.methods.easnrec.contrast import contrast_items, contrast_states
 from seqrec.methods.easnrec.easnrec import EASNRec
 from seqrec.methods.easnrec.memory import ExternalMemory
 from seqrec.methods.easnrec.uncertainty import UncertaintyAttention
@@ -40,8 +40,8 @@ DYNAMIC = partial(augment_states.dynamic, probability=0.2, magnitude=0.1, ratio=
 DSA = partial(augment.dsa, crop_ratio=0.6, mask_ratio=0.3, reorder_ratio=0.6)
 
 
-def of_states(change: Callable) -> Callable:
-    return partial(contrast_states, window=3, temperature=0.05, augment=change)
+def of_states(change: Callable, **options: Any) -> Callable:
+    return partial(contrast_states, window=3, temperature=0.05, augment=change, **options)
 
 
 OF_ITEMS = partial(contrast_items, window=3, temperature=0.05, augment=DSA)
@@ -56,6 +56,7 @@ def build(
     own_discriminator: bool = False,
     dropout: float = 0.1,
     optimizer: Callable = ADAM,
+    memory_layers: Any = "last",
     **base: Any,
 ) -> EASNRec:
     torch.manual_seed(0)
@@ -71,6 +72,7 @@ def build(
         attention,
         positions="from_newest",
         memory=memory,
+        memory_layers=memory_layers,
     )
     networks = {
         None: lambda: None,
@@ -80,7 +82,20 @@ def build(
         "lstm": lambda: siamese.Recurrent(DIM),
     }
     return EASNRec(
-        Transformer(ITEMS, LENGTH, DIM, 2, 2, 32, dropout, dropout, attention, positions="from_newest", memory=memory),
+        Transformer(
+            ITEMS,
+            LENGTH,
+            DIM,
+            2,
+            2,
+            32,
+            dropout,
+            dropout,
+            attention,
+            positions="from_newest",
+            memory=memory,
+            memory_layers=memory_layers,
+        ),
         optimizer,
         trunk(causal=False),
         contrast or of_states(DYNAMIC),
@@ -124,7 +139,8 @@ def loader() -> DataLoader:
 
 def offline(model: Model) -> Model:
     """A model whose training step runs without a trainer, with plain gradient steps."""
-    optimizers = [torch.optim.SGD(group, lr=0.1) for group in model.parameter_groups()]
+    model.build_optimizer = partial(torch.optim.SGD, lr=0.1)
+    optimizers = model.build_optimizers()
     model.optimizers = lambda: optimizers  # type: ignore[method-assign, assignment]
     model.manual_backward = lambda loss, *_, **__: loss.backward()  # type: ignore[method-assign]
     model.log_dict = lambda *args, **kwargs: None  # type: ignore[method-assign]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any, Literal
@@ -12,12 +11,14 @@ import pytorch_lightning as pl
 import torch
 from torch import Tensor
 
+from seqrec.backbones.base import Backbone
 from seqrec.functional import augment
+from seqrec.methods.easnrec.contrast import Contrasted
 from seqrec.methods.easnrec.easnrec import EASNRec
 from seqrec.nn.attention import DotProductAttention
 from seqrec.nn.schedules import LinearWarmup
 from tests.methods.small import trainer
-from tests.methods.small_easnrec import ADAM, BATCHES, build, loader, moved, offline, weights
+from tests.methods.small_easnrec import BATCHES, build, loader, moved, offline, weights
 
 
 @pytest.mark.parametrize("own_discriminator", [False, True])
@@ -122,8 +123,8 @@ def test_the_generator_alone_climbs_and_the_others_descend_the_similarity() -> N
     assert changed
 
 
-def _no_contrast(states: Tensor, items: Tensor, keys: Tensor, encode: Callable) -> Tensor:
-    return states.new_zeros(())
+def _no_contrast(states: Tensor, items: Tensor, keys: Tensor, backbone: Backbone) -> Contrasted:
+    return Contrasted(states.new_zeros(()), states.new_ones(()))
 
 
 def fit(folder: Path, epochs: int, resume: Path | None = None) -> EASNRec:
@@ -169,7 +170,7 @@ def test_the_trainers_clipping_holds_for_each_player(algorithm: Literal["norm", 
 
 def test_players_that_act_in_two_turns_gather_a_gradient_for_each() -> None:
     model = offline(build("alternating"))
-    table, rate = model.backbone.item_embedding.weight, 0.1
+    table, rate, small = model.backbone.item_embedding.weight, 0.1, model.lambda_4
     start, model.accumulate = table.detach().clone(), 2
 
     def turns(gradient: float) -> list[Tensor]:
@@ -184,8 +185,8 @@ def test_players_that_act_in_two_turns_gather_a_gradient_for_each() -> None:
     assert not any(bool(moved.any()) for moved in turns(1.0))
     model._steps_now = True
     first, second = turns(3.0)
-    torch.testing.assert_close(first, torch.full_like(first, rate * 2.0))
-    torch.testing.assert_close(second, torch.full_like(second, rate * (2.0 + 20.0)))
+    torch.testing.assert_close(first, torch.full_like(first, rate * small * 2.0))
+    torch.testing.assert_close(second, torch.full_like(second, rate * (small * 2.0 + 20.0)))
 
 
 def test_the_last_batches_of_an_epoch_step_though_they_are_fewer() -> None:
@@ -193,17 +194,8 @@ def test_the_last_batches_of_an_epoch_step_though_they_are_fewer() -> None:
     model.accumulate = 2
     trainer(max_epochs=1).fit(model, loader())  # three batches
     taken = [next(iter(optimizer.state.values()))["step"] for optimizer in model.trainer.optimizers]
-    assert list(model.players()) == ["embedding", "encoder", "generator", "discriminator"]
-    assert taken == [4, 4, 2, 2]  # the table and the encoder act in two of three turns
-    rates = {optimizer.param_groups[0]["lr"] for optimizer in model.optimizers()}
-    assert rates == {1e-2 * 3 / 4}
-
-
-@pytest.mark.parametrize(("weight", "similarity"), [(0.0, 0.05), (0.05, 0.0)])
-def test_similarity_weights_that_cannot_be_split_are_refused(weight: float, similarity: float) -> None:
-    model = build()
-    with pytest.raises(ValueError, match="siamese=null"):
-        EASNRec(
-            model.backbone, ADAM, model.generator, model.contrast, model.siamese, "simultaneous",
-            0.4, 3, 0.05, similarity, 0.3, 0.2, weight,
-        )  # fmt: skip
+    assert taken == [2] * 6  # three turns of two players, each with moments of its own
+    factors = [factor for turn in model.turns() for factor in turn.values()]
+    assert factors == [1.0, 0.2, 1.0, 0.05, 1.0, 1.0]  # lambda_4 for the table, lambda_5 for the encoder
+    rates = [optimizer.param_groups[0]["lr"] for optimizer in model.optimizers()]
+    assert rates == pytest.approx([1e-2 * factor * 3 / 4 for factor in factors])

@@ -10,7 +10,10 @@ import pytest
 import torch
 
 from seqrec.functional import augment_states
+from seqrec.functional.pooling import printed_mean
 from seqrec.methods.easnrec.memory import first_reads, written
+from seqrec.methods.easnrec.positives import augmented_embeddings, second_pass
+from seqrec.methods.easnrec.similarity import generator_states
 from seqrec.methods.easnrec.uncertainty import UncertaintyAttention
 from seqrec.nn.attention import DotProductAttention
 from seqrec.nn.packing import Packing
@@ -45,6 +48,10 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "dsa": {"contrast": OF_ITEMS},
     "content": {"memory": partial(MEMORY, addressing="content", slot_dim=7, write_norm="token_softmax")},
     "concat": {"memory": partial(MEMORY, fusion="concat", write_norm="sum")},
+    "second_pass": {"contrast": of_states(DYNAMIC, positive=second_pass)},
+    "augmented_embeddings": {"contrast": of_states(DYNAMIC, positive=augmented_embeddings)},
+    "learned_everywhere": {"memory": partial(MEMORY, slots="learned"), "memory_layers": "every"},
+    "generator_states": {"generated_states": generator_states, "pool": printed_mean},
 }
 
 
@@ -113,7 +120,7 @@ def test_read_only_passes_use_the_memory_of_the_first_pass() -> None:
     with written(trunk), first_reads(trunk) as seen:
         torch.testing.assert_close(memory(x), memory(x))
         memory(other)
-    assert list(seen) == [memory] and torch.equal(seen[memory], x)
+    assert list(seen) == [memory] and torch.equal(seen[memory].states, x)
 
 
 def test_a_delayed_write_gives_gradient_to_the_write_weights() -> None:

@@ -14,6 +14,7 @@ from seqrec.backbones.transformer import Transformer
 from seqrec.data.batch import Batch
 from seqrec.functional.augment import masked_left_to_right, masked_positions
 from seqrec.functional.keyed_random import Stream
+from seqrec.methods.easnrec.contrast import Contrasted
 from seqrec.methods.easnrec.easnrec import EASNRec
 from seqrec.methods.easnrec.uncertainty import UncertaintyAttention
 from seqrec.methods.ecl_sr import ECLSR
@@ -56,8 +57,8 @@ def build(padding_learns: bool, adversarial: Any = "simultaneous", dropout: floa
 def plain_easnrec() -> EASNRec:
     """EASNRec without Siamese network, uncertainty, memory and augmentation."""
 
-    def contrast(states: Tensor, items: Tensor, keys: Tensor, encode: Any) -> Tensor:
-        return contrasting.contrast_loss(states, states, items)
+    def contrast(states: Tensor, items: Tensor, keys: Tensor, backbone: Any) -> Contrasted:
+        return Contrasted(contrasting.contrast_loss(states, states, items), torch.ones(()))
 
     contrasting = build(padding_learns=False)
     backbone, generator = parts(0.0)
@@ -98,7 +99,7 @@ def test_it_is_easnrec_without_the_additions(length: int) -> None:
     hidden = masked_positions(batch.items, ours.rng_keys(batch.row, Stream.MASK), 0.4)
     task = ours.inputs(batch, hidden)
     states = ours.backbone(batch.items)
-    made, expected = ours.generate(task), theirs.generate(batch.items, hidden)
+    made, (expected, _) = ours.generate(task), theirs.generate(batch.items, hidden)
     assert torch.equal(made.items, expected.items) and not torch.equal(made.items, batch.items)
     verdict = ours.verdict(states, made.items, batch.items != 0)
     torch.testing.assert_close(verdict, -theirs.verdict(states, made.items))

@@ -83,4 +83,4 @@ def test_a_memory_is_read_with_all_states_in_training() -> None:
     assert isinstance(memory, ExternalMemory)
     with first_reads(model) as seen:
         model.newest(histories())
-    assert len(seen[memory]) == sum(LENGTHS)
+    assert len(seen[memory].states) == sum(LENGTHS)

@@ -11,7 +11,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from seqrec.functional.contrast import contrast_states
+from seqrec.methods.easnrec.contrast import contrast_states
 from seqrec.nn.packing import Packing
 from tests.parity.easnrec_golden import (
     feed,
@@ -84,7 +84,7 @@ def test_full_states_and_outputs(reference: Golden, step: SimpleNamespace, to_le
     reference.check("out/full_encoder_trm", to_left(step.packing.unpack(seen["trm"][0]), left), where)
     reference.check("out/full_encoder_hidden", to_left(seen["encoder"][0], left), where)
     reference.check("out/full_generator_hidden", to_left(seen["generator"][0], left), where)
-    reference.check("out/full_generated_seq", to_left(seen["generate"][0].items, left))
+    reference.check("out/full_generated_seq", to_left(seen["generate"][0][0].items, left))
     reference.check("out/full_disc_logit", to_left(seen["verdict"][0], left), where)
     reference.check("out/full_sim", seen["similarity"][0])
 

@@ -58,4 +58,5 @@ class GeneratorDiscriminator(AdversarialRecommender, Generic[Losses]):
     def training_step(self, batch: Batch, batch_index: int) -> None:
         """One step, or a turn for each player, on a batch."""
         losses = self.learn(batch)
-        self.log_terms(batch, {"loss": self.total(losses)} | losses._asdict())
+        terms = {name: term for name, term in losses._asdict().items() if term is not None}
+        self.log_terms(batch, {"loss": self.total(losses)} | terms)

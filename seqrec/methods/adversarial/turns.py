@@ -16,6 +16,19 @@ from seqrec.methods.base import BuildOptimizer, Recommender, interval
 from seqrec.nn.clipping import ClipAlgorithm
 
 
+@contextmanager
+def constant(*modules: nn.Module | None) -> Iterator[None]:
+    """What is computed within the block gives these modules no gradient; it may pass through them to others."""
+    parameters = [p for module in modules if module is not None for p in module.parameters() if p.requires_grad]
+    for parameter in parameters:
+        parameter.requires_grad_(False)
+    try:
+        yield
+    finally:
+        for parameter in parameters:
+            parameter.requires_grad_(True)
+
+
 class AdversarialRecommender(Recommender, ABC):
     """A recommender whose players own disjoint parameters; its training step takes one or more turns.
 
@@ -54,14 +67,22 @@ class AdversarialRecommender(Recommender, ABC):
     def players(self) -> Mapping[str, list[nn.Module]]:
         """The modules of each player. Every parameter belongs to exactly one."""
 
+    def turns(self) -> Sequence[Mapping[str, float]]:
+        """Turns whose players have an optimizer each for that turn, and the factors of its learning rate.
+
+        A player that acts in several such turns has moments of its own in each. Here all share one turn, so that a
+        player has one optimizer, whichever players act together.
+        """
+        return [dict.fromkeys(self.players(), 1.0)]
+
     def parameter_groups(self) -> list[list[nn.Parameter]]:
-        """One group a player, in the order of :meth:`players`.
+        """One group for each player of each of :meth:`turns`.
 
         Raises:
             ValueError: a parameter has two owners or none.
         """
         owner: dict[nn.Parameter, str] = {}
-        groups: list[list[nn.Parameter]] = []
+        groups: dict[str, list[nn.Parameter]] = {}
         for player, modules in self.players().items():
             group = list(nn.ModuleList(modules).parameters())
             for parameter in group:
@@ -70,11 +91,20 @@ class AdversarialRecommender(Recommender, ABC):
                         f"players {owner[parameter]!r} and {player!r} share a parameter; give it one owner"
                     )
                 owner[parameter] = player
-            groups.append(group)
+            groups[player] = group
         orphans = [name for name, parameter in self.named_parameters() if parameter not in owner]
         if orphans:
             raise ValueError(f"no player owns {', '.join(orphans)}; add their modules to players()")
-        return groups
+        return [groups[player] for turn in self.turns() for player in turn]
+
+    def build_optimizers(self) -> list[Optimizer]:
+        """One optimizer for each group of :meth:`parameter_groups`, at the learning rate of its turn."""
+        optimizers = super().build_optimizers()
+        factors = [factor for turn in self.turns() for factor in turn.values()]
+        for optimizer, factor in zip(optimizers, factors, strict=True):
+            for group in optimizer.param_groups:
+                group["lr"] *= factor
+        return optimizers
 
     @contextmanager
     def turn(self, *players: str) -> Iterator[Callable[[Tensor], None]]:
@@ -88,31 +118,29 @@ class AdversarialRecommender(Recommender, ABC):
         unknown = [player for player in players if player not in names]
         if unknown:
             raise ValueError(f"there is no player {unknown[0]!r}; the players are {', '.join(names)}")
-        resting = [
-            parameter
-            for player, modules in self.players().items()
-            if player not in players
-            for parameter in nn.ModuleList(modules).parameters()
-            if parameter.requires_grad
-        ]
+        resting = [module for player, modules in self.players().items() if player not in players for module in modules]
 
         def step(loss: Tensor) -> None:
-            optimizers = self.optimizers()
-            optimizers = optimizers if isinstance(optimizers, list) else [optimizers]
-            acting = [optimizers[names.index(player)] for player in players]
+            acting = self._optimizers_of(players)
             self.manual_backward(loss / self.accumulate)
             self._gather(players, [p for name in players for p in nn.ModuleList(self.players()[name]).parameters()])
             for optimizer in acting if self._steps_now else ():
                 optimizer.step()
                 optimizer.zero_grad()
 
-        for parameter in resting:
-            parameter.requires_grad_(False)
-        try:
+        with constant(*resting):
             yield step
-        finally:
-            for parameter in resting:
-                parameter.requires_grad_(True)
+
+    def _optimizers_of(self, players: Sequence[str]) -> list[Any]:
+        """Those of the first turn that all these players share."""
+        optimizers = self.optimizers()
+        optimizers = optimizers if isinstance(optimizers, list) else [optimizers]
+        first = 0
+        for turn in self.turns():
+            if set(players) <= turn.keys():
+                return [optimizers[first + list(turn).index(player)] for player in players]
+            first += len(turn)
+        raise ValueError(f"{', '.join(players)} share no turn; see turns()")
 
     def _gather(self, players: tuple[str, ...], parameters: Sequence[nn.Parameter]) -> None:
         """Add what earlier batches gave in this turn to its gradients; set the sum aside if no step follows.
@@ -128,6 +156,20 @@ class AdversarialRecommender(Recommender, ABC):
             self._gathered[players] = {p: p.grad for p in parameters if p.grad is not None}
             for parameter in parameters:
                 parameter.grad = None
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Refuse the state of other optimizers, which could only be loaded into the wrong ones.
+
+        Raises:
+            ValueError: their number differs.
+        """
+        super().on_load_checkpoint(checkpoint)
+        stored, wanted = len(checkpoint.get("optimizer_states", [])), len(self.parameter_groups())
+        if stored not in (0, wanted):
+            raise ValueError(
+                f"the run was stored with {stored} optimizers and its model has {wanted} in this version (see "
+                "CHANGELOG.md), so it cannot be continued; its weights can still be used, or start the training anew"
+            )
 
     def on_train_batch_start(self, batch: Batch, batch_index: int) -> None:
         """Decide whether the turns of this batch step or gather gradients."""

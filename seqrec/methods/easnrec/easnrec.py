@@ -1,15 +1,15 @@
 """EASNRec: next items, a contrast of user vectors, and a generator of masked items against a discriminator.
 
 Source: Zhang et al., Enhanced Adversarial Sequential Recommendation Fused with Siamese Networks for Edge
-Environments, 2026; equation numbers are the paper's. Where the paper is silent the design is ECL-SR's
-(Zhou et al., RecSys 2023).
+Environments, 2026; equation numbers are the paper's. No code is public, so where the paper is silent this is a reading:
+ECL-SR's (Zhou et al., RecSys 2023), from whose design the model is built, or one of those that docs/models/easnrec.md
+compares.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
-from functools import partial
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
 from typing import Any, Literal, NamedTuple
 
 import torch
@@ -19,32 +19,42 @@ from torch import Tensor, nn
 from seqrec.backbones.base import Backbone
 from seqrec.data.batch import Batch
 from seqrec.functional.augment import masked_positions
-from seqrec.functional.contrast import Encode
-from seqrec.functional.generation import Generated, generate, mean_of_means, relax
+from seqrec.functional.generation import Generated, generate, mean_of_means
 from seqrec.functional.keyed_random import Stream
 from seqrec.functional.losses import cross_entropy
 from seqrec.functional.pooling import newest_mean
 from seqrec.functional.precision import at_least_float
 from seqrec.methods.adversarial.generator_discriminator import GeneratorDiscriminator
+from seqrec.methods.adversarial.turns import constant
 from seqrec.methods.base import BuildOptimizer
-from seqrec.methods.easnrec.memory import first_reads, remember, settle, written
+from seqrec.methods.easnrec.contrast import Contrast, Contrasted
+from seqrec.methods.easnrec.memory import first_reads, read_variance, remember, settle, written
+from seqrec.methods.easnrec.similarity import GeneratedStates, Influence, Similarity, Split, encoded
 from seqrec.nn.trunk import TransformerTrunk, initialise
 
-Contrast = Callable[[Tensor, Tensor, Tensor, Encode], Tensor]
-"""Loss of ``(states (B, L, D), items (B, L), rng_keys (B,), encode)``, see :mod:`seqrec.functional.contrast`."""
-
-Lazy = Callable[[], Tensor]
-"""Computes ``(B, L, D)``, called only where there is a Siamese network that needs it."""
+Masking = Callable[[Tensor, Tensor, float], Tensor]
+"""Positions ``(B, L)`` to fill in, of ``(items (B, L), rng_keys (B,), ratio)``."""
 
 
 class Losses(NamedTuple):
-    """Scalar terms of a training step: L_rec (2), L_cl (10), L_gen (14), L_disc (16), the mean of (13)."""
+    """Scalar terms of a training step, and what shows whether they do anything.
+
+    Attributes:
+        recommendation: L_rec (2).
+        contrast, positive_cosine: L_cl (10), see :class:`seqrec.methods.easnrec.contrast.Contrasted`.
+        generator: L_gen (14).
+        discriminator: L_disc (16).
+        similarity: the mean of (13).
+        read_variance: see :func:`seqrec.methods.easnrec.memory.read_variance`; None without a memory.
+    """
 
     recommendation: Tensor
     contrast: Tensor
+    positive_cosine: Tensor
     generator: Tensor
     discriminator: Tensor
     similarity: Tensor
+    read_variance: Tensor | None
 
 
 class EASNRec(GeneratorDiscriminator[Losses]):
@@ -57,10 +67,10 @@ class EASNRec(GeneratorDiscriminator[Losses]):
         backbone: the encoder, causal; it also holds the item table of all networks.
         optimizer: builds the optimizer of each player.
         generator: bidirectional trunk over masked histories.
-        contrast: the loss L_cl (10).
+        contrast: L_cl (10), a function of :mod:`seqrec.methods.easnrec.contrast`.
         siamese: network of :mod:`seqrec.methods.easnrec.siamese`; None leaves out the similarity terms and their pass.
-        adversarial: ``simultaneous`` descends the total (28) in one step, ``alternating`` takes turns of
-            generator, discriminator and encoder, which leave out the weights lambda_4 and lambda_5.
+        adversarial: ``simultaneous`` descends the total (28) in one step, ``alternating`` takes turns of generator,
+            discriminator and encoder, each with optimizers of its own.
         mask_ratio: gamma, share of items that the generator fills in.
         window: k of (9), newest states that make a user vector.
         generator_similarity_weight: lambda_1 (14).
@@ -69,6 +79,12 @@ class EASNRec(GeneratorDiscriminator[Losses]):
         generator_weight: lambda_4 (28).
         discriminator_weight: lambda_5 (28).
         discriminator: trunk of its own for the discriminator; None shares all of the encoder's.
+        similarity: whom the similarity moves which way, see :mod:`seqrec.methods.easnrec.similarity`.
+        generated_states: which states of what was generated are compared, a function of the same module.
+        masking: which positions the generator fills in.
+        pool: the mean of (9) for the Siamese network, a function of :mod:`seqrec.functional.pooling`.
+        loss_length: L_rec is a mean over so many positions of each example, padding among them, as in ECL-SR's code,
+            from whose weights lambda_3 to lambda_5 then have the same meaning; None: over the supervised positions.
         **base: other arguments of :class:`~seqrec.methods.adversarial.AdversarialRecommender`.
     """
 
@@ -90,19 +106,28 @@ class EASNRec(GeneratorDiscriminator[Losses]):
         generator_weight: float,
         discriminator_weight: float,
         discriminator: TransformerTrunk | None = None,
+        similarity: Similarity | None = None,
+        generated_states: GeneratedStates = encoded,
+        masking: Masking = masked_positions,
+        pool: Callable[[Tensor, Tensor, int], Tensor] = newest_mean,
+        loss_length: int | None = None,
         **base: Any,
     ) -> None:
         super().__init__(backbone, optimizer, adversarial, **base)
-        if siamese is not None and adversarial == "simultaneous":
-            _check_similarity(discriminator_weight, discriminator_similarity_weight)
+        similarity = Split() if similarity is None else similarity
+        if adversarial == "alternating" and not isinstance(similarity, Split):
+            raise ValueError(
+                "model/similarity=joint is one coefficient for all players, but with adversarial=alternating each "
+                "descends its own loss; use model/similarity=split, or adversarial=simultaneous"
+            )
         self.generator, self.discriminator, self.siamese = generator, discriminator, siamese
         self.head = nn.Linear(backbone.dim, 1, bias=False)
         initialise(self.head)
-        self.contrast, self.mask_ratio = contrast, mask_ratio
+        self.contrast, self.masking, self.mask_ratio = contrast, masking, mask_ratio
         self.lambda_1, self.lambda_2 = generator_similarity_weight, discriminator_similarity_weight
         self.lambda_3, self.lambda_4, self.lambda_5 = contrast_weight, generator_weight, discriminator_weight
-        self.pool = partial(newest_mean, window=window)
-        self.judges = ("discriminator", "encoder") if discriminator is None else ("discriminator",)
+        self.similarity_reading, self.generated_states, self.loss_length = similarity, generated_states, loss_length
+        self.mean, self.window = pool, window
 
     def players(self) -> Mapping[str, list[nn.Module]]:
         """The item table, and each network without it; a shared discriminator is the encoder's and has a head only."""
@@ -114,9 +139,23 @@ class EASNRec(GeneratorDiscriminator[Losses]):
             "discriminator": [m for m in (self.head, self.siamese, self.discriminator) if m is not None],
         }
 
+    def turns(self) -> Sequence[Mapping[str, float]]:
+        """All in one, or three, where a player of two turns takes smaller steps in the one that (28) weighs down.
+
+        A weight of the loss itself would change nothing there, as Adam's steps do not depend on the scale of a loss.
+        """
+        if self.simultaneous:
+            return super().turns()
+        judges = {"discriminator": 1.0} | ({"encoder": self.lambda_5} if self.discriminator is None else {})
+        return [{"generator": 1.0, "embedding": self.lambda_4}, judges, {"encoder": 1.0, "embedding": 1.0}]
+
+    def pool(self, states: Tensor, valid: Tensor) -> Tensor:
+        """User vectors ``(B, D)`` (9) of ``(B, L, D)``."""
+        return self.mean(states, valid, self.window)
+
     def learn(self, batch: Batch) -> Losses:
         """One step or three turns on a batch."""
-        masked = masked_positions(batch.items, self.rng_keys(batch.row, Stream.MASK), self.mask_ratio)
+        masked = self.masking(batch.items, self.rng_keys(batch.row, Stream.MASK), self.mask_ratio)
         return self.simultaneous_step(batch, masked) if self.simultaneous else self.alternating_step(batch, masked)
 
     def total(self, losses: Losses) -> Tensor:
@@ -125,60 +164,52 @@ class EASNRec(GeneratorDiscriminator[Losses]):
         return losses.recommendation + self.lambda_3 * losses.contrast + adversaries
 
     def simultaneous_step(self, batch: Batch, masked: Tensor) -> Losses:
-        """One backward pass of (28).
-
-        Literally summed, the two similarity terms would cancel. Here each reaches its own player: the term
-        below is the discriminator's, and the gradient that it sends on to the generator is turned around.
-        """
+        """One backward pass of (28), in which the similarity has the influence that a reading gives it."""
+        shared = self.similarity_reading.influence(self.lambda_4 * self.lambda_1, self.lambda_5 * self.lambda_2)
         with self.turn_of(*self.players()) as step, first_reads(self) as seen:
             states = self.backbone(batch.items)
-            made = self.generate(batch.items, masked)
+            made, filled = self.generate(batch.items, masked)
             recommendation = self.recommendation_loss(states, batch)
             contrast = self.contrast_loss(states, batch)
             detection = self.detection_loss(states, batch.items, made.items)
-            similarity = self.similarity(batch.items, lambda: states, lambda: self.turned(made)).mean()
+            similarity = self.similarity(batch.items, states, made, filled, shared).mean()
             step(
                 recommendation
-                + self.lambda_3 * contrast
+                + self.lambda_3 * contrast.loss
                 + self.lambda_4 * made.loss
-                + self.lambda_5 * (detection + self.lambda_2 * similarity)
+                + self.lambda_5 * detection
+                + shared.weight * similarity
             )
             remember(seen)
-        return Losses(
-            recommendation,
-            contrast,
-            made.loss - self.lambda_1 * similarity,
-            detection - self.lambda_2 * (1 - similarity),
-            similarity,
-        )
+        generator, discriminator = made.loss - self.lambda_1 * similarity, detection - self.lambda_2 * (1 - similarity)
+        varied = read_variance(seen, self.backbone)
+        return Losses(recommendation, *contrast, generator, discriminator, similarity, varied)
 
     def alternating_step(self, batch: Batch, masked: Tensor) -> Losses:
         """The turns of generator, discriminator and encoder; each remembers the states of its own network."""
-        table = self.backbone.item_embedding
-        with self.turn_of("generator", "embedding") as step, first_reads(self.generator) as seen:
-            made = self.generate(batch.items, masked)
-            similarity = self.similarity(
-                batch.items,
-                lambda: self.constant_states(batch.items),
-                lambda: relax(table(made.items).detach(), made, 1.0),
-            ).mean()
+        turns = [tuple(turn) for turn in self.turns()]
+        with self.turn_of(*turns[0]) as step, first_reads(self.generator) as seen:
+            made, filled = self.generate(batch.items, masked)
+            alone = Influence(-self.lambda_1, 1.0, generator_only=True)
+            similarity = self.similarity(batch.items, None, made, filled, alone).mean()
             generator = made.loss - self.lambda_1 * similarity  # (14)
             step(generator)
             remember(seen)
-        with self.turn_of(*self.judges) as step, first_reads(self.discriminator) as seen:
+        with self.turn_of(*turns[1]) as step, first_reads(self.discriminator) as seen:
             states = self.backbone(batch.items)
-            similarity = self.similarity(batch.items, lambda: states, lambda: table(made.items)).mean()
+            similarity = self.similarity(batch.items, states, made, filled, Influence(self.lambda_2, 0.0)).mean()
             detection = self.detection_loss(states, batch.items, made.items)
             discriminator = detection - self.lambda_2 * (1 - similarity)  # (16)
             step(discriminator)
             remember(seen)
-        with self.turn_of("encoder", "embedding") as step, first_reads(self.backbone) as seen:
+        with self.turn_of(*turns[2]) as step, first_reads(self.backbone) as seen:
             states = self.backbone(batch.items)
             recommendation = self.recommendation_loss(states, batch)
             contrast = self.contrast_loss(states, batch)
-            step(recommendation + self.lambda_3 * contrast)
+            step(recommendation + self.lambda_3 * contrast.loss)
             remember(seen)
-        return Losses(recommendation, contrast, generator, discriminator, similarity)
+        varied = read_variance(seen, self.backbone)
+        return Losses(recommendation, *contrast, generator, discriminator, similarity, varied)
 
     @contextmanager
     def turn_of(self, *players: str) -> Iterator[Callable[[Tensor], None]]:
@@ -187,21 +218,26 @@ class EASNRec(GeneratorDiscriminator[Losses]):
             yield step
 
     def recommendation_loss(self, states: Tensor, batch: Batch) -> Tensor:
-        """L_rec (2), the mean over supervised positions of ``(B, L, D)``."""
+        """L_rec (2), the mean over supervised positions of ``(B, L, D)``, or over ``loss_length`` positions a row."""
         supervised = batch.next_items != 0
-        return cross_entropy(states[supervised], self.backbone.item_matrix, batch.next_items[supervised] - 1)
+        loss = cross_entropy(states[supervised], self.backbone.item_matrix, batch.next_items[supervised] - 1)
+        return loss if self.loss_length is None else loss * supervised.sum() / (len(supervised) * self.loss_length)
 
-    def contrast_loss(self, states: Tensor, batch: Batch) -> Tensor:
+    def contrast_loss(self, states: Tensor, batch: Batch) -> Contrasted:
         """L_cl (10) of ``(B, L, D)``."""
         return self.contrast(states, batch.items, self.rng_keys(batch.row, Stream.VIEW), self.backbone)
 
-    def generate(self, items: Tensor, masked: Tensor) -> Generated:
-        """Fill in ``masked`` positions of ``(B, L)``; the loss is a mean over users of means over items."""
+    def generate(self, items: Tensor, masked: Tensor) -> tuple[Generated, Tensor]:
+        """Fill in ``masked`` positions of ``(B, L)``; the loss is a mean over users of means over items.
+
+        Returns:
+            What was generated, and the generator's states ``(B, L, D)``.
+        """
         hidden = items.masked_fill(masked, self.backbone.mask_token)
         states = self.generator(self.backbone.item_embedding(hidden), items != 0)
         weight = mean_of_means(masked)[masked]
         loss, choice, mean = generate(states[masked], self.backbone.item_matrix, items[masked] - 1, weight)
-        return Generated(items.masked_scatter(masked, choice + 1), masked, mean, loss)
+        return Generated(items.masked_scatter(masked, choice + 1), masked, mean, loss), states
 
     def detection_loss(self, states: Tensor, items: Tensor, generated: Tensor) -> Tensor:
         """L_disc (16) without similarity: is an item of ``(B, L)`` original; the first item is not judged."""
@@ -218,32 +254,28 @@ class EASNRec(GeneratorDiscriminator[Losses]):
         logits: Tensor = self.head(judge(conditioned, generated != 0)).squeeze(-1)
         return logits
 
-    def turned(self, made: Generated) -> Tensor:
-        """Embedded generated items that turn the gradient of the similarity into that of the generator."""
-        ratio = -(self.lambda_4 * self.lambda_1) / (self.lambda_5 * self.lambda_2)
-        return relax(self.backbone.item_embedding(made.items), made, ratio)
-
-    @torch.no_grad()
-    def constant_states(self, items: Tensor) -> Tensor:
-        """The encoder's states ``(B, L, D)``, without gradient."""
-        states: Tensor = self.backbone(items)
-        return states
-
-    def similarity(self, items: Tensor, states: Lazy, generated: Lazy) -> Tensor:
-        """Cosines (13) ``(B,)`` of the encoder's states of real and of generated items.
-
-        Without a Siamese network they are 0, and neither pass is made.
+    def similarity(
+        self, items: Tensor, states: Tensor | None, made: Generated, filled: Tensor, influence: Influence
+    ) -> Tensor:
+        """Cosines (13) ``(B,)`` of real and generated histories; 0, without a pass, if there is no Siamese network.
 
         Args:
             items: ``(B, L)`` histories.
-            states: the encoder's states of them.
-            generated: embedded generated items.
+            states: ``(B, L, D)`` the encoder's states of them; None makes them, as constants.
+            made: what the generator made of them.
+            filled: ``(B, L, D)`` the generator's states.
+            influence: which gradients it has.
         """
         if self.siamese is None:
             return torch.zeros(len(items), device=items.device)
         valid = items != 0
-        real = self.siamese(states(), valid, self.pool)
-        fake = self.siamese(self.backbone.encode(generated(), valid), valid, self.pool)
+        if states is None:
+            with torch.no_grad():
+                states = self.backbone(items)
+        with constant(self.backbone, self.siamese) if influence.generator_only else nullcontext():
+            real = self.siamese(states.detach() if influence.generator_only else states, valid, self.pool)
+            generated = self.generated_states(made, filled, self.backbone, influence.to_generator)
+            fake = self.siamese(generated, valid, self.pool)
         return F.cosine_similarity(at_least_float(real), at_least_float(fake, real), dim=1)
 
     def hold(self) -> None:
@@ -259,12 +291,3 @@ class EASNRec(GeneratorDiscriminator[Losses]):
         """Finish pending memory writes, in place: the state dict that was taken already has them too."""
         super().on_save_checkpoint(checkpoint)
         settle(self)
-
-
-def _check_similarity(discriminator_weight: float, similarity_weight: float) -> None:
-    if discriminator_weight * similarity_weight <= 0:
-        raise ValueError(
-            f"discriminator_weight is {discriminator_weight} and discriminator_similarity_weight "
-            f"{similarity_weight}, but the generator's similarity term needs both above 0 when all players "
-            "step together; use siamese=null to leave the terms out, or adversarial=alternating"
-        )

@@ -13,8 +13,6 @@ from torch import Tensor, nn
 
 from seqrec.nn.dropout import Dropout
 
-Fusion = Callable[[Tensor, Tensor], Tensor]
-
 
 def _to_width(slot_dim: int, dim: int) -> nn.Module:
     """W_o, needed only where the widths differ."""

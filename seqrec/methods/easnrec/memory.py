@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import Literal, TypeVar
+from typing import Literal, NamedTuple, TypeVar
 
 import torch
 from torch import Tensor, nn
 
-from seqrec.methods.easnrec.fusion import FUSIONS, Fusion
+from seqrec.methods.easnrec.fusion import FUSIONS
 from seqrec.methods.easnrec.memory_rules import ADDRESSINGS, WRITE_NORMS, WriteRule, gated_update
 
 Choice = TypeVar("Choice")
@@ -41,6 +41,9 @@ class ExternalMemory(nn.Module):
         addressing: how a state picks slots (21): ``direct`` or by ``content``.
         fusion: how state and read vector become one, see :mod:`seqrec.methods.easnrec.fusion`.
         write_norm: how tokens become the value of a slot (24), see the functions of these names.
+        slots: ``written``: a slot holds what was written to it; ``learned``: that and a vector of its own that
+            gradients train, so that slots have something to keep apart from the start.
+        initial_std: of the vectors that are trained.
     """
 
     memory: Tensor
@@ -54,16 +57,22 @@ class ExternalMemory(nn.Module):
         addressing: Literal["direct", "content"] = "direct",
         fusion: Literal["add_norm", "add", "concat", "gate"] = "add_norm",
         write_norm: Literal["slot_mean", "sum", "token_softmax"] = "slot_mean",
+        slots: Literal["written", "learned"] = "written",
+        initial_std: float = 1.0,
     ) -> None:
         super().__init__()
         width = dim if slot_dim is None else slot_dim
         self.addressing = _choose("addressing", addressing, ADDRESSINGS)(dim, num_slots, width)
-        self.fusion: Fusion = _choose("fusion", fusion, FUSIONS)(dim, width, dropout)
+        self.fusion = _choose("fusion", fusion, FUSIONS)(dim, width, dropout)
         self.write_rule: WriteRule = _choose("write_norm", write_norm, WRITE_NORMS)
         self.w_w = nn.Parameter(torch.randn(dim, num_slots) * dim**-0.5)
         self.w_u, self.w_r, self.w_c = (nn.Parameter(torch.randn(width, width + dim) * 0.02) for _ in range(3))
         # Not zero: equal slots would stay equal.
         self.register_buffer("memory", torch.randn(num_slots, width) * 0.02)
+        if slots not in ("written", "learned"):
+            raise ValueError(f"slots is {slots!r}; choose 'written' or 'learned'")
+        learned = slots == "learned"
+        self.slots = nn.Parameter(torch.randn(num_slots, width) * initial_std) if learned else None
         self.pending: Tensor | None = None  # states (T, D) that are remembered, not yet written
         self.live: Tensor | None = None  # the memory of this step, with its graph to the write weights
 
@@ -74,6 +83,7 @@ class ExternalMemory(nn.Module):
     def read(self, tokens: Tensor) -> Tensor:
         """Packed states ``(T, D)``, each refined by what it reads from the memory (21)-(22); changes nothing."""
         memory = self.memory if self.live is None else self.live
+        memory = memory if self.slots is None else memory + self.slots
         with torch.autocast(tokens.device.type, enabled=False):
             states = tokens.to(memory.dtype)
             fused: Tensor = self.fusion(states, self.addressing(states, memory) @ memory)
@@ -126,16 +136,29 @@ def written(network: nn.Module) -> Iterator[None]:
             memory.live = None  # the graph of this step is used up
 
 
+class Reading(NamedTuple):
+    """A read without gradient: states ``(T, D)`` and what they read ``(T, S)``."""
+
+    states: Tensor
+    read: Tensor
+
+    def variance(self) -> Tensor:
+        """Variance over tokens of what is read, relative to that of the states: 0 where all read the same vector."""
+        return self.read.var(0, correction=0).sum() / self.states.var(0, correction=0).sum().clamp(min=1e-12)
+
+
 @contextmanager
-def first_reads(network: nn.Module | None) -> Iterator[dict[ExternalMemory, Tensor]]:
-    """The states ``(T, D)``, without gradient, with which each memory of a network is read first within the block."""
-    seen: dict[ExternalMemory, Tensor] = {}
+def first_reads(network: nn.Module | None) -> Iterator[dict[ExternalMemory, Reading]]:
+    """The first read of each memory of a network within the block."""
+    seen: dict[ExternalMemory, Reading] = {}
 
-    def note(memory: nn.Module, inputs: tuple[Tensor]) -> None:
-        if isinstance(memory, ExternalMemory):
-            seen.setdefault(memory, inputs[0].detach())
+    def note(memory: ExternalMemory, inputs: tuple[Tensor, Tensor]) -> None:
+        seen.setdefault(memory, Reading(*(part.detach() for part in inputs)))
 
-    hooks = [memory.register_forward_pre_hook(note) for memory in memories(network)]
+    hooks = [
+        memory.fusion.register_forward_pre_hook(lambda _, inputs, memory=memory: note(memory, inputs))
+        for memory in memories(network)
+    ]
     try:
         yield seen
     finally:
@@ -143,10 +166,16 @@ def first_reads(network: nn.Module | None) -> Iterator[dict[ExternalMemory, Tens
             hook.remove()
 
 
-def remember(seen: Mapping[ExternalMemory, Tensor]) -> None:
+def remember(seen: Mapping[ExternalMemory, Reading]) -> None:
     """Let each memory remember its states; see :meth:`ExternalMemory.remember`."""
-    for memory, tokens in seen.items():
-        memory.remember(tokens)
+    for memory, reading in seen.items():
+        memory.remember(reading.states)
+
+
+def read_variance(seen: Mapping[ExternalMemory, Reading], network: nn.Module) -> Tensor | None:
+    """:meth:`Reading.variance` of the memories of a network that were read, their mean; None if none was."""
+    found = [seen[memory].variance() for memory in memories(network) if memory in seen]
+    return torch.stack(found).mean() if found else None
 
 
 def settle(network: nn.Module) -> None:

@@ -1,0 +1,93 @@
+"""Readings of EASNRec's similarity terms (13)-(17): whom the similarity moves which way, and of which states it is.
+
+The paper adds ``-lambda_1 Sim`` to the generator's loss (14) and ``-lambda_2 (1 - Sim)`` to the discriminator's (16),
+and both losses, weighed by lambda_4 and lambda_5, to one objective (28).
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from typing import NamedTuple
+
+from torch import Tensor
+
+from seqrec.backbones.base import Backbone
+from seqrec.functional.generation import Generated, relax
+
+
+class Influence(NamedTuple):
+    """How the mean similarity enters a backward pass.
+
+    Attributes:
+        weight: of the similarity in what is minimised.
+        to_generator: factor of the gradient that goes on to the generator.
+        generator_only: the gradient moves nothing but the generator.
+    """
+
+    weight: float
+    to_generator: float
+    generator_only: bool = False
+
+
+class Similarity(ABC):
+    """Whom the similarity moves which way when all players step together."""
+
+    @abstractmethod
+    def influence(self, generator: float, discriminator: float) -> Influence:
+        """Of the weights that the similarity has in the two losses of (28): lambda_4 lambda_1 and lambda_5 lambda_2."""
+
+
+class Split(Similarity):
+    """Each player descends its own term: "update their parameters by minimizing their respective loss functions" (4.2).
+
+    So the generator makes its sequences more like the real ones, and all others make the two less alike.
+    """
+
+    def influence(self, generator: float, discriminator: float) -> Influence:
+        """The loss has the discriminator's term; the gradient that goes on to the generator is turned around."""
+        if discriminator > 0:
+            return Influence(discriminator, -generator / discriminator)
+        return Influence(-generator, 1.0, generator_only=True)
+
+
+class Joint(Similarity):
+    """All descend (28) as printed, where both terms add up to one: ``(lambda_5 lambda_2 - lambda_4 lambda_1) Sim``.
+
+    "By jointly optimizing the adversarial loss and the similarity loss (Eqs. (14) and (16))", "gradually enhancing the
+    feature similarity between the generated and real sequences" (4.2): it grows where the coefficient is negative.
+
+    Args:
+        relaxed: the gradient reaches the generator through the items that it chose; otherwise they are constants.
+    """
+
+    def __init__(self, relaxed: bool = True) -> None:
+        self.relaxed = relaxed
+
+    def influence(self, generator: float, discriminator: float) -> Influence:
+        """One coefficient for all."""
+        return Influence(discriminator - generator, float(self.relaxed))
+
+
+GeneratedStates = Callable[[Generated, Tensor, Backbone, float], Tensor]
+"""States ``(B, L, D)`` that stand for what the generator made.
+
+Of that, the generator's states ``(B, L, D)``, the encoder, and the factor of the gradient to the generator.
+"""
+
+
+def encoded(made: Generated, states: Tensor, backbone: Backbone, to_generator: float) -> Tensor:
+    """The encoder's states of S'': "the generated and real sequences are fed into a dual-branch network" (4.2.1).
+
+    Gradient reaches the generator through the expected item at each position that it filled in.
+    """
+    x = backbone.item_embedding(made.items)
+    if to_generator:
+        x = relax(x, made, to_generator)
+    return backbone.encode(x, made.items != 0)
+
+
+def generator_states(made: Generated, states: Tensor, backbone: Backbone, to_generator: float) -> Tensor:
+    """The generator's own states of S': ``Sn(G(S_u))`` (11) as printed, without a pass of the encoder."""
+    constant = states.detach()
+    return constant + to_generator * (states - constant) if to_generator else constant
