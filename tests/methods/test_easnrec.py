@@ -21,6 +21,7 @@ from tests.methods.small import trainer
 from tests.methods.small_easnrec import (
     BATCHES,
     DIM,
+    DYNAMIC,
     MEMORY,
     OF_ITEMS,
     build,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -57,9 +58,11 @@ def gradients(model: nn.Module, loss: Tensor, grad: Tensor | None = None) -> dic
 def same(model: nn.Module, actual: dict[str, Tensor], expected: dict[str, Tensor]) -> None:
     assert any(bool(gradient.any()) for gradient in expected.values())
     for name, _ in model.named_parameters():
-        torch.testing.assert_close(
-            actual[name], expected[name], rtol=1e-9, atol=1e-12, msg=lambda text, name=name: f"{name}: {text}"
-        )  # type: ignore[misc]
+        torch.testing.assert_close(actual[name], expected[name], rtol=1e-9, atol=1e-12, msg=_of(name))
+
+
+def _of(name: str) -> Callable[[str], str]:
+    return lambda text: f"{name}: {text}"
 
 
 def newest_first(states: Tensor, valid: Tensor, keys: Tensor) -> Tensor:
@@ -231,7 +234,7 @@ def test_learned_slots_vary_from_the_start() -> None:
     states = F.layer_norm(torch.randn(2000, 64), (64,))
     share = {}
     for slots in ("written", "learned"):
-        memory: Any = ExternalMemory(64, 256, 0.0, slots=slots)  # type: ignore[arg-type]
+        memory: Any = ExternalMemory(64, 256, 0.0, slots=slots)
         with first_reads(memory) as seen:
             memory(states)
         share[slots] = float(seen[memory].variance())
@@ -303,7 +306,7 @@ def test_alternating_turns_have_moments_of_their_own(own_discriminator: bool) ->
     ours, theirs = (plain(memory=None, own_discriminator=own_discriminator, adversarial="alternating") for _ in "ab")
     ours.build_optimizer = partial(torch.optim.Adam, lr=0.01)
     optimizers = ours.build_optimizers()
-    ours.optimizers = lambda: optimizers  # type: ignore[method-assign]
+    ours.optimizers = lambda: optimizers  # type: ignore[method-assign, assignment]
     players = {name: list(nn.ModuleList(m).parameters()) for name, m in theirs.players().items()}
     judges = ["discriminator"] if own_discriminator else ["discriminator", "encoder"]
     order = [
@@ -343,7 +346,7 @@ def test_alternating_turns_have_moments_of_their_own(own_discriminator: bool) ->
                 step = (first / (1 - 0.9**number)) / ((second / (1 - 0.999**number)).sqrt() + 1e-8)
                 p.data -= 0.01 * rate.get((turn, player), 1.0) * step
     for (name, a), b in zip(ours.named_parameters(), theirs.parameters(), strict=True):
-        torch.testing.assert_close(a, b, rtol=1e-6, atol=1e-9, msg=lambda text, name=name: f"{name}: {text}")  # type: ignore[misc]
+        torch.testing.assert_close(a, b, rtol=1e-6, atol=1e-9, msg=_of(name))
 
 
 def test_joint_similarity_has_no_turns() -> None:
