@@ -2,16 +2,45 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import platform
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
+from hydra.core.global_hydra import GlobalHydra
+from omegaconf import DictConfig
 
-GOLDEN = Path(__file__).parent / "golden"
-MODELS = Path(__file__).parents[1] / "conf" / "model"
+from seqrec.cli import tree
+from seqrec.cli.conf import CONF
+
+HERE = Path(__file__).parent
+GOLDEN = HERE / "golden"
+MODELS = CONF / "model"
+LONGEST = (
+    "integration/test_ddp.py",
+    "outside/test_pages.py",
+    "integration/test_resume.py",
+    "test_configs.py",
+    "test_models.py",
+    "inference/test_load.py",
+    "integration/test_sizes.py",
+    "outside/test_stranger.py",
+    "integration/test_wandb.py",
+    "integration/test_train.py",
+    "integration/test_command_line_process.py",
+    "test_papers.py",
+    "test_steps.py",
+    "integration/test_warm_start.py",
+    "methods/test_counting.py",
+    "test_pages.py",
+    "cli/test_check.py",
+)
+"""Files that take longest, which several processes begin with, so that none waits for another at the end."""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -30,8 +59,45 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    if hasattr(config.option, "loadscopereorder"):  # of pytest-xdist, which would begin with the files of most tests
+        config.option.loadscopereorder = False
     if config.getoption("--record") and not hasattr(config, "workerinput"):
         config.pluginmanager.register(Record(config.getoption("--record")))
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    order = {HERE / name: place for place, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: order.get(item.path, len(order)))
+
+
+def pytest_collection_finish() -> None:
+    """What was imported stays to the end: looking through it for garbage, again and again, finds none."""
+    gc.collect()
+    gc.freeze()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def composed_once() -> Iterator[None]:
+    """The check of a command line composes each choice among this project's own files once a session.
+
+    It takes a copy, as it does for the jobs of one sweep. Other folders, which a test may change, are read each time.
+    """
+    original, found = tree.compose, {}
+
+    def compose(name: str, arguments: list[str], **options: Any) -> DictConfig:
+        folders = tuple(str(part.path) for part in GlobalHydra.instance().config_loader().get_search_path().get_path())
+        if f"file://{CONF}" not in folders or any(word.startswith(tree.SEARCH_PATH) for word in arguments):
+            return original(name, arguments, **options)
+        key = (folders, name, *arguments)
+        if key not in found:
+            found[key] = original(name, arguments, **options)
+            if len(found) > 64:
+                del found[next(iter(found))]
+        return found[key]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(tree, "compose", compose)
+        yield
 
 
 @pytest.fixture(scope="session")

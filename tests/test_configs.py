@@ -57,21 +57,29 @@ def arguments(file: str) -> list[str]:
     return [f"{group}={option}", *NEEDED.get(file, [])]
 
 
-@pytest.mark.parametrize("file", FILES)
-def test_file_passes_the_check(file: str) -> None:
-    config = check_configuration(arguments(file), multirun=file.startswith("sweep/"))
+@pytest.fixture(scope="module")
+def checked(request: pytest.FixtureRequest) -> tuple[str, DictConfig]:
+    """A file, and the configuration that chooses it; two tests share it."""
+    file: str = request.param
+    return file, check_configuration(arguments(file), multirun=file.startswith("sweep/"))
+
+
+@pytest.mark.parametrize("checked", FILES, indirect=True, scope="module")
+def test_file_passes_the_check(checked: tuple[str, DictConfig]) -> None:
+    file, config = checked
     top, _, rest = file.partition("/")
     if top in ("settings", "paper_settings"):
         assert config.hydra.runtime.choices[top] == rest
 
 
+BUILT = ("ablation", "overlay", "settings", "paper_settings")
+
+
 @pytest.mark.parametrize(
-    "file",
-    [f"model/{m}" for m in MODELS]
-    + [f for f in FILES if f.startswith(("ablation", "overlay", "settings", "paper_settings"))],
+    "checked", [f"model/{m}" for m in MODELS] + [f for f in FILES if f.startswith(BUILT)], indirect=True, scope="module"
 )
-def test_model_can_be_built(file: str) -> None:
-    config = check_configuration(arguments(file))
+def test_model_can_be_built(checked: tuple[str, DictConfig]) -> None:
+    config = checked[1].copy()
     config.catalog.num_items = 50
     config.catalog.num_users = 60
     config.catalog.num_attributes, config.catalog.attributes_per_item = 12, 2

@@ -6,6 +6,7 @@ Models of your own, in a configuration folder elsewhere: ``pytest tests/test_mod
 from __future__ import annotations
 
 from copy import deepcopy
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -51,7 +52,12 @@ def models(folder: Path) -> list[str]:
 @pytest.fixture
 def config(name: str, request: pytest.FixtureRequest) -> DictConfig:
     """The model's configuration on 50 items, with small dimensions wherever it has such."""
-    own: Path | None = request.config.getoption("--config-dir")
+    return composed(name, request.config.getoption("--config-dir")).copy()
+
+
+@cache
+def composed(name: str, own: Path | None) -> DictConfig:
+    """What the tests of a model get copies of."""
     search = [f"hydra.searchpath=[file://{own.resolve()}]"] if own else []
     with initialize_config_dir(str(CONF), version_base="1.3"):
         sizes = [f"catalog.num_items={NUM_ITEMS}", f"catalog.num_users={NUM_USERS}", f"data.max_length={MAX_LENGTH}"]
@@ -71,14 +77,14 @@ def build(config: DictConfig) -> Recommender:
 
 
 @pytest.fixture(scope="module")
-def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("cache")
 
 
 @pytest.fixture
-def data(config: DictConfig, cache: Path) -> Synthetic:
+def data(config: DictConfig, prepared: Path) -> Synthetic:
     """60 short histories under the model's own training windows."""
-    size = {"num_users": NUM_USERS, "shortest": 8, "longest": 30, "num_items": NUM_ITEMS, "cache_dir": str(cache)}
+    size = {"num_users": NUM_USERS, "shortest": 8, "longest": 30, "num_items": NUM_ITEMS, "cache_dir": str(prepared)}
     made: Synthetic = instantiate(OmegaConf.merge(config.data, size, {"batch_size": 20}))
     made.setup()
     return made

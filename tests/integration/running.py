@@ -40,18 +40,23 @@ def arguments(workplace: Path, *overrides: str) -> list[str]:
 def run_here(workplace: Path, *overrides: str) -> Path:
     """See :data:`Run`; exceptions reach the caller unless ``HYDRA_FULL_ERROR`` is 0."""
     before = folders(workplace)
+    main_here(workplace, *arguments(workplace, *overrides))
+    new = folders(workplace) - before
+    resumed = [override.removeprefix("resume=") for override in overrides if override.startswith("resume=")]
+    assert len(new) == 1 or resumed
+    return new.pop() if new else Path(resumed[0])
+
+
+def main_here(place: Path, *words: str) -> None:
+    """main.py in this process, started in the folder ``place`` with these arguments and no others."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.chdir(workplace)
-        patch.setattr(sys, "argv", [str(MAIN), *arguments(workplace, *overrides)])
+        patch.chdir(place)
+        patch.setattr(sys, "argv", [str(MAIN), *words])
         patch.setenv("WANDB_MODE", "offline")
         if "HYDRA_FULL_ERROR" not in os.environ:
             patch.setenv("HYDRA_FULL_ERROR", "1")
         GlobalHydra.instance().clear()
         runpy.run_path(str(MAIN), run_name="__main__")
-    new = folders(workplace) - before
-    resumed = [override.removeprefix("resume=") for override in overrides if override.startswith("resume=")]
-    assert len(new) == 1 or resumed
-    return new.pop() if new else Path(resumed[0])
 
 
 def folders(workplace: Path) -> set[Path]:
