@@ -86,7 +86,7 @@ def composed_once() -> Iterator[None]:
 
     def compose(name: str, arguments: list[str], **options: Any) -> DictConfig:
         folders = tuple(str(part.path) for part in GlobalHydra.instance().config_loader().get_search_path().get_path())
-        if f"file://{CONF}" not in folders or any(word.startswith(tree.SEARCH_PATH) for word in arguments):
+        if str(CONF) not in folders or any(word.startswith(tree.SEARCH_PATH) for word in arguments):
             return original(name, arguments, **options)
         key = (folders, name, *arguments)
         if key not in found:

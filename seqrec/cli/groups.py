@@ -12,7 +12,6 @@ from hydra.core.config_loader import ConfigLoader
 from hydra.core.config_search_path import SearchPathQuery
 from hydra.core.object_type import ObjectType
 from hydra.core.override_parser.types import Override
-from hydra.plugins.config_source import ConfigResult
 from omegaconf import DictConfig
 
 from seqrec.cli.advice import FILED
@@ -100,21 +99,16 @@ def check_option(override: Override, groups: Mapping[str, list[str]]) -> None:
             )
 
 
-def chosen_groups(repository: ConfigRepository, name: str) -> list[str]:
-    """The groups of which the defaults list of the file ``name`` chooses an option."""
-    groups = [getattr(default, "group", None) for default in _load(repository, name).defaults_list or ()]
-    return [str(group) for group in groups if group]
+def primary_file(repository: ConfigRepository, name: str) -> tuple[DictConfig, list[str]]:
+    """The values of the file ``name`` itself, and the groups of which its defaults list chooses an option.
 
-
-def primary_file(repository: ConfigRepository, name: str) -> DictConfig:
-    """The values of the file ``name`` itself, without what its defaults list adds."""
-    config: Any = _load(repository, name).config
-    assert isinstance(config, DictConfig)
-    return config
-
-
-def _load(repository: ConfigRepository, name: str) -> ConfigResult:
+    Raises:
+        ValueError: there is no such file.
+    """
     result = repository.load_config(name)
     if result is None:
         raise ValueError(f"the configuration has no file {name}.yaml")
-    return result
+    config: Any = result.config
+    assert isinstance(config, DictConfig)
+    groups = [getattr(default, "group", None) for default in result.defaults_list or ()]
+    return config, [str(group) for group in groups if group]

@@ -8,7 +8,7 @@ from hydra.core.config_loader import ConfigLoader
 from hydra.core.global_hydra import GlobalHydra
 
 from seqrec.cli.advice import FILED, FORMER
-from seqrec.cli.groups import Groups, chosen_groups, open_repository
+from seqrec.cli.groups import Groups, open_repository, primary_file
 
 WIDTH = 100
 
@@ -23,7 +23,7 @@ def group_list(loader: ConfigLoader | None = None, name: str = "config") -> str:
         name: of the primary file.
     """
     repository = open_repository(loader or GlobalHydra.instance().config_loader())
-    groups, chosen = Groups(repository), chosen_groups(repository, name)
+    groups, (_, chosen) = Groups(repository), primary_file(repository, name)
     options: dict[str, list[str]] = {}
     for group in groups:
         names = [name for name in groups.own(group) if name not in FORMER.get(group, ())]

@@ -14,7 +14,7 @@ from hydra.core.override_parser.types import Override
 from hydra.errors import HydraException, OverrideParseException
 from omegaconf import DictConfig, OmegaConf
 
-from seqrec.cli.groups import Groups, check_option, chosen_groups, open_repository, primary_file
+from seqrec.cli.groups import Groups, check_option, open_repository, primary_file
 from seqrec.cli.keys import check_addition, check_key, check_top_level
 from seqrec.cli.nodes import WrongClass
 from seqrec.runs.targets import find
@@ -36,12 +36,15 @@ class Tree:
         parsed = [self.parse(argument) for argument in arguments]
         self.overrides = [override for override in parsed if override.key_or_group != SEARCH_PATH]
         folders = [folder for override in parsed if override.key_or_group == SEARCH_PATH for folder in _list(override)]
-        own = OmegaConf.select(primary_file(open_repository(loader, folders), name), SEARCH_PATH)
-        folders += own or []
-        self.search_path = [f"{SEARCH_PATH}=[{','.join(map(_quoted, folders))}]"] if folders else []
         self.repository = open_repository(loader, folders)
+        self.primary, self.chosen = primary_file(self.repository, name)
+        own = OmegaConf.select(self.primary, SEARCH_PATH)
+        if own:
+            folders += own
+            self.repository = open_repository(loader, folders)
+            self.primary, self.chosen = primary_file(self.repository, name)
+        self.search_path = [f"{SEARCH_PATH}=[{','.join(map(_quoted, folders))}]"] if folders else []
         self.groups = Groups(self.repository)
-        self.primary, self.chosen = primary_file(self.repository, name), chosen_groups(self.repository, name)
         self.composed: dict[tuple[str, ...], DictConfig] = {}  # the jobs of a sweep share most choices
 
     def parse(self, argument: str) -> Override:
@@ -86,7 +89,7 @@ class Tree:
 
     def _makes(self, file: str, needed: type) -> bool:
         """Whether a file itself names a class of the kind that is needed."""
-        target = primary_file(self.repository, file).get("_target_")
+        target = primary_file(self.repository, file)[0].get("_target_")
         try:
             made = target and find(target, file)
         except ValueError:
