@@ -10,15 +10,15 @@ import pytest
 import torch
 import torch.distributed as dist
 from torch import Tensor
-from torch.multiprocessing.spawn import spawn
 
 from seqrec.functional.info_nce import info_nce, nt_xent, pairwise_nt_xent
 from seqrec.functional.ranks import of_all_ranks, of_first_rank
 from seqrec.methods.contrastive.contrasts import HardNegativeContrast
 from seqrec.methods.contrastive.view_contrast import ViewContrastive
 from seqrec.methods.easnrec.contrast import contrast_states
+from tests.two_ranks import RANKS, on_both
 
-B, D, RANKS = 7, 4, 2  # shares of 4 and 3 rows
+B, D = 7, 4  # shares of 4 and 3 rows
 
 Loss = Callable[[Tensor, Tensor, Tensor], Tensor]
 
@@ -78,8 +78,6 @@ def value_and_gradient(loss: Loss, rows: slice) -> tuple[Tensor, Tensor]:
 
 
 def on_a_rank(rank: int, folder: Path) -> None:
-    torch.set_num_threads(1)
-    dist.init_process_group("gloo", init_method=f"file://{folder / 'store'}", rank=rank, world_size=RANKS)
     found = {}
     for name, loss in LOSSES.items():
         value, gradient = value_and_gradient(loss, slice(rank, None, RANKS))
@@ -87,13 +85,12 @@ def on_a_rank(rank: int, folder: Path) -> None:
         found[name] = value, gradient / RANKS
     found["first"] = of_first_rank(torch.full((2,), float(rank))), torch.zeros(())
     torch.save(found, folder / f"{rank}.pt")
-    dist.destroy_process_group()
 
 
 @pytest.fixture(scope="module")
 def found(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, tuple[Tensor, Tensor]]]:
     folder = tmp_path_factory.mktemp("ranks")
-    spawn(on_a_rank, (folder,), nprocs=RANKS)
+    on_both(on_a_rank, folder)
     return [torch.load(folder / f"{rank}.pt") for rank in range(RANKS)]
 
 

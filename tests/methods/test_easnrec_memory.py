@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -12,24 +9,19 @@ import torch
 
 from seqrec.methods.easnrec.memory import ExternalMemory
 from seqrec.methods.easnrec.memory_rules import WRITE_NORMS
+from tests.two_ranks import on_both
 
-SCRIPT = """
-import sys, torch, torch.distributed as dist
-from seqrec.methods.easnrec.memory import ExternalMemory
-inputs, output, rank = sys.argv[1], sys.argv[2], int(sys.argv[3])
-dist.init_process_group("gloo", init_method=f"file://{output}.store", rank=rank, world_size=2)
-stored, results = torch.load(inputs), {}
-for rule, state in stored["states"].items():
-    memory = ExternalMemory(6, 4, 0.0, write_norm=rule).double()
-    memory.load_state_dict(state)
-    memory.remember(stored["tokens"][rank])
-    written = memory.after_write()
-    (written * stored["probe"][rank]).sum().backward()
-    results[rule] = [written.detach(), memory.w_w.grad, memory.w_u.grad]
-torch.save(results, f"{output}.{rank}")
-dist.barrier()
-dist.destroy_process_group()
-"""
+
+def on_a_rank(rank: int, folder: Path) -> None:
+    stored, results = torch.load(folder / "inputs"), {}
+    for rule, state in stored["states"].items():
+        memory = ExternalMemory(6, 4, 0.0, write_norm=rule).double()
+        memory.load_state_dict(state)
+        memory.remember(stored["tokens"][rank])
+        written = memory.after_write()
+        (written * stored["probe"][rank]).sum().backward()
+        results[rule] = [written.detach(), memory.w_w.grad, memory.w_u.grad]
+    torch.save(results, folder / f"output.{rank}")
 
 
 def test_two_ranks_write_what_one_would(tmp_path: Path) -> None:
@@ -40,10 +32,7 @@ def test_two_ranks_write_what_one_would(tmp_path: Path) -> None:
     probe = [torch.randn(4, 6).double() for _ in range(2)]
     states = {rule: memory.state_dict() for rule, memory in memories.items()}
     torch.save({"states": states, "tokens": tokens, "probe": probe}, tmp_path / "inputs")
-    environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(Path(__file__).parents[2]), *sys.path])}
-    command = [sys.executable, "-c", SCRIPT, str(tmp_path / "inputs"), str(tmp_path / "output")]
-    ranks = [subprocess.Popen([*command, str(rank)], env=environment) for rank in range(2)]
-    assert [rank.wait(timeout=120) for rank in ranks] == [0, 0]
+    on_both(on_a_rank, tmp_path)
     first, second = (torch.load(tmp_path / f"output.{rank}") for rank in range(2))
 
     for rule, memory in memories.items():

@@ -1,0 +1,35 @@
+"""Two processes that talk: this one and one more, since each start of a process costs seconds of imports."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+
+import torch.distributed as dist
+from torch.multiprocessing.spawn import spawn
+
+RANKS = 2
+Task = Callable[[int, Path], None]
+
+
+def on_both(task: Task, folder: Path) -> None:
+    """``task(rank, folder)`` on both ranks of a group; ``task`` is a function that another process can import."""
+    other = spawn(_of_rank_1, (task, folder), nprocs=1, join=False)
+    _member(0, task, folder)
+    while not other.join():
+        pass
+
+
+def _of_rank_1(index: int, task: Task, folder: Path) -> None:
+    _member(1 + index, task, folder)
+
+
+def _member(rank: int, task: Task, folder: Path) -> None:
+    store = f"file://{folder / 'store'}"
+    dist.init_process_group("gloo", init_method=store, rank=rank, world_size=RANKS, timeout=timedelta(seconds=120))
+    try:
+        task(rank, folder)
+        dist.barrier()
+    finally:
+        dist.destroy_process_group()
