@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 
 ROOT = Path(__file__).parents[2]
 PIP = [sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check"]
@@ -18,10 +19,19 @@ Run = Callable[..., subprocess.CompletedProcess[str]]
 
 @pytest.fixture(scope="session")
 def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder into which the wheel was installed; its console script lies in ``bin``."""
-    folder = tmp_path_factory.mktemp("installed")
-    source, site = folder / "source", folder / "site"
-    source.mkdir()
+    """The folder into which the wheel was installed, once for all processes; its console script lies in ``bin``."""
+    base = tmp_path_factory.getbasetemp()
+    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "installed"
+    with FileLock(f"{folder}.lock"):
+        if not (folder / "site").exists():
+            install(folder)
+    return folder / "site"
+
+
+def install(folder: Path) -> None:
+    """Build the wheel and install it into ``folder/site``, which is there when all of it is."""
+    source, partial = folder / "source", folder / "partial"
+    source.mkdir(parents=True)
     for name in ("pyproject.toml", "README.md", "LICENSE"):  # a build leaves files behind: not in the checkout
         shutil.copy(ROOT / name, source)
     for name in ("seqrec", "conf", "docs"):
@@ -29,8 +39,8 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     build = [*PIP, "wheel", "--no-deps", "--no-build-isolation", "--wheel-dir", str(folder), str(source)]
     subprocess.run(build, check=True)
     (wheel,) = folder.glob("*.whl")
-    subprocess.run([*PIP, "install", "--no-deps", "--no-index", "--target", str(site), str(wheel)], check=True)
-    return site
+    subprocess.run([*PIP, "install", "--no-deps", "--no-index", "--target", str(partial), str(wheel)], check=True)
+    partial.rename(folder / "site")
 
 
 @pytest.fixture
