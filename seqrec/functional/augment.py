@@ -47,21 +47,6 @@ def masked_positions(items: Tensor, rng_keys: Tensor, ratio: float, extra: int =
     return subset(rng_keys, after_first, (share(ratio, length) + extra).minimum(length - 1))
 
 
-def masked_left_to_right(items: Tensor, rng_keys: Tensor, ratio: float, max_length: int) -> Tensor:
-    """Positions ``(B, L)`` to fill in as ECL-SR's code draws them: each item with probability ``ratio``.
-
-    From the oldest on, until ``ratio * max_length + 1`` are found; never the first item of a full window. Where none
-    is found, the newest.
-    """
-    valid = items != 0
-    length = valid.sum(1, keepdim=True)
-    column = torch.arange(items.shape[1], device=items.device)
-    drawn = valid & (uniform(rng_keys, items.shape[1]) < ratio) & ((column > 0) | (length < max_length))
-    found_before = drawn.long().cumsum(1) - drawn.long()
-    none = ~drawn.any(1, keepdim=True)
-    return (drawn & (found_before < ratio * max_length + 1)) | (none & (column == length - 1))
-
-
 def crop(histories: Ragged, rng_keys: Tensor, ratio: float, place: Place = anywhere) -> Ragged:
     """Keep a random stretch of ``floor(ratio * n)`` items, at least one (CL4SRec, eq. 4)."""
     count = share(ratio, histories.length)

@@ -1,4 +1,6 @@
-"""The cloze task of BERT4Rec: which items of a right-padded history are hidden, and which of those are supervised.
+"""The cloze task: which items of a right-padded history are hidden, and which of those are supervised.
+
+BERT4Rec's rules, and those of ECL-SR's generator, whose supervised items are the ones that it fills in.
 
 Shapes: items ``(B, L)``, 0 pads on the right; rng_keys ``(B,)``, see :mod:`seqrec.functional.keyed_random`.
 """
@@ -9,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from seqrec.functional.augment import subset
+from seqrec.functional.augment import masked_positions, subset
 from seqrec.functional.keyed_random import integers, split, uniform
 
 
@@ -34,9 +36,14 @@ def supervised_slots(hidden: Tensor, most: int) -> Tensor:
 
     RecBole marks an unused slot with the index 0, so what is hidden there does not count.
     """
-    newer = hidden.flip(1).cumsum(1).flip(1)
     after_first = torch.arange(hidden.shape[1], device=hidden.device) > 0
-    return hidden & (newer <= most) & after_first
+    return newest(hidden, most) & after_first
+
+
+def newest(hidden: Tensor, most: int) -> Tensor:
+    """The newest ``most`` of the ``hidden`` positions ``(B, L)`` of each row."""
+    newer = hidden.flip(1).cumsum(1).flip(1)
+    return hidden & (newer <= most)
 
 
 def exact_share(items: Tensor, rng_keys: Tensor, ratio: float, most: int) -> tuple[Tensor, Tensor]:
@@ -50,6 +57,34 @@ def exact_share(items: Tensor, rng_keys: Tensor, ratio: float, most: int) -> tup
     count = (ratio * valid.sum(1).double()).round().long().clamp(max=most).clamp(min=1)
     hidden = subset(rng_keys, valid, count)
     return hidden, hidden
+
+
+def sampled(items: Tensor, rng_keys: Tensor, ratio: float, most: int) -> tuple[Tensor, Tensor]:
+    """``floor(ratio * n) + 1`` of n items, never the first; "sample" in ECL-SR's code.
+
+    It keeps the last ``most`` of the list in which it draws them. The order of drawing is random, so that these are
+    any of the hidden items, not the newest. Arguments and result as in :func:`independent`.
+    """
+    hidden = masked_positions(items, rng_keys, ratio)
+    drawn_first = subset(rng_keys, hidden, hidden.sum(1) - most)
+    return hidden, hidden & ~drawn_first
+
+
+def left_to_right(items: Tensor, rng_keys: Tensor, ratio: float, most: int, max_length: int) -> tuple[Tensor, Tensor]:
+    """Each item with probability ``ratio``, from the oldest on; "prob" in ECL-SR's code.
+
+    It stops where ``ratio * max_length + 1`` are found, and never hides the first item of a full window. Where none is
+    found, it takes the newest. Of more than ``most`` the newest are supervised. Other arguments and result as in
+    :func:`independent`.
+    """
+    valid = items != 0
+    length = valid.sum(1, keepdim=True)
+    column = torch.arange(items.shape[1], device=items.device)
+    drawn = valid & (uniform(rng_keys, items.shape[1]) < ratio) & ((column > 0) | (length < max_length))
+    found_before = drawn.long().cumsum(1) - drawn.long()
+    none = ~drawn.any(1, keepdim=True)
+    hidden = (drawn & (found_before < ratio * max_length + 1)) | (none & (column == length - 1))
+    return hidden, newest(hidden, most)
 
 
 def append(items: Tensor, newest: Tensor, drop: Tensor) -> Tensor:

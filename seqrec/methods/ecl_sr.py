@@ -6,6 +6,7 @@ Source: Zhou et al., Equivariant Contrastive Learning for Sequential Recommendat
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any, Literal, NamedTuple
 
 import torch.nn.functional as F
@@ -16,7 +17,7 @@ from seqrec.data.batch import Batch
 from seqrec.functional.generation import Generated, generate
 from seqrec.functional.info_nce import anchored_info_nce
 from seqrec.functional.keyed_random import Stream
-from seqrec.functional.losses import cross_entropy
+from seqrec.functional.losses import NextItemLoss, next_item
 from seqrec.functional.ranks import of_all_ranks
 from seqrec.methods.adversarial.generator_discriminator import GeneratorDiscriminator
 from seqrec.methods.adversarial.layout import Layout, LeftPaddedWindows, RightPadded
@@ -24,8 +25,9 @@ from seqrec.methods.base import BuildOptimizer
 from seqrec.nn.trunk import TransformerTrunk, initialise
 from seqrec.nn.window_trunk import check_plain
 
-Masks = Callable[[Tensor, Tensor, float], Tensor]
-"""Positions ``(B, L)`` to fill in, of ``(items (B, L), rng_keys (B,), ratio)``."""
+Masks = Callable[[Tensor, Tensor, float, int], tuple[Tensor, Tensor]]
+"""Hidden positions and those of them to fill in, both ``(B, L)``, of ``(items (B, L), rng_keys (B,), ratio, most)``;
+see :mod:`seqrec.functional.cloze`."""
 
 
 class Losses(NamedTuple):
@@ -44,6 +46,7 @@ class Inputs(NamedTuple):
         items: ``(B, W)``.
         next_items: ``(B, W)``, 0 is the padding class where padding learns.
         supervised: ``(B, W)`` bool, the positions that learn their next item.
+        rng_keys: ``(B, W)``, random keys of their loss, the same one at all padding.
         hidden: ``(B, W)`` bool, what the generator does not see.
         filled: ``(B, W)`` bool, those of ``hidden`` that it fills in; the others stay hidden.
     """
@@ -51,6 +54,7 @@ class Inputs(NamedTuple):
     items: Tensor
     next_items: Tensor
     supervised: Tensor
+    rng_keys: Tensor
     hidden: Tensor
     filled: Tensor
 
@@ -65,7 +69,7 @@ class ECLSR(GeneratorDiscriminator[Losses]):
         backbone: the encoder, causal; it also holds the item table of all networks.
         optimizer: builds the optimizer of each player.
         generator: bidirectional trunk over masked histories.
-        masked_positions: chooses what the generator fills in.
+        masked_positions: chooses what is hidden from the generator, and what of it the generator fills in.
         adversarial: ``simultaneous`` descends the sum of all terms in one step, as released; ``alternating`` takes
             turns of generator, discriminator and encoder, which leave out the weights of the first two.
         padding_learns: as released: histories are whole left-padded windows; padding has states that learn what
@@ -77,6 +81,8 @@ class ECLSR(GeneratorDiscriminator[Losses]):
         contrast_weight: of the contrast.
         generator_weight: of the generator's loss.
         discriminator_weight: of the discriminator's loss.
+        loss: of the next items, a function of :mod:`seqrec.functional.losses`; None is the cross entropy over all
+            items, where padding learns over padding too.
         **base: other arguments of :class:`~seqrec.methods.adversarial.AdversarialRecommender`.
     """
 
@@ -98,6 +104,7 @@ class ECLSR(GeneratorDiscriminator[Losses]):
         contrast_weight: float,
         generator_weight: float,
         discriminator_weight: float,
+        loss: NextItemLoss | None = None,
         **base: Any,
     ) -> None:
         super().__init__(backbone, optimizer, adversarial, **base)
@@ -116,6 +123,7 @@ class ECLSR(GeneratorDiscriminator[Losses]):
             check_plain(backbone.trunk, generator)
             nn.init.normal_(backbone.item_embedding.weight.data[0], std=0.02)
         self.layout: Layout = LeftPaddedWindows(backbone.trunk.max_length) if padding_learns else RightPadded()
+        self.loss = loss or partial(next_item, padding_class=padding_learns)
 
     def players(self) -> Mapping[str, list[nn.Module]]:
         """The item table, the encoder and the generator without it, and the head."""
@@ -139,20 +147,24 @@ class ECLSR(GeneratorDiscriminator[Losses]):
 
     def learn(self, batch: Batch) -> Losses:
         """One step or three turns on a batch."""
-        hidden = self.masked_positions(batch.items, self.rng_keys(batch.row, Stream.MASK), self.mask_ratio)
-        inputs = self.inputs(batch, hidden)
+        inputs = self.inputs(batch, *self.masks(batch))
         return self.simultaneous_step(inputs) if self.simultaneous else self.alternating_step(inputs)
 
-    def inputs(self, batch: Batch, hidden: Tensor) -> Inputs:
-        """What the networks learn from a batch of which items ``(B, L)`` are hidden from the generator."""
+    def masks(self, batch: Batch) -> tuple[Tensor, Tensor]:
+        """What of a batch is hidden from the generator and what of that it fills in, both ``(B, L)`` bool."""
+        most = self.layout.most_filled(batch.items, self.mask_ratio)
+        return self.masked_positions(batch.items, self.rng_keys(batch.row, Stream.MASK), self.mask_ratio, most)
+
+    def inputs(self, batch: Batch, hidden: Tensor, filled: Tensor) -> Inputs:
+        """What the networks learn from a batch, of which :meth:`masks` hid items ``(B, L)``."""
         valid = batch.items != 0
-        hidden = self.layout.arrange(hidden, valid)
         return Inputs(
             self.layout.arrange(batch.items, valid),
             self.layout.following(batch),
             self.layout.supervised(batch),
-            hidden,
-            self.layout.filled(hidden, self.mask_ratio),
+            self.layout.arrange(self.position_rng_keys(batch), valid),
+            self.layout.arrange(hidden, valid),
+            self.layout.arrange(filled, valid),
         )
 
     def total(self, losses: Losses) -> Tensor:
@@ -201,9 +213,9 @@ class ECLSR(GeneratorDiscriminator[Losses]):
         return first, second
 
     def recommendation_loss(self, states: Tensor, inputs: Inputs) -> Tensor:
-        """Cross entropy of the next items, the mean over supervised positions of ``(B, W, D)``."""
-        target = inputs.next_items[inputs.supervised] - self.layout.first_class
-        return cross_entropy(states[inputs.supervised], self.classes, target)
+        """The loss of the next items, the mean over supervised positions of ``(B, W, D)``."""
+        supervised, table = inputs.supervised, self.backbone.item_embedding.weight
+        return self.loss(states[supervised], inputs.next_items[supervised], table, inputs.rng_keys[supervised])
 
     def contrast_loss(self, states: Tensor, again: Tensor, items: Tensor) -> Tensor:
         """InfoNCE of the user vectors of two passes ``(B, W, D)``; negatives are other rows of the second."""

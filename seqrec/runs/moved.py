@@ -15,6 +15,7 @@ MOVED: Mapping[str, str] = {
     "seqrec.data.synthetic.Synthetic": "seqrec.data.sets.synthetic.Synthetic",
     "seqrec.data.windows.whole": "seqrec.data.windows.full_chunks",
     "seqrec.data.yelp.Yelp": "seqrec.data.sets.yelp.Yelp",
+    "seqrec.functional.augment.masked_left_to_right": "seqrec.functional.cloze.left_to_right",
     "seqrec.functional.contrast.contrast_items": "seqrec.methods.easnrec.contrast.contrast_items",
     "seqrec.functional.contrast.contrast_states": "seqrec.methods.easnrec.contrast.contrast_states",
     "seqrec.functional.hard_negatives.enduring": "seqrec.methods.contrastive.HardNegativeContrast",
@@ -33,21 +34,28 @@ NOW_BUILT = frozenset(
 )
 """Old names of functions, once configured with ``_partial_: true``, that are classes to build today."""
 
+PARTS: Mapping[str, Mapping[str, str]] = {
+    "seqrec.methods.ecl_sr.ECLSR": {"seqrec.functional.augment.masked_positions": "seqrec.functional.cloze.sampled"},
+}
+"""By owner: callables that it was configured with, and what takes their place there; elsewhere they are still used."""
 
-def upgraded(node: Any) -> Any:
+
+def upgraded(node: Any, moved: Mapping[str, str] = MOVED) -> Any:
     """A configuration of plain dicts and lists, stored by this or an older version, in the names of today.
 
     Args:
         node: the configuration or a part of it; it stays as it is.
+        moved: old names and those of today.
     """
     if isinstance(node, list):
-        return [upgraded(part) for part in node]
+        return [upgraded(part, moved) for part in node]
     if not isinstance(node, dict):
         return node
     target = node.get("_target_")
-    new = {key: upgraded(value) for key, value in node.items()}
-    if isinstance(target, str) and target in MOVED:
-        new["_target_"] = MOVED[target]
+    parts = {**moved, **PARTS.get(target, {})} if isinstance(target, str) else moved
+    new = {key: upgraded(value, parts) for key, value in node.items()}
+    if isinstance(target, str) and target in moved:
+        new["_target_"] = moved[target]
         if target in NOW_BUILT:
             new.pop("_partial_", None)
     return new

@@ -12,7 +12,8 @@ from torch import Tensor
 
 from seqrec.backbones.transformer import Transformer
 from seqrec.data.batch import Batch
-from seqrec.functional.augment import masked_left_to_right, masked_positions
+from seqrec.functional.augment import masked_positions
+from seqrec.functional.cloze import sampled
 from seqrec.functional.keyed_random import Stream
 from seqrec.methods.easnrec.contrast import Contrasted
 from seqrec.methods.easnrec.easnrec import EASNRec
@@ -42,7 +43,7 @@ def build(padding_learns: bool, adversarial: Any = "simultaneous", dropout: floa
         backbone,
         ADAM,
         generator,
-        masked_positions,
+        sampled,
         adversarial,
         padding_learns,
         mask_ratio=0.4,
@@ -97,7 +98,7 @@ def test_it_is_easnrec_without_the_additions(length: int) -> None:
     theirs.head.weight.data.neg_()
     batch = equally_long(length)
     hidden = masked_positions(batch.items, ours.rng_keys(batch.row, Stream.MASK), 0.4)
-    task = ours.inputs(batch, hidden)
+    task = ours.inputs(batch, hidden, hidden)
     states = ours.backbone(batch.items)
     made, (expected, _) = ours.generate(task), theirs.generate(batch.items, hidden)
     assert torch.equal(made.items, expected.items) and not torch.equal(made.items, batch.items)
@@ -150,9 +151,8 @@ def test_terms_do_not_depend_on_how_far_a_batch_is_padded(padding_learns: bool) 
     longest = int((batch.items != 0).sum(1).max())
     found = []
     for columns in (longest, LENGTH):
-        items, next_items = batch.items[:, :columns], batch.next_items[:, :columns]
-        hidden = masked_positions(items, model.rng_keys(batch.row, Stream.MASK), 0.4)
-        task = model.inputs(batch._replace(items=items, next_items=next_items), hidden)
+        part = batch._replace(items=batch.items[:, :columns], next_items=batch.next_items[:, :columns])
+        task = model.inputs(part, *model.masks(part))
         states, again = model.states_twice(task)
         made = model.generate(task)
         found.append(
@@ -169,34 +169,24 @@ def test_terms_do_not_depend_on_how_far_a_batch_is_padded(padding_learns: bool) 
 def test_padding_learns_what_follows_it() -> None:
     model = build(padding_learns=True)
     batch = random_batch([0])
-    task = model.inputs(batch, torch.zeros_like(batch.items, dtype=torch.bool))
+    none = torch.zeros_like(batch.items, dtype=torch.bool)
+    task = model.inputs(batch, none, none)
     length = int((batch.items != 0).sum())
     assert task.supervised.all() and task.next_items[0, -length - 1] == batch.items[0, 0]
     assert not task.next_items[0, : -length - 1].any() and task.next_items[0, -1] == batch.target[0]
     newest_only = batch.next_items * (torch.arange(LENGTH) == length - 1)
-    task = model.inputs(batch._replace(next_items=newest_only), torch.zeros_like(batch.items, dtype=torch.bool))
+    task = model.inputs(batch._replace(next_items=newest_only), none, none)
     assert task.supervised.tolist() == [[False] * (LENGTH - 1) + [True]]
 
 
 def test_masks_beyond_the_limit_stay_hidden_and_count_as_replaced() -> None:
     model = build(padding_learns=True)
     batch = equally_long(LENGTH)
-    task = model.inputs(batch, masked_positions(batch.items, batch.row, 0.4))
+    task = model.inputs(batch, *offline(model).masks(batch))
     assert task.hidden.sum(1).tolist() == [int(0.4 * LENGTH) + 1] * 5
     assert task.filled.sum(1).tolist() == [int(0.4 * LENGTH)] * 5
     made = model.generate(task).items
     assert ((made == model.backbone.mask_token) == (task.hidden & ~task.filled)).all()
-
-
-def test_masks_from_left_to_right() -> None:
-    items = (torch.arange(LENGTH) < torch.tensor([[LENGTH], [4], [1]])).long().repeat(200, 1)
-    masked = masked_left_to_right(items, torch.arange(600) * 7919, 0.4, LENGTH)
-    again = masked_left_to_right(items[:, :4], torch.arange(600) * 7919, 0.4, LENGTH)
-    assert torch.equal(masked[1::3, :4], again[1::3])  # the longest row of a batch does not matter
-    assert not masked[::3, 0].any() and masked[1::3, 0].any() and masked[2::3, 0].all()
-    assert not (masked & (items == 0)).any() and masked.any(1).all()
-    assert masked.sum(1).max() == 5  # the first count that reaches 0.4 * 9 + 1
-    assert abs(masked[::3, 1:4].float().mean() - 0.4) < 0.06
 
 
 @pytest.mark.parametrize("padding_learns", [True, False])

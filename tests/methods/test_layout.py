@@ -48,9 +48,8 @@ def test_padding_takes_part_in_windows_only() -> None:
 
 
 def test_a_window_limits_how_many_hidden_items_are_filled_in() -> None:
-    hidden = torch.ones(1, 6, dtype=torch.bool)
-    assert bool(RIGHT.filled(hidden, 0.5).all())
-    assert LEFT.filled(hidden, 0.5).tolist() == [[False, False, False, True, True, True]]
+    assert RIGHT.most_filled(ITEMS, 0.5) == 4  # columns of the batch: no limit
+    assert LEFT.most_filled(ITEMS, 0.5) == 3
 
 
 def test_the_mean_of_the_newest() -> None:

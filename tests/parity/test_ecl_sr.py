@@ -16,7 +16,7 @@ from torch import Tensor
 
 from seqrec.backbones.transformer import Transformer
 from seqrec.data.batch import Batch
-from seqrec.functional.augment import masked_positions
+from seqrec.functional.cloze import newest, sampled
 from seqrec.methods.ecl_sr import ECLSR
 from seqrec.nn.attention import DotProductAttention
 from seqrec.nn.trunk import TransformerTrunk
@@ -53,7 +53,7 @@ def build(reference: Golden) -> ECLSR:
         Transformer(sizes["num_items"], length, sizes["d"], *rest, positions="from_newest"),
         torch.optim.Adam,
         TransformerTrunk(sizes["d"], length, *rest, causal=False, positions="from_newest"),
-        masked_positions,
+        sampled,
         "simultaneous",
         padding_learns=True,
         mask_ratio=sizes["mask_ratio"],
@@ -70,14 +70,21 @@ def build(reference: Golden) -> ECLSR:
     return model.train()
 
 
+def drawn(reference: Golden) -> tuple[Tensor, Tensor]:
+    """The windows' hidden positions ``(B, W)``, and those that the released code's truncated list names."""
+    hidden = reference["in/masked_item_seq"] == reference.meta["hparams"]["num_items"] + 1
+    named = (reference["in/mlm_label"] != 0).long()
+    return hidden, torch.zeros_like(hidden, dtype=torch.long).scatter_add(1, reference["in/mlm_index"], named) > 0
+
+
 @pytest.fixture
 def step(reference: Golden, to_right: Callable, monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
     """One step on the golden masks; the weights stay."""
     left, target = reference["in/item_seq"], reference["in/target"]
     model, items = build(reference), to_right(left, left)
     next_items = (items != 0) * torch.ones_like(items)
-    hidden = to_right(reference["in/masked_item_seq"] == model.backbone.mask_token, left)
-    monkeypatch.setattr(model, "masked_positions", lambda *_: hidden)
+    masks = tuple(to_right(positions, left) for positions in drawn(reference))
+    monkeypatch.setattr(model, "masked_positions", lambda *_: masks)
     resting = SimpleNamespace(step=lambda: None, zero_grad=lambda: None)
     monkeypatch.setattr(model, "optimizers", lambda: [resting] * len(model.players()))
     monkeypatch.setattr(model, "manual_backward", lambda loss: loss.backward())
@@ -103,9 +110,13 @@ def test_states_and_scores(reference: Golden, step: SimpleNamespace, to_right: C
 
 def test_masks_and_generated_items(reference: Golden, step: SimpleNamespace) -> None:
     task, made, left = step.seen["inputs"], step.seen["generate"], step.left
-    learnt = reference["in/mlm_label"] != 0
-    places = torch.zeros_like(left).scatter_add(1, reference["in/mlm_index"], learnt.long())
-    assert torch.equal(task.filled, places.bool())
+    hidden, named = drawn(reference)
+    assert torch.equal(task.hidden, hidden) and torch.equal(task.filled, named)
+    most = step.model.layout.most_filled(left, step.model.mask_ratio)
+    assert most == reference["in/mlm_index"].shape[1]
+    assert torch.equal(named.sum(1), hidden.sum(1).clamp(max=most)) and not (named & ~hidden).any()
+    if reference.meta["hparams"]["mask_strategy"] == "prob":  # its list runs from old to new
+        assert torch.equal(named, newest(hidden, most))
     reference.check("out/generated_seq", made.items)
     assert torch.equal((made.items == left) & (left != 0), reference["out/label_original"].bool())
     assert torch.equal((made.items != left) & (left != 0), reference["out/label_replaced"].bool())

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from seqrec.runs.moved import MOVED, upgraded
+from seqrec.runs.moved import MOVED, PARTS, upgraded
 from seqrec.runs.targets import find
 
 
@@ -10,6 +10,15 @@ def test_every_old_name_leads_to_something() -> None:
     for old, new in MOVED.items():
         assert new not in MOVED, f"{old} leads to {new}, which has moved again"
         assert callable(find(old, "model"))
+
+
+def test_a_part_is_replaced_in_its_owner_only() -> None:
+    for owner, parts in PARTS.items():
+        for old, new in parts.items():
+            assert callable(find(owner, "model")) and callable(find(new, "model.part"))
+            part = {"_target_": old, "_partial_": True}
+            assert upgraded({"_target_": owner, "part": part})["part"] == {"_target_": new, "_partial_": True}
+            assert upgraded({"_target_": "seqrec.methods.easnrec.EASNRec", "part": part})["part"] == part
 
 
 def test_old_names_are_replaced_wherever_they_stand() -> None:

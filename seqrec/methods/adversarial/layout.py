@@ -12,7 +12,6 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from seqrec.data.batch import Batch
-from seqrec.functional.cloze import supervised_slots
 from seqrec.functional.keyed_random import uniform
 from seqrec.functional.left_padding import from_newest, left_padded
 from seqrec.functional.pooling import newest_mean
@@ -46,8 +45,8 @@ class Layout(nn.Module, ABC):
         """The item after each position that takes part, ``(B, W)``; the target follows the newest item."""
 
     @abstractmethod
-    def filled(self, hidden: Tensor, ratio: float) -> Tensor:
-        """Those of the hidden positions ``(B, W)`` that a generator fills in; the others stay hidden."""
+    def most_filled(self, items: Tensor, ratio: float) -> int:
+        """How many hidden items of each of the histories ``(B, L)`` a generator fills in; others stay hidden."""
 
     @abstractmethod
     def draws(self, rng_keys: Tensor, items: Tensor) -> Tensor:
@@ -92,9 +91,9 @@ class RightPadded(Layout):
         next_items = torch.where(from_newest(valid) == 0, batch.target[:, None], F.pad(batch.items[:, 1:], (0, 1)))
         return next_items * valid
 
-    def filled(self, hidden: Tensor, ratio: float) -> Tensor:
+    def most_filled(self, items: Tensor, ratio: float) -> int:
         """All."""
-        return hidden
+        return items.shape[1]
 
     def draws(self, rng_keys: Tensor, items: Tensor) -> Tensor:
         """See :meth:`Layout.draws`; trimming changes no draw."""
@@ -150,9 +149,9 @@ class LeftPaddedWindows(Layout):
         items = self.arrange(batch.items, batch.items != 0)
         return torch.cat([items[:, 1:], batch.target[:, None]], 1)
 
-    def filled(self, hidden: Tensor, ratio: float) -> Tensor:
-        """The newest, at most ``int(ratio * W)``, and never the first column."""
-        return supervised_slots(hidden, int(ratio * self.width))
+    def most_filled(self, items: Tensor, ratio: float) -> int:
+        """``int(ratio * W)``, however short the history."""
+        return int(ratio * self.width)
 
     def draws(self, rng_keys: Tensor, items: Tensor) -> Tensor:
         """See :meth:`Layout.draws`; padding has draws too."""
