@@ -21,7 +21,7 @@ from seqrec.data.batch import Batch
 from seqrec.functional.augment import masked_positions
 from seqrec.functional.generation import Generated, generate, mean_of_means
 from seqrec.functional.keyed_random import Stream
-from seqrec.functional.losses import cross_entropy
+from seqrec.functional.losses import NextItemLoss, next_item
 from seqrec.functional.pooling import newest_mean
 from seqrec.functional.precision import at_least_float
 from seqrec.methods.adversarial.generator_discriminator import GeneratorDiscriminator
@@ -85,6 +85,7 @@ class EASNRec(GeneratorDiscriminator[Losses]):
         pool: the mean of (9) for the Siamese network, a function of :mod:`seqrec.functional.pooling`.
         loss_length: L_rec is a mean over so many positions of each example, padding among them, as in ECL-SR's code,
             from whose weights lambda_3 to lambda_5 then have the same meaning; None: over the supervised positions.
+        loss: of the next items (2), a function of :mod:`seqrec.functional.losses`.
         **base: other arguments of :class:`~seqrec.methods.adversarial.AdversarialRecommender`.
     """
 
@@ -111,6 +112,7 @@ class EASNRec(GeneratorDiscriminator[Losses]):
         masking: Masking = masked_positions,
         pool: Callable[[Tensor, Tensor, int], Tensor] = newest_mean,
         loss_length: int | None = None,
+        loss: NextItemLoss = next_item,
         **base: Any,
     ) -> None:
         super().__init__(backbone, optimizer, adversarial, **base)
@@ -123,7 +125,7 @@ class EASNRec(GeneratorDiscriminator[Losses]):
         self.generator, self.discriminator, self.siamese = generator, discriminator, siamese
         self.head = nn.Linear(backbone.dim, 1, bias=False)
         initialise(self.head)
-        self.contrast, self.masking, self.mask_ratio = contrast, masking, mask_ratio
+        self.contrast, self.loss, self.masking, self.mask_ratio = contrast, loss, masking, mask_ratio
         self.lambda_1, self.lambda_2 = generator_similarity_weight, discriminator_similarity_weight
         self.lambda_3, self.lambda_4, self.lambda_5 = contrast_weight, generator_weight, discriminator_weight
         self.similarity_reading, self.generated_states, self.loss_length = similarity, generated_states, loss_length
@@ -220,7 +222,7 @@ class EASNRec(GeneratorDiscriminator[Losses]):
     def recommendation_loss(self, states: Tensor, batch: Batch) -> Tensor:
         """L_rec (2), the mean over supervised positions of ``(B, L, D)``, or over ``loss_length`` positions a row."""
         supervised = batch.next_items != 0
-        loss = cross_entropy(states[supervised], self.backbone.item_matrix, batch.next_items[supervised] - 1)
+        loss = self.next_item_loss(self.loss, batch, states[supervised])
         return loss if self.loss_length is None else loss * supervised.sum() / (len(supervised) * self.loss_length)
 
     def contrast_loss(self, states: Tensor, batch: Batch) -> Contrasted:
