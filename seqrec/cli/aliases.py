@@ -1,6 +1,7 @@
 """Other spellings of a command line, rewritten before Hydra reads it.
 
-Two kinds: short ones, which stay, and those of older versions, which print one line that says what to write today.
+Short ones, which stay; those of older versions, which print one line that says what to write today; and windows, which
+Hydra alone would let the settings of a data set replace.
 """
 
 from __future__ import annotations
@@ -20,6 +21,8 @@ RENAMED = {
     "windows": {"whole": "full_chunks"},
 }
 """Names of options in older versions by group, and what they are called today."""
+
+WINDOWS_LAST = "+windows@data.windows="
 
 OF_EASNREC = frozenset({"bpr", "cl4srec", "duorec", "easnrec", "ecl_sr", "elecrec", "mssr", "s3rec", "xlstm_lsr"})
 """Models whose experiments were rows of EASNRec's paper; those of the others were rows of FENRec's."""
@@ -45,7 +48,33 @@ def normalise(arguments: Sequence[str], conf: Path = CONF) -> tuple[list[str], l
         if today:
             notes.append(f"deprecated: {word} is {' '.join(today)} now")
         result += today or [word]
-    return result, notes
+    return _with_windows(result, conf), notes
+
+
+def _with_windows(words: list[str], conf: Path) -> list[str]:
+    """Windows that are asked for go before those that settings choose, although Hydra merges settings after groups.
+
+    Appended at its package, a group comes after the settings. ``model/loss=ce``, where the newest position alone
+    learns, asks for prefixes.
+    """
+    asked = [word for word in words if word.startswith("windows=")]
+    if not asked and "model/loss=ce" in words:
+        asked = ["windows=prefixes"]
+        place = words.index("model/loss=ce") + 1
+        words = [*words[:place], *asked, *words[place:]]
+    if not asked or any(word.startswith(WINDOWS_LAST) for word in words) or not _settings_choose_windows(words, conf):
+        return words
+    place, option = words.index(asked[-1]), asked[-1].partition("=")[2]
+    swept = "," in option or "(" in option  # as a group and appended, each option would meet each
+    return [*words[: place if swept else place + 1], f"{WINDOWS_LAST}{option}", *words[place + 1 :]]
+
+
+def _settings_choose_windows(words: list[str], conf: Path) -> bool:
+    """Whether settings of a chosen model choose the windows, on any data set and for any paper."""
+    chosen = [word.partition("=")[2] for word in words if word.startswith("model=")]
+    models = chosen[-1].split(",") if chosen and "(" not in chosen[-1] else ["*"]
+    files = [file for model in models for file in conf.glob(f"*settings/**/{model}/*.yaml")]
+    return any(OmegaConf.select(OmegaConf.load(file), "data.windows._target_") for file in files)
 
 
 def _experiment(word: str, arguments: Sequence[str], conf: Path) -> list[str]:

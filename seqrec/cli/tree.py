@@ -65,7 +65,7 @@ class Tree:
                 chosen.append(argument)
             elif override.is_delete():
                 raise ValueError(f"{argument}: a configuration loses nothing; choose another option or value")
-            elif override.is_add() and override.key_or_group in self.chosen:
+            elif override.is_add() and override.package is None and override.key_or_group in self.chosen:
                 raise ValueError(f"{argument}: one {override.key_or_group} is chosen; write {argument.lstrip('+')}")
             elif override.key_or_group in self.groups:
                 check_option(override, self.groups)

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from seqrec.cli.aliases import normalise
+from seqrec.cli.overrides import check_configuration
 
 EXPERIMENTS = Path(__file__).parents[1] / "golden" / "experiments.json.gz"
 
@@ -89,3 +90,37 @@ def test_a_logger_s_key_may_have_a_plus_whether_its_file_lists_it_or_not() -> No
     words, notes = normalise(["logger=wandb", "+logger.tags=[a]", "logger.project=b", "+logger.prefix=c"])
     assert words[1:] == ["logger.wandb.tags=[a]", "logger.wandb.project=b", "+logger.wandb.prefix=c"]
     assert notes == []
+
+
+@pytest.mark.parametrize(
+    ("given", "windows"),
+    [
+        ("model=easnrec data=ml1m", "non_overlapping"),  # of its settings
+        ("model=easnrec data=ml1m windows=prefixes", "prefixes"),
+        ("windows=last_window data=ml1m", "last_window"),
+        ("model=easnrec data=ml1m model/loss=ce", "prefixes"),
+        ("model=easnrec data=sports model/loss=ce", "prefixes"),
+        ("model=ecl_sr data=toys windows=last_window", "last_window"),
+        ("model=lrurec data=beauty model/loss=ce", "prefixes"),
+        ("model=lrurec data=beauty model/loss=ce windows=last_window", "last_window"),
+        ("paper=easnrec model=bert4rec data=ml1m windows=non_overlapping", "non_overlapping"),
+        ("model=sasrec data=sports windows=sliding", "sliding"),
+    ],
+)
+def test_windows_of_the_command_line_go_before_those_of_settings(given: str, windows: str) -> None:
+    words, notes = normalise(given.split())
+    assert not notes and normalise(words)[0] == words  # a second process reads the line of the first
+    config = check_configuration(words)
+    assert config.data.windows._target_ == f"seqrec.data.windows.{windows}"
+    assert ("step" in config.data.windows) == (windows == "sliding")
+
+
+def test_a_sweep_over_windows_goes_before_settings() -> None:
+    words, _ = normalise(["model=easnrec,sasrec", "data=ml1m", "windows=prefixes,last_window"])
+    assert words == ["model=easnrec,sasrec", "data=ml1m", "+windows@data.windows=prefixes,last_window"]
+    assert check_configuration(words, multirun=True).data.windows._target_ == "seqrec.data.windows.prefixes"
+
+
+def test_a_command_without_conflicting_settings_stays_as_it_is() -> None:
+    words = ["model=sasrec", "data=ml1m", "windows=prefixes"]
+    assert normalise(words)[0] == words
