@@ -11,7 +11,8 @@ from typing import Any
 import yaml
 
 CHANGEABLE = (
-    "trainer", "callbacks", "patience", "logger", "task", "resume", "data.root", "data.cache_dir", "data.num_workers",
+    "trainer", "callbacks", "patience", "patience_steps", "logger", "task", "resume",
+    "data.root", "data.cache_dir", "data.num_workers",
 )  # fmt: skip
 """What a resumed run may have other than the stored one: its budget, its machine, its log."""
 

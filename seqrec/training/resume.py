@@ -25,9 +25,11 @@ SECTIONS = {
     "overlay": ["model", "data"],
     "paper": ["protocol.remove_seen", "protocol.cutoffs", "model", "data"],
     "settings": ["model", "data"],
+    "patience": ["patience", "callbacks.early_stopping.patience"],
+    "patience_steps": ["patience_steps", "callbacks.early_stopping.patience_steps"],
     "debug": ["trainer.max_epochs", *(f"trainer.limit_{part}_batches" for part in ("train", "val", "test"))],
 }
-"""Groups whose values stand elsewhere than at the group's name."""
+"""Groups and keys whose values stand elsewhere, or elsewhere as well: a stored configuration holds no references."""
 
 
 def stored_or_given(config: DictConfig, overrides: list[str], folder: Path) -> DictConfig:
@@ -60,6 +62,9 @@ def stored_or_given(config: DictConfig, overrides: list[str], folder: Path) -> D
         asked.seed = stored.seed
     for override in overrides:
         for path in _paths(override, config):
+            owner = path.rpartition(".")[0]
+            if owner.startswith("callbacks.") and OmegaConf.select(stored, owner) is None:
+                continue  # the run has no such callback
             if path.startswith(CHANGEABLE):
                 OmegaConf.update(stored, path, OmegaConf.select(config, path), merge=False, force_add=True)
             elif other := differences(_value(asked, path), _value(stored, path), path):

@@ -42,6 +42,9 @@ def check_values(config: DictConfig) -> Protocol:
         patience = OmegaConf.select(config, key)
         if patience is not None and (not _whole(patience) or patience < 1):
             raise ValueError(f"{key}={patience}: it must be at least 1 epoch, or null to train all of them")
+    steps = config.get("patience_steps")
+    if steps is not None and (not _whole(steps) or steps < 1):
+        raise ValueError(f"patience_steps={steps}: it must be at least 1 step, or null to count epochs alone")
     judged = OmegaConf.to_container(config.protocol, resolve=True)
     assert isinstance(judged, dict)
     protocol = Protocol(**{str(key): value for key, value in judged.items() if key != "_target_"})

@@ -46,6 +46,19 @@ def test_a_run_that_stopped_early_and_was_killed_before_its_results_trains_no_mo
     shutil.rmtree(whole)
 
 
+def test_patience_in_steps_is_the_same_in_a_resumed_run(run: Run) -> None:
+    """It learns too fast and is best early; an epoch is two steps."""
+    fast = ["data.num_users=100", "patience=1", "patience_steps=5", "model.optimizer.lr=0.1"]
+    whole = run(*fast, "trainer.max_epochs=40")
+    assert metrics(whole)["epochs"] - metrics(whole)["best_epoch"] == 3
+    parts = run(*fast, "trainer.max_epochs=2")
+    run(f"resume={parts}", "trainer.max_epochs=40")
+    assert_same_state(whole, parts)
+    assert_same_results(whole, parts)
+    run(f"resume={parts}", "patience_steps=9")
+    assert metrics(parts)["epochs"] >= metrics(whole)["epochs"] + 2
+
+
 FOUR_BATCHES = ["data.num_users=150", "data.batch_size=40", "trainer.max_epochs=3"]
 
 

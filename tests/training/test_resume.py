@@ -65,6 +65,23 @@ def test_budgets_are_taken_from_the_command_line_and_nothing_else(folder: Path) 
         stored_or_given(composed(), ["seed=0"], folder)
 
 
+STOPPING = "seqrec.training.callbacks.checkpoints.EarlyStopping"
+
+
+@pytest.mark.parametrize("key", ["patience", "patience_steps"])
+def test_another_patience_reaches_the_callback(folder: Path, key: str) -> None:
+    config = composed()
+    config[key], config.callbacks.early_stopping = 7, {"_target_": STOPPING, key: f"${{{key}}}"}
+    (folder / CONFIG).write_text(
+        yaml.safe_dump({**STORED, "callbacks": {"early_stopping": {"_target_": STOPPING, key: 10}}})
+    )
+    stored = stored_or_given(config, [f"{key}=7"], folder)
+    assert stored[key] == stored.callbacks.early_stopping[key] == 7
+    (folder / CONFIG).write_text(yaml.safe_dump({**STORED, "callbacks": {}}))
+    stored = stored_or_given(config, [f"{key}=7"], folder)
+    assert stored[key] == 7 and stored.callbacks == {}
+
+
 @pytest.mark.parametrize("machine", ["ddp", "cpu", "gpu"])
 def test_a_trainer_group_gives_the_machine_and_not_the_length(folder: Path, machine: str) -> None:
     config = composed()

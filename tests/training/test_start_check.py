@@ -43,6 +43,7 @@ def test_a_model_without_a_monitor_of_its_own_fits_any_cutoffs(model: str) -> No
         (["seed=-1"], "from 0 to 4294967295"),
         (["patience=-1"], "patience=-1: it must be at least 1 epoch, or null"),
         (["patience=0"], "patience=0"),
+        (["patience_steps=0"], "patience_steps=0: it must be at least 1 step, or null"),
         (["model=mvs", "warm_start.patience=0"], "warm_start.patience=0"),
         (["model.backbone.num_layers=0"], "model.backbone.num_layers=0: it must be at least 1"),
         (["model=s3rec", "warm_start.model.backbone.dim=0"], "warm_start.model.backbone.dim=0"),

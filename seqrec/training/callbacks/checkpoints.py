@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 from pathlib import Path
 from typing import Any
@@ -14,28 +15,57 @@ from seqrec.training.cut_epochs import keep_whole_epochs, was_cut
 
 
 class EarlyStopping(callbacks.EarlyStopping):
-    """Stops after some epochs without a better validation metric.
+    """Stops after some epochs without a better validation metric, which hold at least some steps.
+
+    Where an epoch is few steps, as with one window a user, ten of them may not leave the plateau at which a model has
+    learned how popular items are and nothing else.
 
     Args:
         patience: epochs without improvement; None trains all epochs.
         min_delta: how much better counts as better.
+        patience_steps: updates without improvement that must have been made as well; None asks for epochs alone.
+
+    Attributes:
+        batches: of the first epoch that the run trained, by which steps become epochs; None before it.
     """
 
-    def __init__(self, patience: int | None, min_delta: float = 0.0) -> None:
-        epochs = sys.maxsize if patience is None else patience
-        super().__init__("val/", min_delta, epochs, mode="max", check_on_train_epoch_end=False)
+    def __init__(self, patience: int | None, min_delta: float = 0.0, patience_steps: int | None = None) -> None:
+        self.epochs = sys.maxsize if patience is None else patience
+        self.patience_steps = patience_steps
+        self.batches: int | None = None
+        super().__init__("val/", min_delta, self.epochs, mode="max", check_on_train_epoch_end=False)
+
+    @property
+    def counts_steps(self) -> bool:
+        """Whether the steps decide, not the epochs."""
+        return self.patience > self.epochs
 
     def setup(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
         """Watch the metric that the model is selected by."""
         self.monitor = f"val/{pl_module.monitor}"
         super().setup(trainer, pl_module, stage)
 
+    def state_dict(self) -> dict[str, Any]:
+        """Lightning's, and the batches of an epoch: windows that are cut at random differ in number by epoch."""
+        return super().state_dict() | {"batches": self.batches}
+
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Continue a stopped run's count of epochs; a resumed run may have another patience."""
+        self.batches = state_dict.get("batches")
         super().load_state_dict(state_dict | {"patience": self.patience})
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Train no more where the run had stopped already and was killed before its results were written."""
+        """Turn steps into epochs.
+
+        Train no more where the run had stopped already and was killed before its results were written.
+        """
+        if self.batches is None:
+            self.batches = int(trainer.num_training_batches)
+        if self.patience_steps is not None:
+            # A model that steps its own optimizers gathers the gradients of several batches itself.
+            together = max(trainer.accumulate_grad_batches, getattr(pl_module, "accumulate", 1))
+            updates = max(1, math.ceil(self.batches / together))
+            self.patience = max(self.epochs, math.ceil(self.patience_steps / updates))
         if self.wait_count >= self.patience:
             trainer.should_stop = True
 

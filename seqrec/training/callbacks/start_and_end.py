@@ -56,7 +56,8 @@ def _reason(trainer: Trainer) -> str:
     early = trainer.early_stopping_callback
     if trainer.should_stop and early is not None and early.stopping_reason != EarlyStoppingReason.NOT_STOPPED:
         if early.stopping_reason == EarlyStoppingReason.PATIENCE_EXHAUSTED:
-            return f"{early.monitor} was not better for {_count(early.patience, 'epoch')} (patience)"
+            key = "patience_steps" if getattr(early, "counts_steps", False) else "patience"
+            return f"{early.monitor} was not better for {_count(early.patience, 'epoch')} ({key})"
         return str(early.stopping_reason_message)
     for callback in trainer.callbacks:  # type: ignore[attr-defined]
         left = callback.time_remaining() if isinstance(callback, Timer) else None
