@@ -39,6 +39,11 @@ def test_a_model_that_was_not_checked_is_said_to_be(tmp_path: Path) -> None:
     assert [cell.strip() for cell in markdown_table(tmp_path).splitlines()[2].split("|")] == row
 
 
+def test_what_has_no_public_code_is_compared_with_our_reading() -> None:
+    read = {model.name for model in models() if model.parity.endswith(", our reading")}
+    assert read == {"easnrec", "xlstm_lsr"}
+
+
 def test_a_page_without_the_marks_is_refused() -> None:
     begin, end = "<!-- part: python -m some.module -->\n", "<!-- end of part -->\n"
     with pytest.raises(ValueError, match="between the lines"):
