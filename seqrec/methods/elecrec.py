@@ -53,8 +53,8 @@ class Inputs(NamedTuple):
 class ELECRec(GeneratorDiscriminator[Losses]):
     """Players: ``shared``, ``generator`` and ``discriminator``; each network owns its embedding norm at least.
 
-    The discriminator sees next items: its position t holds the true one or a draw. So all positions of a
-    history are supervised, whatever the training windows say.
+    The discriminator sees next items: its position t holds the true one or, where the training windows let a position
+    learn, perhaps a draw; it judges those positions.
 
     Args:
         backbone: the discriminator, causal, and the item table of both networks.
@@ -147,10 +147,10 @@ class ELECRec(GeneratorDiscriminator[Losses]):
         return self.simultaneous_step(inputs) if self.simultaneous else self.alternating_step(inputs)
 
     def inputs(self, batch: Batch) -> Inputs:
-        """What the networks learn from a batch; all positions that take part learn and may get a draw."""
+        """What the networks learn from a batch; the positions that learn may get a draw."""
         items = self.layout.arrange(batch.items, batch.items != 0)
         next_items = self.layout.following(batch) * (items != 0)
-        supervised = self.layout.taking_part(items)
+        supervised = self.layout.supervised(batch)
         replaced, uniform = (
             self.layout.draws(self.rng_keys(batch.row, stream), items) for stream in (Stream.MASK, Stream.REPLACEMENT)
         )
@@ -203,7 +203,7 @@ class ELECRec(GeneratorDiscriminator[Losses]):
 
     def detection_loss(self, made: Tensor, inputs: Inputs) -> Tensor:
         """Binary cross entropy of which items of ``(B, W)`` are the true next ones, the mean over those known."""
-        known = inputs.next_items != 0
+        known = (inputs.next_items != 0) & inputs.supervised
         verdict = self.verdict(made, known)[known]
         return F.binary_cross_entropy_with_logits(verdict, (made == inputs.next_items)[known].to(verdict.dtype))
 

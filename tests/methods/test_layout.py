@@ -38,8 +38,7 @@ def test_draws_do_not_depend_on_padding() -> None:
     assert torch.equal(RIGHT.draws(keys[1:2], ITEMS[1:2, :1]), right[1:2, :1])
 
 
-def test_padding_takes_part_in_windows_only() -> None:
-    assert torch.equal(RIGHT.taking_part(ITEMS), ITEMS != 0) and bool(LEFT.taking_part(ITEMS).all())
+def test_padding_is_supervised_in_windows_only() -> None:
     assert torch.equal(RIGHT.supervised(BATCH), NEXT_ITEMS != 0) and bool(LEFT.supervised(BATCH).all())
     newest = BATCH._replace(next_items=torch.where(TARGET[:, None] == NEXT_ITEMS, NEXT_ITEMS, 0))
     assert RIGHT.supervised(newest).sum(1).tolist() == [1, 1, 1]

@@ -1,4 +1,4 @@
-"""With ``windows=prefixes`` EASNRec and ECL-SR learn what RecBole trains on: each prefix, at its last position."""
+"""With ``windows=prefixes`` EASNRec, ECL-SR and ELECRec learn RecBole's examples: prefixes, at the last position."""
 
 from __future__ import annotations
 
@@ -9,10 +9,11 @@ import torch
 from torch import Tensor
 
 from seqrec.data.windows import last_window, prefixes
+from seqrec.methods import elecrec
 from seqrec.methods.easnrec.easnrec import EASNRec
 from seqrec.methods.ecl_sr import ECLSR
 from tests.factories import make_sequences
-from tests.methods import small_easnrec, test_ecl_sr
+from tests.methods import small_easnrec, test_ecl_sr, test_elecrec
 from tests.methods.small_easnrec import DIM, ITEMS, LENGTH
 
 LENGTHS = (3, 4, 7, 11, 14, 2, 1)  # some longer than a window
@@ -74,3 +75,23 @@ def test_pairs_of_ecl_sr(padding_learns: bool) -> None:
     batch = windows.batch(torch.arange(len(windows)), LENGTH)
     inputs = model.inputs(batch, *model.masks(batch))
     assert learned(inputs.items, lambda states: model.recommendation_loss(states, inputs), seen) == recbole_pairs()
+
+
+@pytest.mark.parametrize("padding_learns", [True, False])
+def test_pairs_of_elecrec(padding_learns: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of its generator; its discriminator judges the same positions."""
+    model = test_elecrec.build(padding_learns=padding_learns)
+    seen: Seen = []
+    first = model.layout.first_class
+
+    def cross_entropy(states: Tensor, classes: Tensor, target: Tensor) -> Tensor:
+        seen.append((states, target + first))
+        return states.sum()
+
+    monkeypatch.setattr(elecrec, "cross_entropy", cross_entropy)
+    windows = prefixes(SEQUENCES, LENGTH, torch.Generator())
+    batch = windows.batch(torch.arange(len(windows)), LENGTH)
+    inputs = model.inputs(batch)
+    assert learned(inputs.items, lambda states: model.generator_loss(states, inputs), seen) == recbole_pairs()
+    assert int(inputs.drawn.sum()) <= len(batch.row)
+    assert not (inputs.drawn & ~inputs.supervised).any()

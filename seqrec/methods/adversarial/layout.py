@@ -33,16 +33,12 @@ class Layout(nn.Module, ABC):
         """What belongs to each position of right-padded histories ``(B, L)``, in this layout: ``(B, W)``."""
 
     @abstractmethod
-    def taking_part(self, items: Tensor) -> Tensor:
-        """The positions ``(B, W)``, bool, of arranged items that have a state of their own."""
-
-    @abstractmethod
     def supervised(self, batch: Batch) -> Tensor:
         """The positions ``(B, W)``, bool, whose next item the training windows let a model learn."""
 
     @abstractmethod
     def following(self, batch: Batch) -> Tensor:
-        """The item after each position that takes part, ``(B, W)``; the target follows the newest item."""
+        """The item after each position that has a state, ``(B, W)``; the target follows the newest item."""
 
     @abstractmethod
     def most_filled(self, items: Tensor, ratio: float) -> int:
@@ -76,10 +72,6 @@ class RightPadded(Layout):
     def arrange(self, x: Tensor, valid: Tensor) -> Tensor:
         """As it is."""
         return x
-
-    def taking_part(self, items: Tensor) -> Tensor:
-        """All but padding."""
-        return items != 0
 
     def supervised(self, batch: Batch) -> Tensor:
         """The supervised positions of the batch."""
@@ -133,10 +125,6 @@ class LeftPaddedWindows(Layout):
             ValueError: a history is longer than the window.
         """
         return left_padded(x, valid, self.width)
-
-    def taking_part(self, items: Tensor) -> Tensor:
-        """All, padding too."""
-        return torch.ones_like(items, dtype=torch.bool)
 
     def supervised(self, batch: Batch) -> Tensor:
         """All positions, padding too; the newest alone if the batch has no other supervised position."""
