@@ -58,6 +58,13 @@ def test_two_papers_may_differ_on_one_model_and_data_set() -> None:
     assert check_configuration(row, targets=False).model == easnrec.model
 
 
+def test_patience_counts_steps_where_a_paper_has_few_an_epoch() -> None:
+    of_paper = check_configuration(["paper=easnrec", "model=easnrec", "data=ml1m"], targets=False)
+    assert (of_paper.patience, of_paper.callbacks.early_stopping.patience_steps) == (10, 5000)
+    for other in (["model=easnrec", "data=ml1m"], ["paper=fenrec", "model=fenrec", "data=beauty"]):
+        assert check_configuration(other, targets=False).callbacks.early_stopping.patience_steps is None
+
+
 def test_a_value_of_the_command_line_wins_over_the_paper() -> None:
     config = check_configuration(
         ["paper=fenrec", "model=mvs", "data=beauty", "protocol=all_items", "data.batch_size=8"]
