@@ -129,11 +129,52 @@ def test_yelp_reviews_are_cut(tmp_path: Path, loading: dict[str, Any], histories
     assert histories(sequences) == {f"u{user}": [f"b{user}"] * 5 for user in range(5)}
 
 
+def test_the_period_of_yelp_is_an_option(tmp_path: Path, loading: dict[str, Any], histories: Any) -> None:
+    """ECL-SR's begins ten hours earlier; a sequence file, which is of 2019, does not stand for it."""
+    dates = ["2018-12-31 13:59:59", "2018-12-31 14:00:00", *[f"2019-01-0{day} 00:00:00" for day in range(1, 6)]]
+    rows = [
+        {"user_id": f"u{user}", "business_id": f"b{(user + place) % 6}", "stars": 1.0, "text": "", "date": date}
+        for user in range(6)
+        for place, date in enumerate(dates)
+    ]
+    (tmp_path / "yelp_academic_dataset_review.json").write_text("\n".join(map(json.dumps, rows)))
+    (tmp_path / "Yelp.txt").write_text("1 1 2 3 4 5\n")
+
+    def yelp(**period: str) -> Yelp:
+        return Yelp(root=str(tmp_path), **period, **loading)
+
+    same = yelp(first="2019-01-01", last="2019-12-31T00:00:00Z")
+    assert yelp().source() == same.source() == tmp_path / "Yelp.txt"
+    assert yelp().recipe()["first"] == "2019-01-01 00:00:00"
+    earlier = yelp(first="2018-12-31 14:00:00")
+    assert earlier.recipe() != yelp().recipe()
+    found = histories(read_raw(earlier))
+    assert found["u0"] == ["b1", "b2", "b3", "b4", "b5", "b0"] and len(found) == 6
+    assert histories(read_raw(yelp(first="2018-12-31 15:00+01:00")))["u0"] == found["u0"]
+    with pytest.raises(DataError, match=r"no review between 2011-01-01 and 2012-01-01 among 42"):
+        read_raw(yelp(first="2011-01-01", last="2012-01-01"))
+
+
+@pytest.mark.parametrize(
+    ("period", "message"),
+    [
+        ({"first": "last year"}, r"data\.first='last year' is no date; write one such as '2019-01-01 00:00:00'"),
+        ({"last": "2019-02-30"}, r"data\.last='2019-02-30' is no date"),
+        ({"first": "2020-01-01"}, r"data\.first='2020-01-01' is after data\.last='2019-12-31 00:00:00'"),
+    ],
+)
+def test_a_period_that_is_none_is_refused(loading: dict[str, Any], period: dict[str, str], message: str) -> None:
+    with pytest.raises(DataError, match=message):
+        Yelp(root=None, **period, **loading)
+
+
 def test_missing_sources(tmp_path: Path, loading: dict[str, Any]) -> None:
     with pytest.raises(DataError, match="is not a folder"):
         Amazon(category="Beauty", root=str(tmp_path / "none"), **loading).source()
     with pytest.raises(DataError, match=r"put yelp_academic_dataset_review\.json into.*2019-01-01"):
         Yelp(root=str(tmp_path), **loading).source()
+    with pytest.raises(DataError, match=r"the reviews of 2018-12-31\.\.2019-12-31 00:00:00 are used; .* 2019 only"):
+        Yelp(root=str(tmp_path), first="2018-12-31", **loading).source()
     with pytest.raises(DataError, match=r"did you mean Beauty\?"):
         Amazon(category="Beuty", root=None, **loading)
     with pytest.raises(TypeError, match="batchsize"):

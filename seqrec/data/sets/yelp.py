@@ -1,4 +1,4 @@
-"""Yelp Open Dataset: the reviews of 2019, as cut by S3-Rec (Zhou et al., CIKM 2020)."""
+"""Yelp Open Dataset: the reviews of a period, by default those of 2019, as cut by S3-Rec (Zhou et al., CIKM 2020)."""
 
 from __future__ import annotations
 
@@ -30,12 +30,13 @@ _CORE = 5
 
 
 class Yelp(SequenceDataModule):
-    """Yelp reviews from 2019-01-01 to 2019-12-31 (midnight): all stars, 5-core, repeat visits are kept.
+    """Yelp reviews from ``first`` to ``last``: all stars, 5-core, repeat visits are kept.
 
     The source is the first that exists of ``<root>[/sequences]/Yelp.txt`` and
     ``<root>[/raw/yelp]/yelp_academic_dataset_review.json``, each also ``.gz``. It cannot be downloaded: the
     terms of use must be accepted first. The published counts (30,431 users, 20,033 items, 316,354
-    interactions) are those of the release of early 2020; later releases give others.
+    interactions) are those of the release of early 2020 from 2019-01-01 to 2019-12-31, midnight; later releases give
+    others. A sequence file is one of that period, so another one needs the reviews.
 
     Attributes of the businesses, their categories, come with a sequence file from
     ``<root>[/attributes]/Yelp_item2attributes.json``, with reviews from
@@ -43,10 +44,11 @@ class Yelp(SequenceDataModule):
 
     Args:
         root: folder that holds the data.
+        first, last: ISO dates of the earliest and the latest review, both included; UTC, a date alone is its midnight.
         **base: arguments of :class:`~seqrec.data.datamodule.SequenceDataModule`.
 
     Raises:
-        DataError: later, no file under ``root``, or a damaged one.
+        DataError: a date that is none, or no time between both; later, no file under ``root``, or a damaged one.
     """
 
     attribute_advice = (
@@ -54,20 +56,23 @@ class Yelp(SequenceDataModule):
         f"ids, {_PREPARED.files[0]} into data.root)"
     )
 
-    def __init__(self, root: str | None, **base: Any) -> None:
+    def __init__(self, root: str | None, first: str = _FIRST, last: str = _LAST, **base: Any) -> None:
         super().__init__(**base)
+        self.first, self.last, self.period = first, last, _period(first, last)
         self.folders = Folders(root, self.cache_dir / "downloads")
 
     def source(self) -> Path:
         """The sequence file or the file of reviews."""
-        found = self.folders.locate(_SEQUENCES, _REVIEWS)
+        of_2019 = self.period == _period(_FIRST, _LAST)
+        found = self.folders.locate(*([_SEQUENCES, _REVIEWS] if of_2019 else [_REVIEWS]))
         if found is not None:
             return found
+        prepared = f"a prepared {_SEQUENCES.files[0]} is read as well"
         raise DataError(
             "Yelp cannot be downloaded (its terms must be accepted): get the data set of yelp.com/dataset (the release "
             f"of early 2020 gives the published counts) and put {_REVIEWS.files[0]} into "
-            f"{self.folders.root or 'a folder that data.root names'}; the reviews of 2019-01-01..2019-12-31 are used. "
-            f"A prepared {_SEQUENCES.files[0]} is read as well."
+            f"{self.folders.root or 'a folder that data.root names'}; the reviews of {self.first}..{self.last} are "
+            f"used; {prepared if of_2019 else f'{prepared} for those of 2019 only'}."
         )
 
     def read(self, source: Path) -> Sequences:
@@ -75,12 +80,11 @@ class Yelp(SequenceDataModule):
         if _SEQUENCES.is_at(source):
             return read_sequence_file(source)
         table = read_table(source, {"user": "user_id", "item": "business_id", "time": "date"})
-        first, last = epoch_microseconds(pl.Series([_FIRST, _LAST]))
-        kept = table.filter(pl.col("time").is_between(first, last))
+        kept = table.filter(pl.col("time").is_between(*self.period))
         if kept.is_empty():
-            raise DataError(f"{source}: no review between {_FIRST} and {_LAST} among {len(table)}")
+            raise DataError(f"{source}: no review between {self.first} and {self.last} among {len(table)}")
         dropped: Dropped = {}
-        note(dropped, f"outside {_FIRST[:10]}..{_LAST[:10]}", table, kept)
+        note(dropped, f"outside {self.first[:10]}..{self.last[:10]}", table, kept)
         return to_sequences(kept, source, _CORE, _CORE, numbering="first_seen", dropped=dropped)
 
     def attribute_files(self, source: Path) -> Sequence[Path]:
@@ -95,4 +99,15 @@ class Yelp(SequenceDataModule):
 
     def recipe(self) -> dict[str, Any]:
         """Cut and thresholds."""
-        return {"reader": "yelp", "first": _FIRST, "last": _LAST, "min_user": _CORE, "min_item": _CORE}
+        return {"reader": "yelp", "first": self.first, "last": self.last, "min_user": _CORE, "min_item": _CORE}
+
+
+def _period(first: str, last: str) -> tuple[int, int]:
+    """Both dates in microseconds since 1970."""
+    start, end = epoch_microseconds(pl.Series([first, last], dtype=pl.String))
+    for name, text, time in (("first", first, start), ("last", last, end)):
+        if time is None:
+            raise DataError(f"data.{name}={text!r} is no date; write one such as '{_FIRST}' or {_FIRST[:10]}")
+    if start > end:
+        raise DataError(f"data.first={first!r} is after data.last={last!r}; no review is between them")
+    return start, end
