@@ -1,5 +1,10 @@
 """What methods with a contrast of two views share."""
 
-from seqrec.methods.contrastive.contrasts import HardNegativeContrast, InBatchContrast, PairContrast
+from seqrec.methods.contrastive.contrasts import (
+    HardNegativeContrast,
+    InBatchContrast,
+    PairContrast,
+    PrintedContrast,
+)
 
-__all__ = ["HardNegativeContrast", "InBatchContrast", "PairContrast"]
+__all__ = ["HardNegativeContrast", "InBatchContrast", "PairContrast", "PrintedContrast"]

@@ -1,7 +1,8 @@
 """Contrasts of two views as modules: with the other examples of the batch, and with harder negatives (FENRec).
 
 They hold the numbers of a contrast, not its state: no parameters and no buffers. The mathematics is in
-:mod:`seqrec.functional.info_nce` and :mod:`seqrec.functional.hard_negatives`.
+:mod:`seqrec.functional.info_nce`, :mod:`seqrec.functional.hard_negatives` and
+:mod:`seqrec.functional.printed_hard_negatives`.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from torch import Tensor, nn
 
 from seqrec.functional.hard_negatives import enduring_info_nce, harder_noise
 from seqrec.functional.info_nce import info_nce
+from seqrec.functional.printed_hard_negatives import printed_info_nce
 from seqrec.functional.ranks import of_first_rank
 
 
@@ -113,4 +115,26 @@ class HardNegativeContrast(PairContrast):
             self.margin,
             self.mix_ratio,
             self.hard_weight,
+        )
+
+
+class PrintedContrast(HardNegativeContrast):
+    """FENRec's contrast as its paper prints it; :class:`HardNegativeContrast` is that of its released code.
+
+    Labels are not used: all other examples are negatives. The warm-up is one without hard negatives and noise, but
+    with the weights ``s`` and the margin. The paper names noise in a sentence only; here it counts as other rows do.
+    """
+
+    def forward(self, first: Tensor, second: Tensor, labels: Tensor | None, noise: Tensor | None) -> Tensor:
+        """See :func:`seqrec.functional.printed_hard_negatives.printed_info_nce`; None is the warm-up."""
+        hard_weight = 0.0 if noise is None else self.hard_weight
+        return printed_info_nce(
+            first,
+            second,
+            first[:0] if noise is None else noise,
+            self.temperature,
+            self.scale,
+            self.margin,
+            self.mix_ratio,
+            hard_weight,
         )
