@@ -1,37 +1,158 @@
-"""Rows of papers: what ``paper=`` composes is what the experiment files composed that it replaces."""
+"""Rows of papers: every cell of their tables composes to what is printed or released, and says which values are ours.
+
+What ``paper=`` composes is also what the former experiment files composed, but for what is changed on purpose.
+"""
 
 from __future__ import annotations
 
 import gzip
 import json
+import re
+from collections.abc import Iterator, Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from hydra import compose, initialize_config_dir
-from omegaconf import OmegaConf
+from omegaconf import DictConfig, OmegaConf
 
 from seqrec.cli.overrides import CONF, check_configuration
 from seqrec.runs.moved import upgraded
 
-STORED = json.loads(gzip.decompress((Path(__file__).parent / "golden" / "experiments.json.gz").read_bytes()))
+GOLDEN = Path(__file__).parent / "golden"
+STORED = json.loads(gzip.decompress((GOLDEN / "experiments.json.gz").read_bytes()))
 """For each ``+experiment=<name>`` of version 0.1 the arguments of today, and the configuration as composed then."""
 
-PAPERS = {"easnrec": ("ml1m", "sports", "yelp"), "fenrec": ("beauty", "sports", "toys", "yelp")}
-"""The data sets of each paper's tables."""
+PAPERS = yaml.safe_load((GOLDEN / "papers.yaml").read_text())
+CELLS = [(paper, model, data) for paper, told in PAPERS.items() for model in told["models"] for data in told["data"]]
+VARIANTS = [
+    (paper, model, data, part)
+    for paper, told in PAPERS.items()
+    for model, parts in told["variants"].items()
+    for part in parts
+    for data in told["data"]
+]
+NEEDED = {"model.backbone.dim", "model.optimizer.lr", "data.batch_size", "data.max_length"}
+
+PREFIXES = {"data.windows._target_": "seqrec.data.windows.prefixes"}
+SIZES = {"model.backbone.dim": 256, "model.optimizer.lr": 0.0001, "data.batch_size": 128}
+NETWORKS = {**SIZES, "model.generator.dim": 256}
+OF_MSSR = {"data.batch_size": 128, "model.backbone.num_heads": 2}
+LONGER = ("data.max_length", "model.backbone.max_length", "model.generator.max_length")
+EASNREC, FENREC = (PAPERS[paper]["data"] for paper in ("easnrec", "fenrec"))
+CHANGED: dict[str, Mapping[str, Any]] = {
+    **{f"{model}/{data}": PREFIXES for model in ("gru4rec", "s3rec", "xlstm_lsr") for data in EASNREC},
+    **{f"gru4rec/{data}": PREFIXES for data in ("beauty", "toys")},
+    **{f"{model}/ml1m": SIZES for model in ("coserec", "iclrec")},
+    **{f"{model}/{data}": NETWORKS for model in ("ecl_sr", "elecrec") for data in EASNREC},
+    "ecl_sr/ml1m": NETWORKS | dict.fromkeys(LONGER, 200),
+    "mssr/sports": OF_MSSR,
+    "mssr/yelp": OF_MSSR | {"model.backbone.num_layers": 2},
+    **{f"lrurec/{data}": {"patience": epochs} for data, epochs in zip(FENREC, (114, 72, 132, 84), strict=True)},
+}
+"""What differs from the former experiment on purpose: the paper's samples and sizes, and patience for its batches."""
+
+
+@cache
+def row(*arguments: str) -> DictConfig:
+    """What Hydra composes of the arguments of a command line; not to be changed."""
+    with initialize_config_dir(str(CONF), version_base="1.3"):
+        return compose("config", list(arguments))
+
+
+def of_cell(values: Mapping[str, Any], data: str) -> dict[str, Any]:
+    """Values that a source of ``papers.yaml`` has for one data set."""
+    chosen = {key: value.get(data) if isinstance(value, dict) else value for key, value in values.items()}
+    return {key: value for key, value in chosen.items() if value is not None}
+
+
+def told(paper: str, model: str, data: str) -> dict[str, dict[str, Any]]:
+    """What is printed, released and ours of a cell."""
+    every, own = PAPERS[paper]["every"], PAPERS[paper]["models"][model] or {}
+    sources = {source: of_cell(own.get(source, {}), data) for source in ("printed", "released", "ours")}
+    known = {key for values in sources.values() for key in values} | set(own.get("without", []))
+    for source, values in sources.items():
+        values |= {key: value for key, value in of_cell(every.get(source, {}), data).items() if key not in known}
+    return sources
+
+
+def files(paper: str, model: str, data: str) -> Iterator[Path]:
+    """The files that a cell is made of and that may say what is ours."""
+    below = CONF / "paper_settings" / paper
+    yield CONF / "paper" / f"{paper}.yaml"
+    yield CONF / "model" / f"{model}.yaml"
+    yield CONF / "settings" / model / f"{data}.yaml"
+    yield from (below / "base.yaml", below / model / "base.yaml", below / model / f"{data}.yaml")
+
+
+def said_to_be_ours(path: Path) -> str:
+    """The text of a file's comments from "Ours:" to the end of their block."""
+    lines = path.read_text().splitlines() if path.exists() else []
+    text = "\n".join(line[1:].strip() if line.startswith("#") else "" for line in lines)
+    return " ".join(" ".join(found.split()) for found in re.findall(r"Ours:((?:.+\n?)*)", text))
+
+
+@pytest.mark.parametrize(("paper", "model", "data"), CELLS)
+def test_a_cell_has_the_settings_that_are_printed_or_released(paper: str, model: str, data: str) -> None:
+    config, sources = row(f"paper={paper}", f"model={model}", f"data={data}"), told(paper, model, data)
+    published = sources["printed"] | sources["released"]
+    found = {key: OmegaConf.select(config, key) for key in published}
+    assert {key: OmegaConf.to_object(v) if OmegaConf.is_list(v) else v for key, v in found.items()} == published
+    protocol = "unseen_items" if (paper, model) == ("easnrec", "bpr") else PAPERS[paper]["protocol"]
+    assert config.protocol.name == protocol
+    assert set(published) | set(sources["ours"]) >= NEEDED
+
+
+@pytest.mark.parametrize(("paper", "model", "data"), CELLS)
+def test_a_cell_says_which_values_are_ours(paper: str, model: str, data: str) -> None:
+    config, sources = row(f"paper={paper}", f"model={model}", f"data={data}"), told(paper, model, data)
+    text = " ".join(said_to_be_ours(path) for path in files(paper, model, data))
+    for key, words in sources["ours"].items():
+        assert OmegaConf.select(config, key) is not None, key
+        assert words in text, f"{key}: {words!r} is not in {text!r}"
+
+
+@pytest.mark.parametrize(("paper", "model", "data", "part"), VARIANTS)
+def test_a_variant_of_a_cell_keeps_its_printed_settings(paper: str, model: str, data: str, part: str) -> None:
+    cell = (f"paper={paper}", f"model={model}", f"data={data}")
+    config, whole = row(*cell, part), row(*cell)
+    assert config.model != whole.model
+    for key, value in of_cell(PAPERS[paper]["every"]["printed"], data).items():
+        assert OmegaConf.select(config, key) == value, key
+    assert (config.data, config.protocol) == (whole.data, whole.protocol)
+
+
+@pytest.mark.parametrize(("paper", "model", "data", "part"), [cell for cell in VARIANTS if cell[0] == "fenrec"])
+def test_patience_outlasts_the_warm_up_of_hard_negatives(paper: str, model: str, data: str, part: str) -> None:
+    """Training may not end before they begin, or the row is one of the host."""
+    config = row(f"paper={paper}", f"model={model}", f"data={data}", part)
+    if part.endswith("no_hard_negatives"):
+        assert config.model.pair_contrast.warmup_epochs == float("inf")
+        return
+    assert config.patience > config.model.pair_contrast.warmup_epochs
+    assert config.trainer.max_epochs >= 2 * config.model.pair_contrast.warmup_epochs
 
 
 def test_every_former_experiment_is_stored() -> None:
     assert len(STORED) == 98
     assert len({experiment["arguments"] for experiment in STORED.values()}) == 98
+    assert set(CHANGED) <= set(STORED)
+
+
+def flat(node: Any, key: str = "") -> dict[str, Any]:
+    """The values of a nested mapping by dotted key."""
+    if not isinstance(node, dict) or not node:
+        return {key: node}
+    return {name: value for part, below in node.items() for name, value in flat(below, f"{key}.{part}").items()}
 
 
 @pytest.mark.parametrize("name", STORED)
 def test_row_is_the_former_experiment(name: str) -> None:
-    """Value for value; only the name of the protocol, loggers and where the data lies are left out."""
+    """Value for value; left out are the protocol's name, loggers, where the data lies, and keys that are new since."""
     before = upgraded(STORED[name]["config"])
-    with initialize_config_dir(str(CONF), version_base="1.3"):
-        composed = compose("config", STORED[name]["arguments"].split())
+    composed = row(*STORED[name]["arguments"].split())
     after: Any = OmegaConf.to_container(composed, resolve=True, throw_on_missing=False)
     for machine in ("root", "cache_dir"):
         del after["data"][machine]
@@ -40,24 +161,25 @@ def test_row_is_the_former_experiment(name: str) -> None:
     assert after["protocol"].pop("name") == ("unseen_items" if before["protocol"]["remove_seen"] else "all_items")
     listed = before["trainer"]  # today's may list more of Lightning's options
     after["trainer"] = {key: value for key, value in after["trainer"].items() if key in listed}
-    for section, values in before.items():
-        assert after[section] == values, f"{section} of {STORED[name]['arguments']}"
+    old, new = flat(before), flat({section: after[section] for section in before})
+    differs = {key[1:]: new.get(key) for key in {*old, *new} if old.get(key) != new.get(key)}
+    assert differs == CHANGED.get(name, {}), STORED[name]["arguments"]
 
 
 @pytest.mark.parametrize("paper", PAPERS)
 def test_every_model_has_a_row(paper: str) -> None:
     """As in ``-m paper=fenrec 'model=glob(*)' data=beauty,toys``, models without weights among them."""
-    data = ",".join(PAPERS[paper])
+    data = ",".join(PAPERS[paper]["data"])
     config = check_configuration([f"paper={paper}", "model=glob(*)", f"data={data}"], multirun=True)
-    assert config.protocol.name == {"easnrec": "all_items", "fenrec": "unseen_items"}[paper]
+    assert config.protocol.name == PAPERS[paper]["protocol"]
 
 
 def test_two_papers_may_differ_on_one_model_and_data_set() -> None:
-    row = ["model=caser", "data=sports"]
-    easnrec, fenrec = (check_configuration([f"paper={paper}", *row], targets=False) for paper in PAPERS)
+    cell = ["model=caser", "data=sports"]
+    easnrec, fenrec = (check_configuration([f"paper={paper}", *cell], targets=False) for paper in PAPERS)
     sizes = [(config.model.backbone.dim, config.data.batch_size) for config in (easnrec, fenrec)]
     assert sizes == [(256, 128), (64, 256)]
-    assert check_configuration(row, targets=False).model == easnrec.model
+    assert check_configuration(cell, targets=False).model == easnrec.model
 
 
 def test_patience_counts_steps_where_a_paper_has_few_an_epoch() -> None:
@@ -72,10 +194,13 @@ def test_a_value_of_the_command_line_wins_over_the_paper() -> None:
         ["paper=fenrec", "model=mvs", "data=beauty", "protocol=all_items", "data.batch_size=8"]
     )
     assert (config.protocol.remove_seen, config.data.batch_size) == (False, 8)
+    for paper, model in (("easnrec", "sasrec"), ("fenrec", "sasrec"), ("easnrec", "ecl_sr")):
+        other = row(f"paper={paper}", f"model={model}", "data=yelp", "windows=sliding")
+        assert other.data.windows._target_ == "seqrec.data.windows.sliding"
 
 
 def test_files_of_a_paper_are_of_its_data_sets() -> None:
     for file in (CONF / "paper_settings").glob("*/*/*.yaml"):
         paper, model, name = file.relative_to(CONF / "paper_settings").with_suffix("").parts
-        assert name in PAPERS[paper], file
+        assert name in [*PAPERS[paper]["data"], "base"], file
         assert (CONF / "model" / f"{model}.yaml").exists(), file
