@@ -102,7 +102,7 @@ def test_a_copy_of_any_model_may_set_a_batch_size(tmp_path: Path) -> None:
 
 
 def test_settings_apply_under_any_task(tmp_path: Path) -> None:
-    """A task that is new here trains with the published settings; only the bench asks for others."""
+    """A task that is new here trains with the settings of the data set; only the bench asks for others."""
     shutil.copytree(CONF, tmp_path / "conf")
     (tmp_path / "conf" / "task" / "tune.yaml").write_text("_target_: seqrec.tasks.train.train\n")
     row = ["model=fenrec", "data=toys"]

@@ -12,11 +12,13 @@ from hydra.core.config_loader import ConfigLoader
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
 from hydra.errors import HydraException, OverrideParseException
+from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
 from seqrec.cli.groups import Groups, check_option, open_repository, primary_file
 from seqrec.cli.keys import check_addition, check_key, check_top_level
 from seqrec.cli.nodes import WrongClass
+from seqrec.cli.replaced import refuse_replaced
 from seqrec.runs.targets import find
 
 SEARCH_PATH = "hydra.searchpath"
@@ -31,7 +33,7 @@ class Tree:
     """
 
     def __init__(self, loader: ConfigLoader, name: str, arguments: Sequence[str]) -> None:
-        self.name = name
+        self.name, self.loader = name, loader
         self.parser = OverridesParser.create(config_loader=loader)
         parsed = [self.parse(argument) for argument in arguments]
         self.overrides = [override for override in parsed if override.key_or_group != SEARCH_PATH]
@@ -105,6 +107,8 @@ class Tree:
                 raise ValueError(_in_one_line(error, chosen)) from None
             own = [group for group in config.hydra.runtime.choices if "/" not in group and "@" not in group]
             check_top_level(config, self.primary, [*self.chosen, *own])
+            defaults = self.loader.compute_defaults_list(self.name, [*self.search_path, *chosen], RunMode.RUN).defaults
+            refuse_replaced([self.parse(argument) for argument in chosen], defaults, self.repository)
             self.composed[chosen] = config
         return deepcopy(self.composed[chosen])
 
