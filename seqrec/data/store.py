@@ -20,6 +20,7 @@ from seqrec.data.cache_entry import META, checksums, file_sha256, intact, remove
 from seqrec.data.errors import DataError
 from seqrec.data.readers.parts import is_source, part_files
 from seqrec.data.sequences import HELD_OUT, Sequences
+from seqrec.data.writing import write_array, write_parquet
 
 logger = logging.getLogger(__name__)
 
@@ -160,30 +161,36 @@ def _write(entry: Path, sequences: Sequences, facts: dict[str, Any], file: Path 
         "interactions": sequences.num_interactions,
         "dropped": sequences.dropped,
     }
+    folder = None
     try:
         folder = unfinished(entry)
-    except OSError as error:
-        raise DataError(
-            f"{entry.parent}: the cache cannot be written ({error.strerror}); set data.cache_dir"
-        ) from error
-    try:
-        np.save(folder / "items.npy", sequences.items.numpy())
-        np.save(folder / "offsets.npy", sequences.offsets.numpy())
+        write_array(folder / "items.npy", sequences.items.numpy())
+        write_array(folder / "offsets.npy", sequences.offsets.numpy())
         if sequences.attributes is not None:
-            np.save(folder / "attributes.npy", sequences.attributes.numpy())
-        pl.DataFrame({"id": sequences.user_ids}).write_parquet(folder / "users.parquet")
+            write_array(folder / "attributes.npy", sequences.attributes.numpy())
+        write_parquet(folder / "users.parquet", pl.DataFrame({"id": sequences.user_ids}))
         items = pl.DataFrame({"id": sequences.item_ids, "source_order": sequences.source_order.numpy()})
-        items.write_parquet(folder / "items.parquet")
+        write_parquet(folder / "items.parquet", items)
         meta["files"] = checksums(folder)
         (folder / META).write_text(json.dumps(meta, indent=2) + "\n")
         folder.chmod(0o755)  # mkdtemp's folders are for their owner only; a cache may be shared
-        try:
-            folder.rename(entry)
-        except OSError:
-            if not entry.is_dir():  # else another process was first, with the same content
-                raise
+        _put_in_place(folder, entry)
+    except OSError as error:
+        raise DataError(
+            f"{entry.parent}: the cache cannot be written ({error.strerror or error}); set data.cache_dir to another "
+            "folder, or make room in this one"
+        ) from error
     finally:
-        shutil.rmtree(folder, ignore_errors=True)
+        if folder is not None:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _put_in_place(folder: Path, entry: Path) -> None:
+    try:
+        folder.rename(entry)
+    except OSError:
+        if not entry.is_dir():  # else another process was first, with the same content
+            raise
 
 
 def _load(entry: Path) -> Sequences:

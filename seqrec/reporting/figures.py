@@ -12,6 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+from seqrec.runs.files import replacing
 from seqrec.runs.kept import Run
 
 COLOUR, REFERENCE = "#2563eb", "#94a3b8"
@@ -184,7 +185,8 @@ def validation_by_epoch(runs: Sequence[Run], metric: str = "ndcg@20") -> Figure:
 
 
 def save(figure: Figure, path: Path, dpi: int = 150) -> None:
-    """Write a figure to ``path``; its suffix says in which format."""
+    """Write a figure to ``path`` in one step; its suffix says in which format."""
     for axes in figure.axes:
         axes.spines[["top", "right"]].set_visible(False)
-    figure.savefig(path, dpi=dpi)
+    with replacing(path) as partial:
+        figure.savefig(partial, dpi=dpi, format=path.suffix.removeprefix("."))

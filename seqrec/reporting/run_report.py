@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from seqrec.data.datamodule import SequenceDataModule
+from seqrec.data.writing import write_parquet
 from seqrec.reporting import figures
 from seqrec.reporting.terminal import show_result
 from seqrec.runs.card import RunCard
@@ -78,7 +79,7 @@ def write_report(
         for form in ("png", "svg"):  # one to look at, one for a paper
             figures.save(figure, folder / f"{picture}.{form}")
     with replacing(folder / PER_USER) as partial:
-        table.write_parquet(partial)
+        write_parquet(partial, table)
     card.write(folder / CARD)
     metrics = {"val": result.val, "test": result.test, "epochs": result.epochs, "seconds": result.seconds}
     more: dict[str, Any] = {"best_epoch": result.best_epoch, "references": others, "slices": parts}

@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from seqrec.data.sequences import Sequences
+from seqrec.data.writing import write_parquet
 from seqrec.runs.files import replacing
 
 CATALOG, USERS = "catalog.parquet", "users.parquet"
@@ -114,7 +115,7 @@ def _write(path: Path, column: str, numbers: Numbers, more: dict[str, Any]) -> N
     number = pl.int_range(numbers.first, numbers.first + len(numbers), dtype=pl.Int64, eager=True)
     table = pl.DataFrame({column: numbers.raw, "number": number} | more)
     with replacing(path) as partial:
-        table.write_parquet(partial)
+        write_parquet(partial, table)
 
 
 def _read(path: Path, what: str) -> pl.DataFrame:

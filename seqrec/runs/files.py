@@ -20,7 +20,7 @@ def replacing(path: Path) -> Iterator[Path]:
     before it is renamed: until then the file before it stays whole.
 
     Raises:
-        OSError: it cannot be written, as on a full disk; the message names ``path``.
+        OSError: it cannot be written, as on a full disk; its file name is ``path``.
     """
     partial = path.with_name(path.name + PARTIAL)
     try:
@@ -29,7 +29,7 @@ def replacing(path: Path) -> Iterator[Path]:
         partial.replace(path)
         _to_disk(path.parent)
     except OSError as error:
-        if error.filename is not None or error.errno is None:
+        if error.errno is None or error.filename not in (None, str(partial)):
             raise
         raise OSError(error.errno, error.strerror, str(path)) from error  # a full disk does not say of which file
     finally:

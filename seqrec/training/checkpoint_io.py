@@ -30,8 +30,10 @@ class AtomicCheckpointIO(TorchCheckpointIO):
         with replacing(path) as partial, partial.open("wb") as file:
             try:
                 torch.save(checkpoint, file)
-            except RuntimeError as error:  # of torch's writer, which hides that of the disk
-                raise (error.__context__ if isinstance(error.__context__, OSError) else error) from None
+            except RuntimeError as error:  # of torch's writer, which hides that of the disk and the end by a signal
+                hidden = error.__context__
+                known = isinstance(hidden, OSError | KeyboardInterrupt | SystemExit)
+                raise (hidden if hidden is not None and known else error) from None
 
     def load_checkpoint(
         self, path: str | Path, map_location: Callable[..., Any] | None = None, weights_only: bool | None = None

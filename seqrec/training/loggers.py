@@ -13,6 +13,7 @@ from omegaconf import DictConfig
 from pytorch_lightning.loggers import Logger, WandbLogger
 from pytorch_lightning.utilities import rank_zero_only
 
+from seqrec.runs.files import replacing
 from seqrec.runs.folder import WANDB_ID
 
 
@@ -83,7 +84,8 @@ def _begin_wandb(logger: WandbLogger, folder: Path, monitor: str) -> None:
         ) from None
     if rank_zero_only.rank != 0:  # type: ignore[attr-defined]
         return
-    (folder / WANDB_ID).write_text(f"{experiment.id}\n", encoding="utf-8")
+    with replacing(folder / WANDB_ID) as partial:
+        partial.write_text(f"{experiment.id}\n", encoding="utf-8")
     experiment.define_metric("epoch")
     for names in ("train/*", "val/*", "cost/*"):
         experiment.define_metric(names, step_metric="epoch")

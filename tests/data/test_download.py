@@ -17,6 +17,7 @@ import pytest
 from seqrec.data.errors import DataError
 from seqrec.data.sets.download import download, extract
 from seqrec.data.sets.source import Folders, Source
+from tests.disk import full_disk
 
 CONTENT = bytes(range(256)) * 40
 MD5 = hashlib.md5(CONTENT).hexdigest()
@@ -155,6 +156,17 @@ def test_extract(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="damaged zip"):
         extract(packed, "ml-100k/u.data", tmp_path / "again")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a.zip", "out"]
+
+
+def test_a_full_disk_leaves_nothing_of_an_archive(tmp_path: Path) -> None:
+    packed = tmp_path / "a.zip"
+    packed.write_bytes(archive())
+    with (
+        full_disk(0),
+        pytest.raises(DataError, match=r"a\.zip: cannot be unpacked to .*u\.data \(File too large\); make"),
+    ):
+        extract(packed, "ml-100k/u.data", tmp_path / "u.data")
+    assert list(tmp_path.iterdir()) == [packed]
 
 
 def test_source_out_of_a_downloaded_archive(server: Any, url: str, tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from seqrec.data.errors import DataError
 from seqrec.data.readers.sequence_file import read_sequence_file
 from seqrec.data.sequences import Sequences
 from seqrec.data.store import cached
+from tests.disk import full_disk
 
 
 def small() -> Sequences:
@@ -83,9 +84,17 @@ def test_failed_write_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyP
         raise OSError("disk full")
 
     monkeypatch.setattr(pl.DataFrame, "write_parquet", full)
-    with pytest.raises(OSError, match="disk full"):
+    with pytest.raises(DataError, match="disk full"):
         cached(tmp_path / "cache", "toy", lambda: None, lambda _: small(), {})
     assert not list((tmp_path / "cache").rglob("*"))
+
+
+@pytest.mark.parametrize("limit", [0, 100, 500])
+def test_a_full_disk_is_one_line_and_leaves_nothing(tmp_path: Path, limit: int) -> None:
+    with full_disk(limit), pytest.raises(DataError, match=r"the cache cannot be written \(File too large\); set data"):
+        cached(tmp_path, "toy", lambda: None, lambda source: small(), {})
+    assert not list(tmp_path.iterdir())
+    assert cached(tmp_path, "toy", lambda: None, lambda source: small(), {}).items.tolist() == [3, 1, 2, 2]
 
 
 def test_writes_to_the_loaded_tensor_do_not_reach_the_cache(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from seqrec.reporting import figures
+from tests.disk import full_disk
 
 ROWS = [
     {"epoch": 1.0, "train/loss": 3.0, "train/contrast": 1.0, "val/ndcg@10": 0.1},
@@ -110,3 +111,16 @@ def test_saving_writes_the_format_of_the_suffix(tmp_path: Path) -> None:
     assert (tmp_path / "curves.png").read_bytes().startswith(b"\x89PNG")
     figures.save(figures.curves(ROWS, "ndcg@10"), tmp_path / "curves.svg")
     assert "<svg" in (tmp_path / "curves.svg").read_text()
+
+
+@pytest.mark.parametrize("form", ["png", "svg"])
+@pytest.mark.parametrize("limit", [0, 3000])
+def test_a_full_disk_leaves_the_picture_before(tmp_path: Path, form: str, limit: int) -> None:
+    path = tmp_path / f"curves.{form}"
+    path.write_text("the one before")
+    with full_disk(limit), pytest.raises(OSError) as error:
+        figures.save(figures.curves(ROWS, "ndcg@10"), path)
+    assert error.value.filename == str(path)
+    assert path.read_text() == "the one before" and list(tmp_path.iterdir()) == [path]
+    figures.save(figures.curves(ROWS, "ndcg@10"), path)
+    assert path.stat().st_size > 5000

@@ -2,30 +2,18 @@
 
 from __future__ import annotations
 
-import resource
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import pytest
 import torch
 
+from seqrec.cli.stops import Terminated
 from seqrec.training.checkpoint_io import AtomicCheckpointIO
+from tests.disk import full_disk
 
 SMALL, LARGE = ({"state_dict": {}, "weights": torch.ones(size)} for size in (10, 100_000))
-
-
-@contextmanager
-def full_disk(limit: int) -> Iterator[None]:
-    """Each write beyond ``limit`` bytes of a file fails, as on a full disk."""
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (limit, before[1]))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
 @pytest.mark.parametrize("limit", [0, 1, 1000, 5000, 399_000, 400_100])
@@ -46,6 +34,32 @@ def test_nothing_goes_through_the_folder_for_temporary_files(tmp_path: Path, mon
         monkeypatch.setattr(tempfile, name, refuse)
     AtomicCheckpointIO().save_checkpoint(LARGE, tmp_path / "new" / "best.ckpt")
     assert [path.name for path in (tmp_path / "new").iterdir()] == ["best.ckpt"]
+
+
+@pytest.mark.parametrize("end", [KeyboardInterrupt, Terminated])
+@pytest.mark.parametrize("after", [0, 1, 5])
+def test_a_signal_inside_a_write_is_no_error_of_the_writer(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, end: type[BaseException], after: int
+) -> None:
+    path, io, save = tmp_path / "last.ckpt", AtomicCheckpointIO(), torch.save
+    io.save_checkpoint(SMALL, path)
+
+    def interrupted(checkpoint: dict[str, Any], file: IO[bytes]) -> None:
+        left = iter(range(after))
+
+        class File:
+            def write(self, content: bytes) -> int:
+                if next(left, None) is None:
+                    raise end
+                return file.write(content)
+
+        save(checkpoint, File())  # type: ignore[arg-type]
+
+    monkeypatch.setattr(torch, "save", interrupted)
+    with pytest.raises(end):
+        io.save_checkpoint(LARGE, path)
+    assert torch.equal(io.load_checkpoint(path)["weights"], torch.ones(10))
+    assert list(tmp_path.iterdir()) == [path]
 
 
 @pytest.mark.parametrize("damage", ["empty", "cut", "foreign", "pickle"])

@@ -35,3 +35,11 @@ def test_the_rest_of_an_epoch_is_logged_with_its_own_seconds(tmp_path: Path) -> 
     log = pl.read_csv(tmp_path / LOG)
     assert log["epoch"].to_list() == [1, 2, 3]
     assert log["train_seconds"][1:].sum() < time.perf_counter() - start
+
+
+def test_a_column_that_begins_late_is_written(tmp_path: Path) -> None:
+    log = EpochLog()
+    log.rows = [{"epoch": float(epoch)} for epoch in range(1, 150)]
+    log.rows[-1]["val/ndcg@10"] = 0.5
+    fit(tmp_path, log, epochs=1)
+    assert pl.read_csv(tmp_path / LOG, infer_schema_length=None)["val/ndcg@10"].drop_nulls().to_list() == [0.5]

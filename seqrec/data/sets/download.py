@@ -76,7 +76,7 @@ def extract(archive: Path, member: str, target: Path) -> Path:
     """Unpack one file of a zip archive to ``target`` unless it is there.
 
     Raises:
-        DataError: not a zip archive, a damaged one, or one without ``member``.
+        DataError: not a zip archive, a damaged one, one without ``member``, or no place to write to.
     """
     if target.is_file():
         return target
@@ -85,12 +85,18 @@ def extract(archive: Path, member: str, target: Path) -> Path:
     try:
         with zipfile.ZipFile(archive) as opened, opened.open(member) as inner, part.open("wb") as out:
             shutil.copyfileobj(inner, out)
+        part.replace(target)
     except KeyError as error:
         raise DataError(f"{archive}: has no file {member}") from error
     except (zipfile.BadZipFile, zlib.error, EOFError) as error:
-        part.unlink(missing_ok=True)
         raise DataError(f"{archive}: a damaged zip archive ({error}); remove it and run again") from error
-    part.replace(target)
+    except OSError as error:
+        raise DataError(
+            f"{archive}: cannot be unpacked to {target} ({error.strerror or error}); make room there, or set "
+            "data.cache_dir to another folder"
+        ) from error
+    finally:
+        part.unlink(missing_ok=True)
     return target
 
 

@@ -10,6 +10,7 @@ import polars as pl
 import pytorch_lightning as lightning
 from pytorch_lightning import Callback
 
+from seqrec.data.writing import write_csv
 from seqrec.runs.files import replacing
 from seqrec.runs.folder import LOG
 
@@ -52,7 +53,8 @@ class EpochLog(Callback):
         self.rows.append(row | metrics)
         if trainer.is_global_zero:
             with replacing(Path(trainer.default_root_dir) / LOG) as partial:
-                pl.DataFrame(self.rows).write_csv(partial)
+                # A column may begin late: that of validation, where not every epoch is validated.
+                write_csv(partial, pl.DataFrame(self.rows, infer_schema_length=None))
 
     def _start_clock(self) -> None:
         self.started, self.validation = time.perf_counter(), 0.0
