@@ -17,7 +17,7 @@ PLUGINS = {
 }
 """Where the classes lie that a node of Hydra may make, besides those of packages that the user allows."""
 
-LOGGING = ("logging.", "colorlog.", "rich.logging.")
+LOGGING = ("logging.", "colorlog.", "rich.logging.", "seqrec.cli.log_file.")
 """Where the classes of log handlers and formatters lie."""
 
 LOADERS = (VARIABLE, "BASH_ENV", "DYLD_", "HYDRA_", "LD_", "PATH", "PYTHON", "TORCHINDUCTOR", "TRITON")

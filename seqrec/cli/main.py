@@ -27,6 +27,7 @@ from seqrec.cli.overrides import check_configuration
 from seqrec.cli.run_folders import run_folder
 from seqrec.cli.stops import stop_of, terminable
 from seqrec.cli.sweep import USER_ERROR, fail_job, in_sweep
+from seqrec.cli.unwritable import heeded, way_out
 from seqrec.reporting.models import text_list
 from seqrec.runs.folder import LAST, discard_unused, resumable
 from seqrec.runs.targets import refuse_foreign
@@ -43,7 +44,8 @@ def entry() -> None:
         show_origin(key, arguments)
         return
     check(arguments)
-    hydra.main(config_path=str(CONF), config_name="config", version_base="1.3")(run)()
+    with heeded(_refuse):
+        hydra.main(config_path=str(CONF), config_name="config", version_base="1.3")(run)()
 
 
 def explained_key(arguments: list[str]) -> tuple[str | None, list[str]]:
@@ -148,7 +150,8 @@ def run(config: DictConfig) -> float | None:
         node, cause = _cause(error)
         traced = not _for_people(cause) or os.environ.get("HYDRA_FULL_ERROR") == "1"
         hint = f" (HYDRA_FULL_ERROR=1 {program()} ... shows where)" if isinstance(cause, RuntimeError) else ""
-        message = (f"{node}: {cause}" if node else str(cause)) + hint
+        words = _unwritten(cause) if isinstance(cause, OSError) else str(cause)
+        message = (f"{node}: {words}" if node else words) + hint
         if in_sweep():
             return fail_job(
                 message if _for_people(cause) else f"{type(cause).__name__}: {cause}", cause if traced else None
@@ -160,6 +163,14 @@ def run(config: DictConfig) -> float | None:
     return result
 
 
+def _unwritten(error: OSError) -> str:
+    """What to tell of an error of files during a run."""
+    if not HydraConfig.initialized():
+        return str(error)
+    folder = Path(HydraConfig.get().runtime.output_dir)
+    return way_out(error, folder, _resume(folder) if resumable(folder) else None)
+
+
 def _leave_nothing() -> None:
     """Remove the folder of a single run that was refused before it trained; the message says all that it held."""
     if not HydraConfig.initialized():
@@ -168,6 +179,13 @@ def _leave_nothing() -> None:
     if hydra_config.mode == RunMode.RUN and os.environ.get("LOCAL_RANK", "0") == "0":
         own = {str(hydra_config.output_subdir), f"{hydra_config.job.name}.log"}
         discard_unused(Path(hydra_config.runtime.output_dir), own)
+
+
+def _refuse(message: str, folder: Path | None) -> NoReturn:
+    """End where Hydra could not begin a job; ``folder`` may hold a part of what it writes first."""
+    if folder is not None:
+        discard_unused(folder, {".hydra", "main.log"})
+    _fail(message)
 
 
 def _cause(error: Exception) -> tuple[str, Exception]:
@@ -193,10 +211,14 @@ def program() -> str:
     return {"main.py": "python main.py", "__main__.py": "python -m seqrec"}.get(name, "seqrec")
 
 
+def _resume(folder: Path) -> str:
+    return f"{program()} resume={os.path.relpath(folder)}"
+
+
 def _stopped(status: int) -> NoReturn:
     folder = Path(HydraConfig.get().runtime.output_dir)
     if resumable(folder):
-        hint = f"stopped; resume with: {program()} resume={os.path.relpath(folder)}"
+        hint = f"stopped; resume with: {_resume(folder)}"
     else:
         hint = "stopped before the end of the first epoch; there is nothing to resume"
     if os.environ.get("LOCAL_RANK", "0") == "0":

@@ -12,7 +12,7 @@ from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
 from seqrec.runs.configuration import differences
-from seqrec.runs.folder import CONFIG, new_folder, unfinished
+from seqrec.runs.folder import CONFIG, new_folder, resumable, unfinished
 from seqrec.runs.moved import upgraded
 from seqrec.runs.processes import folder_here, is_first
 
@@ -25,7 +25,8 @@ def run_folder(
     """The folder of this run: a new one named by model, data, seed and time, or the one to resume.
 
     Args:
-        resume: None, a run folder, or "auto" for the newest dead and unfinished run of the same configuration.
+        resume: None, a run folder, or "auto" for the newest dead and unfinished run of the same configuration. One that
+            died in its first epoch begins again in its folder.
         model, data: chosen.
         name: of the data set; own ones are all chosen as ``custom`` and differ in their names.
         seed: of the run.
@@ -41,13 +42,17 @@ def run_folder(
         other = other_keys(_root_, folder)
         if not other:
             return str(folder)
+        if not resumable(folder):
+            continue
         shown = ", ".join(other[:5]) + (f" and {len(other) - 5} more" if len(other) > 5 else "")
         print(f"resume=auto: {folder} is unfinished, but another run: {shown}", file=sys.stderr)
     return str(folder_here(new_folder(prefix, time)))
 
 
 def other_keys(asked: DictConfig, folder: Path) -> list[str]:
-    """The keys in which the configuration asked for differs from that stored in ``folder``."""
+    """The keys in which the configuration asked for differs from that stored in ``folder``; none if none is stored."""
+    if not (folder / CONFIG).exists() and not resumable(folder):
+        return []
     try:
         stored = upgraded(OmegaConf.to_container(OmegaConf.load(folder / CONFIG)))
     except (OSError, OmegaConfBaseException, YAMLError) as error:

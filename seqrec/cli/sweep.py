@@ -56,9 +56,13 @@ def fail_job(message: str, bug: BaseException | None) -> float:
     hydra = HydraConfig.get()
     number, folder = hydra.job.num, Path(hydra.runtime.output_dir)
     differs = " ".join(hydra.overrides.task)
-    folder.mkdir(parents=True, exist_ok=True)
     note = f"job {number} ({differs}): {' '.join(message.split())}"
-    (folder / FAILED).write_text(note + "\n", encoding="utf-8")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / FAILED).write_text(note + "\n", encoding="utf-8")
+    except OSError:  # the disk that the other jobs would write to
+        print(f"error: {note}; the other jobs do not run, for nothing can be written", file=sys.stderr)
+        sys.exit(USER_ERROR)
     print(f"job {number} failed; the other jobs run, and the reason follows at the end of the sweep", file=sys.stderr)
     direction = hydra.sweeper.get("direction")
     return math.nan if direction is None else -math.inf if "max" in str(direction).lower() else math.inf

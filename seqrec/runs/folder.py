@@ -6,6 +6,7 @@ import shutil
 from contextlib import suppress
 from pathlib import Path
 
+from seqrec.runs.files import PARTIAL
 from seqrec.runs.lock import LOCK, is_locked
 
 LAST, BEST = "checkpoints/last.ckpt", "checkpoints/best.ckpt"
@@ -23,15 +24,21 @@ def new_folder(prefix: str, time: str) -> Path:
 
 
 def unfinished(prefix: str, also_locked: bool = False) -> list[Path]:
-    """Runs below ``prefix`` that have no result yet and no process that works on it, the newest first.
+    """Runs below ``prefix`` that have no result yet and no process that works on it: those with a state, newest first.
+
+    After them come those that died in their first epoch, which begin again in their folders.
 
     Args:
         prefix: of the folders.
-        also_locked: those on which a process works too, which may be the first one of this process's own run.
+        also_locked: those with a state on which a process works too, which may be the first one of this process's own
+            run.
     """
-    found = [f for f in Path(prefix).glob("*") if resumable(f) and not (f / METRICS).exists()]
-    free = [folder for folder in found if also_locked or not is_locked(folder)]
-    return sorted(free, key=lambda folder: folder.name, reverse=True)
+    found = [folder for folder in Path(prefix).glob("*") if not (folder / METRICS).exists()]
+    begun = [folder for folder in found if resumable(folder)]
+    if not also_locked:  # without a lock's file a process may be about to begin there
+        begun += [folder for folder in found if not resumable(folder) and (folder / LOCK).exists()]
+    free = [folder for folder in begun if also_locked or not is_locked(folder)]
+    return sorted(free, key=lambda folder: (resumable(folder), folder.name), reverse=True)
 
 
 def resumable(folder: Path) -> bool:
@@ -51,10 +58,10 @@ def discard_unused(folder: Path, others: set[str]) -> None:
         folder: of the run; it stays where it holds anything that a start does not write.
         others: names of files and folders that something else writes there at the start.
     """
-    names = {path.name for path in folder.iterdir()} if folder.is_dir() else set()
+    names = {path.name.removesuffix(PARTIAL) for path in folder.iterdir()} if folder.is_dir() else set()
     if not names or names - BEFORE_TRAINING - others or is_locked(folder):
         return
-    shutil.rmtree(folder)
+    shutil.rmtree(folder, ignore_errors=True)
     here, parents = Path.cwd(), folder.absolute().parents
     with suppress(OSError):  # not empty
         for above in parents[: parents.index(here)] if here in parents else ():

@@ -52,9 +52,21 @@ def test_unfinished_runs_are_those_with_a_state_and_no_result_the_newest_first(t
     assert [holds_run(tmp_path / name) for name in "1234"] == [True, True, True, False]
 
 
+def test_runs_that_died_in_their_first_epoch_come_last_and_those_that_may_be_about_to_begin_not_at_all(
+    tmp_path: Path,
+) -> None:
+    old = run(tmp_path / "1", LAST)
+    run(tmp_path / "2", CONFIG)  # no process has locked it yet
+    died, earlier = run(tmp_path / "4", LOCK, CONFIG), run(tmp_path / "3", LOCK)
+    assert unfinished(str(tmp_path)) == [old, died, earlier]
+    assert unfinished(str(tmp_path), also_locked=True) == [old]  # another process may have made them just now
+    with locked(died):
+        assert unfinished(str(tmp_path)) == [old, earlier]
+
+
 def test_a_refused_run_leaves_no_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    files = (".hydra/config.yaml", "main.log", LOCK, CONFIG, ORIGIN, "catalog.parquet")
+    files = (".hydra/config.yaml", "main.log", LOCK, CONFIG + ".partial", ORIGIN, "catalog.parquet")
     folder = run(new_folder("outputs/a-b-s0", "now"), *files)
     discard_unused(folder, HYDRA)
     assert list(tmp_path.iterdir()) == []
