@@ -56,6 +56,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--record", type=Path, metavar="FILE",
         help="store how many checks of tests/parity passed for each model; the project's own is docs/parity.json",
     )  # fmt: skip
+    parser.addoption(
+        "--points", type=int, default=5, metavar="N",
+        help="how many accidents tests/integration/test_faults.py lets happen to runs",
+    )  # fmt: skip
+    parser.addoption("--fault-seed", type=int, default=0, metavar="SEED", help="of those accidents")
 
 
 def pytest_configure(config: pytest.Config) -> None:

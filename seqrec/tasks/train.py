@@ -13,7 +13,6 @@ from seqrec.reporting.run_report import write_report
 from seqrec.reporting.terminal import show_start
 from seqrec.runs.card import RunCard
 from seqrec.runs.catalog import write_catalog, write_users
-from seqrec.runs.folder import resumable
 from seqrec.runs.origin import Origin
 from seqrec.training.build import build, load_data, start_from
 from seqrec.training.evaluator_check import check_evaluator
@@ -42,7 +41,7 @@ def _train(config: DictConfig) -> float:
     chief = rank_zero_only.rank == 0  # type: ignore[attr-defined]  # of several processes, the one that writes
     if chief:
         own.open()
-        if own.config.resume is None or not resumable(own.folder):
+        if run.begins:
             origin().write(own.folder)
         write_catalog(own.folder, run.data.sequences)
         check_evaluator(run.data, run.protocol)

@@ -12,8 +12,7 @@ from pathlib import Path
 
 import pytorch_lightning as pl
 
-from seqrec.runs.files import remove_partial
-from seqrec.runs.folder import BEST, LAST
+from seqrec.runs.folder import BEST, LAST, METRICS
 
 BEFORE = "before_epoch_"  # and the number of the epoch that was cut, from 1: a folder beside the checkpoints
 
@@ -42,11 +41,11 @@ def keep_whole_epochs(folder: Path, epoch: int) -> None:
 def return_to_whole_epochs(folder: Path) -> None:
     """Make the last whole epoch the last one again, none where the first was cut; nothing where none was cut.
 
-    It may be killed anywhere; the next call finishes what is left.
+    It may be killed anywhere; the next call finishes what is left. Results, which are those of the cut epoch, go first:
+    a run without its weights has none.
     """
-    checkpoints = (folder / LAST).parent
-    remove_partial(checkpoints)
-    for kept in checkpoints.glob(f"{BEFORE}*"):
+    for kept in (folder / LAST).parent.glob(f"{BEFORE}*"):
+        (folder / METRICS).unlink(missing_ok=True)
         first = kept.name == f"{BEFORE}1"
         for path in (folder / BEST, folder / LAST):
             before = kept / path.name

@@ -20,6 +20,7 @@ from seqrec.runs.machine import Machine
 from seqrec.runs.result import Result
 from seqrec.training.callbacks.checkpoints import BestCheckpoint, LastCheckpoint
 from seqrec.training.callbacks.epoch_log import EpochLog
+from seqrec.training.callbacks.train_on import TrainOn
 from seqrec.training.checkpoint_io import AtomicCheckpointIO
 from seqrec.training.updates import update_options
 
@@ -113,7 +114,8 @@ def fit(
         ValueError: options of clipping or accumulation mean nothing, see :mod:`seqrec.training.updates`.
         KeyboardInterrupt: someone stopped it. Lightning ends quietly, but a stopped run must not look finished.
     """
-    callbacks = [*(instantiate(node) for node in config.callbacks.values() if node is not None), *watchers]
+    own = [instantiate(node) for node in config.callbacks.values() if node is not None]
+    callbacks = [*own, TrainOn(config), *watchers]
     trainer: pl.Trainer = instantiate(
         config.trainer,
         default_root_dir=str(folder),

@@ -14,7 +14,8 @@ from pytorch_lightning.utilities import rank_zero_only
 
 from seqrec.data.datamodule import SequenceDataModule
 from seqrec.metrics import Protocol
-from seqrec.runs.folder import FIRST_STAGE, METRICS, holds_run
+from seqrec.runs.files import remove_partial
+from seqrec.runs.folder import FIRST_STAGE, LAST, METRICS, holds_run, resumable
 from seqrec.runs.lock import locked
 from seqrec.training.build import load_data
 from seqrec.training.catalog import with_catalog
@@ -33,12 +34,14 @@ class Run:
         config: complete and read-only; of a resumed run the stored one.
         data: prepared.
         protocol: how validation and test rank.
+        begins: it has trained nothing before.
     """
 
     folder: Path
     config: DictConfig
     data: SequenceDataModule
     protocol: Protocol
+    begins: bool
 
 
 @contextmanager
@@ -62,7 +65,9 @@ def own_folder(config: DictConfig) -> Iterator[None]:
 
 
 def open_run(config: DictConfig) -> Run:
-    """Read the data and complete the configuration with what it says; nothing is written yet.
+    """Read the data and complete the configuration with what it says; nothing is written unless a run is resumed.
+
+    What a budget cut of a resumed run is taken back, with its results, once all else is known to be right.
 
     Args:
         config: as composed by Hydra.
@@ -75,8 +80,7 @@ def open_run(config: DictConfig) -> Run:
     folder = Path(hydra.runtime.output_dir)
     known = stored_or_given(config, list(hydra.overrides.task), folder).copy()
     check_strategy(known)
-    if known.resume is not None and rank_zero_only.rank == 0:  # type: ignore[attr-defined]
-        _return_to_whole_epochs(folder)
+    begins = known.resume is None or not resumable(folder)
     known.name = known.name or hydra.runtime.choices["model"]
     protocol = check_values(known)
     data = load_data(known.data)
@@ -84,11 +88,16 @@ def open_run(config: DictConfig) -> Run:
     complete = with_catalog(known, data)
     OmegaConf.resolve(complete)
     OmegaConf.set_readonly(complete, True)
-    return Run(folder, complete, data, protocol)
+    if known.resume is not None and rank_zero_only.rank == 0:  # type: ignore[attr-defined]
+        _tidy(folder)
+    return Run(folder, complete, data, protocol, begins)
 
 
-def _return_to_whole_epochs(folder: Path) -> None:
-    """Of both stages; a first stage with a result has ended and stays as it is."""
+def _tidy(folder: Path) -> None:
+    """Remove what was half-written or cut in both stages; a first stage with a result has ended and stays as it is."""
+    for stage in (folder, folder / FIRST_STAGE):
+        remove_partial(stage)
+        remove_partial((stage / LAST).parent)
     return_to_whole_epochs(folder)
     if not (folder / FIRST_STAGE / METRICS).exists():
         return_to_whole_epochs(folder / FIRST_STAGE)

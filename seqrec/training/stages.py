@@ -13,7 +13,8 @@ from omegaconf import DictConfig, OmegaConf
 from seqrec.methods.checkpoint import read_checkpoint
 from seqrec.runs.card import weights
 from seqrec.runs.files import write_json
-from seqrec.runs.folder import BEST, CONFIG, FIRST_STAGE, LAST, METRICS
+from seqrec.runs.folder import BEST, FIRST_STAGE, LAST, METRICS
+from seqrec.training.callbacks.train_on import write_config
 from seqrec.training.fit import Fitted
 
 
@@ -50,9 +51,10 @@ class Stage:
     into: str = ""
 
     def open(self) -> None:
-        """Make the folder and store the configuration."""
+        """Make the folder and store the configuration; that of a finished run stays until it trains more."""
         self.folder.mkdir(parents=True, exist_ok=True)
-        OmegaConf.save(self.config, self.folder / CONFIG, resolve=True)
+        if not (self.folder / METRICS).exists():
+            write_config(self.config, self.folder)
 
     def finished(self) -> Path | None:
         """The selected weights of a first stage that was finished before; None where there is something to train."""

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import csv
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 import torch
+import yaml
+
+from seqrec.methods.checkpoint import read_checkpoint
 
 
 def load(folder: Path, name: str = "last") -> dict[str, Any]:
@@ -44,7 +48,7 @@ def assert_same_state(a: Path, b: Path, names: tuple[str, ...] = ("last", "best"
 def assert_same_results(a: Path, b: Path) -> None:
     """Metrics, test ranks of all users and the curves are equal; only seconds may differ."""
     one, other = metrics(a), metrics(b)
-    for result in (one, other):
+    for result in (one, other, *(result["warm_start"] for result in (one, other) if "warm_start" in result)):
         del result["seconds"]
     assert one == other, differences(one, other)
     assert pl.read_parquet(a / "per_user.parquet").equals(pl.read_parquet(b / "per_user.parquet"))
@@ -62,3 +66,38 @@ def curves(folder: Path) -> list[dict[str, float]]:
     with (folder / "log.csv").open() as file:
         rows = list(csv.DictReader(file))
     return [{key: float(value) for key, value in row.items() if not key.endswith("seconds")} for row in rows]
+
+
+def assert_same_run(one: Path, other: Path) -> None:
+    """Two runs have the same files, states of both stages, results and curves."""
+    names = [{str(path.relative_to(run)) for path in run.rglob("*")} for run in (one, other)]
+    assert names[0] == names[1]
+    assert_same_state(one, other, tuple(path.stem for path in (one / "checkpoints").iterdir()))
+    assert_same_results(one, other)
+    if (one / "warm_start").exists():
+        assert_same_state(one / "warm_start", other / "warm_start", ("last",))
+
+
+def assert_nothing_left(place: Path) -> None:
+    """No half-written file is there, in no run and not in the cache."""
+    names = [
+        path for path in place.rglob("*") if path.name.endswith((".partial", ".part")) or "before_epoch" in path.name
+    ]
+    hidden = [path for path in place.glob("cache/.*") if not path.name.endswith(".lock")]
+    assert not names + hidden
+
+
+def assert_whole_files(folder: Path) -> None:
+    """Every file of a run that has its final name can be read to its end."""
+    readers: dict[str, Callable[[Path], object]] = {
+        ".json": lambda path: json.loads(path.read_text()),
+        ".yaml": lambda path: yaml.safe_load(path.read_text())["model"],
+        ".parquet": pl.read_parquet,
+        ".ckpt": read_checkpoint,
+        ".csv": lambda path: [{key: float(row[key]) for key in row} for row in csv.DictReader(path.open())],
+        ".png": lambda path: path.read_bytes().index(b"IEND"),
+        ".svg": lambda path: path.read_text().index("</svg>"),
+    }
+    for path in folder.rglob("*"):
+        if path.suffix in readers and ".hydra" not in path.parts:
+            readers[path.suffix](path)

@@ -102,14 +102,6 @@ class BestCheckpoint(_InRunFolder):
         self.monitor = f"val/{pl_module.monitor}"
         super().setup(trainer, pl_module, stage)
 
-    def on_train_batch_end(
-        self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
-    ) -> None:
-        """Where the budget of steps ends inside an epoch, validate there, as Lightning does for one of time."""
-        super().on_train_batch_end(trainer, pl_module, outputs, batch, batch_idx)
-        if 0 <= trainer.max_steps <= trainer.global_step:
-            trainer.should_stop = True
-
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Continue with the best so far, if any; the run folder may have been moved since it stopped."""
         if not state_dict["best_model_path"]:
@@ -130,3 +122,11 @@ class LastCheckpoint(_InRunFolder):
 
     def __init__(self) -> None:
         super().__init__(LAST)
+
+    def on_train_batch_end(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        """Where the budget of steps ends inside an epoch, validate there, as Lightning does for one of time."""
+        super().on_train_batch_end(trainer, pl_module, outputs, batch, batch_idx)
+        if 0 <= trainer.max_steps <= trainer.global_step:
+            trainer.should_stop = True
