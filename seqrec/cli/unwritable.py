@@ -55,11 +55,12 @@ def heeded(fail: Callable[[str, Path | None], Any]) -> Iterator[None]:
         def started() -> Any:
             try:
                 return start()
-            except OSError as error:
-                if os.environ.get("HYDRA_FULL_ERROR") == "1":
+            except (OSError, ValueError) as error:
+                cause = error if isinstance(error, OSError) else error.__cause__  # of a log that cannot be opened
+                if not isinstance(cause, OSError) or os.environ.get("HYDRA_FULL_ERROR") == "1":
                     raise
                 folder = _folder(error)
-                fail(way_out(error, folder or Path(os.path.abspath(str(error.filename))), None), folder)
+                fail(way_out(cause, folder or Path(os.path.abspath(str(cause.filename))), None), folder)
 
         return report(started)
 
@@ -70,7 +71,7 @@ def heeded(fail: Callable[[str, Path | None], Any]) -> Iterator[None]:
         hydra_utils.run_and_report = report
 
 
-def _folder(error: OSError) -> Path | None:
+def _folder(error: Exception) -> Path | None:
     """The folder of the job that Hydra was about to start; None where it was not chosen yet."""
     for frame, _ in traceback.walk_tb(error.__traceback__):
         if frame.f_code.co_name == "run_job" and "output_dir" in frame.f_locals:

@@ -51,13 +51,18 @@ def test_errors_before_the_task_reach_the_program(capsys: pytest.CaptureFixture[
     def run_job(output_dir: str) -> None:  # by its name and variable Hydra's folder is known
         raise error(ENOSPC, None)
 
+    def open_log() -> None:
+        raise ValueError("Unable to configure handler 'file'") from error(ENOSPC, None)
+
     report = hydra_utils.run_and_report
     with heeded(lambda message, folder: told.append((message, folder))):
         hydra_utils.run_and_report(lambda: run_job(str(RUN)))
+        hydra_utils.run_and_report(open_log)
         with pytest.raises(SystemExit):  # Hydra's own report
             hydra_utils.run_and_report(lambda: {}["bug"])
     assert hydra_utils.run_and_report is report
-    assert told == [("a file cannot be written: no space left on device; make room, then start again", RUN)]
+    message = "a file cannot be written: no space left on device; make room, then start again"
+    assert told == [(message, RUN), (message, None)]
     assert "KeyError" in capsys.readouterr().err
 
 
