@@ -51,9 +51,9 @@ class Stage:
     into: str = ""
 
     def open(self) -> None:
-        """Make the folder and store the configuration; that of a finished run stays until it trains more."""
+        """Make the folder and store the configuration; that of a resumed training is stored when it trains."""
         self.folder.mkdir(parents=True, exist_ok=True)
-        if not (self.folder / METRICS).exists():
+        if not (self.folder / LAST).exists():
             write_config(self.config, self.folder)
 
     def finished(self) -> Path | None:

@@ -1,4 +1,4 @@
-"""A finished run that is trained further is unfinished until it has its new results."""
+"""What a resumed run changes in its folder, it changes when it trains: until then it may still be refused."""
 
 from __future__ import annotations
 
@@ -13,9 +13,10 @@ from seqrec.runs.folder import CONFIG, METRICS
 
 
 class TrainOn(Callback):
-    """Takes the results of a shorter training away before the first epoch beyond it, and stores its new budget.
+    """Before the first epoch of a resumed run, takes the results of its shorter training away and stores its budget.
 
-    So a run that is killed there is found by ``resume=auto``, and one that has nothing left to train keeps what it has.
+    So a finished run that is killed while it is trained further is found by ``resume=auto``, and one that has nothing
+    left to train, or that this machine cannot train, keeps its results and its configuration.
 
     Args:
         config: of the run.
@@ -23,13 +24,15 @@ class TrainOn(Callback):
 
     def __init__(self, config: DictConfig) -> None:
         self.config = config
+        self.begun = config.resume is None
 
     def on_train_epoch_start(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
-        """Act where there are results."""
-        results = Path(trainer.default_root_dir) / METRICS
-        if trainer.is_global_zero and results.exists():
-            results.unlink()
-            write_config(self.config, results.parent)
+        """Act once."""
+        if trainer.is_global_zero and not self.begun:
+            folder = Path(trainer.default_root_dir)
+            (folder / METRICS).unlink(missing_ok=True)
+            write_config(self.config, folder)
+        self.begun = True
 
 
 def write_config(config: DictConfig, folder: Path) -> None:
