@@ -11,7 +11,8 @@ import pytest
 import torch
 
 from tests.integration.comparison import assert_same_results, assert_same_state, curves, load, metrics
-from tests.integration.running import Run, folders, start
+from tests.integration.forked import Forked
+from tests.integration.running import Run, folders
 
 DDP = ["trainer=cpu", "trainer.devices=2", "trainer.strategy=ddp", "data.num_users=201"]
 
@@ -19,9 +20,8 @@ DDP = ["trainer=cpu", "trainer.devices=2", "trainer.strategy=ddp", "data.num_use
 def finished(workplace: Path, *overrides: str) -> Path:
     """A run in processes of its own."""
     before = folders(workplace)
-    process = start(workplace, *overrides)
-    _, errors = process.communicate(timeout=300)
-    assert process.returncode == 0, errors[-3000:]
+    status, printed = Forked(workplace, *overrides).finish(timeout=300)
+    assert status == 0, printed[-3000:]
     new = folders(workplace) - before
     resumed = [o.removeprefix("resume=") for o in overrides if o.startswith("resume=")]
     assert len(new) == (0 if resumed else 1), "each run has one folder, whatever the number of processes"
@@ -52,8 +52,35 @@ def test_one_process_finds_the_same_metrics(folder: Path, run: Run, workplace: P
     assert pl.read_parquet(copy / "per_user.parquet").equals(pl.read_parquet(folder / "per_user.parquet"))
 
 
-def test_resumed_equals_unbroken(folder: Path, workplace: Path) -> None:
-    parts = finished(workplace, *DDP, "trainer.max_epochs=1")
+@pytest.fixture(scope="module")
+def first_half(workplace: Path) -> Path:
+    """The first epoch, by processes as ``torchrun`` and Slurm start them: each by the same command, a little apart."""
+    before = folders(workplace)
+    with socket.socket() as free:
+        free.bind(("", 0))
+        port = free.getsockname()[1]
+    group = {"WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
+    processes = []
+    for rank in ("0", "1"):
+        with pytest.MonkeyPatch.context() as patch:
+            for name, value in {**group, "RANK": rank, "LOCAL_RANK": rank, "TORCHELASTIC_RUN_ID": "one"}.items():
+                patch.setenv(name, value)
+            processes.append(Forked(workplace, *DDP, "trainer.max_epochs=1"))
+    for process in processes:
+        status, printed = process.finish(timeout=300)
+        assert status == 0, printed[-3000:]
+    (made,) = folders(workplace) - before
+    return made
+
+
+def test_processes_that_a_launcher_starts_share_one_folder(first_half: Path) -> None:
+    assert (first_half / "metrics.json").exists() and (first_half / "checkpoints" / "last.ckpt").exists()
+    assert metrics(first_half)["epochs"] == 1
+
+
+def test_resumed_equals_unbroken(folder: Path, first_half: Path, workplace: Path, tmp_path: Path) -> None:
+    """Begun by a launcher and resumed by the strategy's own start of processes."""
+    parts = shutil.copytree(first_half, tmp_path / "parts")
     finished(workplace, f"resume={parts}", "trainer.max_epochs=2")
     assert_same_state(folder, parts)
     assert_same_results(folder, parts)
@@ -83,23 +110,3 @@ def test_weights_memories_and_clusters_are_the_same_on_both_ranks(
     run(f"resume={folder}", "trainer.devices=1", "trainer.strategy=auto")
     alone = metrics(folder)["val"]
     assert live == pytest.approx({name: alone[name] for name in live}, abs=1e-6)
-
-
-def test_processes_that_a_launcher_starts_share_one_folder(workplace: Path) -> None:
-    """As ``torchrun`` and Slurm start them: each by the same command, a little apart."""
-    before = folders(workplace)
-    with socket.socket() as free:
-        free.bind(("", 0))
-        port = free.getsockname()[1]
-    group = {"WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
-    processes = []
-    for rank in ("0", "1"):
-        with pytest.MonkeyPatch.context() as patch:
-            for name, value in {**group, "RANK": rank, "LOCAL_RANK": rank, "TORCHELASTIC_RUN_ID": "one"}.items():
-                patch.setenv(name, value)
-            processes.append(start(workplace, *DDP, "trainer.max_epochs=1"))
-    for process in processes:
-        _, errors = process.communicate(timeout=300)
-        assert process.returncode == 0, errors[-3000:]
-    (folder,) = folders(workplace) - before
-    assert (folder / "metrics.json").exists() and (folder / "checkpoints" / "last.ckpt").exists()

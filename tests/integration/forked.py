@@ -1,0 +1,66 @@
+"""Runs of main.py in processes that begin with the libraries imported, which otherwise costs each some seconds.
+
+They are forked from a process that has imported them and done nothing else.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import runpy
+import signal
+import sys
+from multiprocessing import forkserver
+from pathlib import Path
+
+import pytest
+
+from tests.integration.running import MAIN, arguments
+
+CONTEXT = multiprocessing.get_context("forkserver")
+LIBRARIES = ["torch", "pytorch_lightning", "torchmetrics", "hydra", "matplotlib.figure", "polars", "rich.progress"]
+ENVIRONMENT = {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(MAIN.parent), "WANDB_MODE": "offline"}
+
+
+class Forked:
+    """A run in the folder ``workplace``, begun at once; what it prints goes to a file."""
+
+    def __init__(self, workplace: Path, *overrides: str) -> None:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("OMP_NUM_THREADS", "1")
+            CONTEXT.set_forkserver_preload(LIBRARIES)
+            forkserver.ensure_running()
+        self._printed = workplace / f"printed-{os.urandom(8).hex()}.txt"
+        words = arguments(workplace, *overrides)
+        self.process = CONTEXT.Process(target=_main, args=(workplace, words, os.environ | ENVIRONMENT, self._printed))
+        self.process.start()
+
+    def poll(self) -> int | None:
+        """The exit status, if it has ended."""
+        return self.process.exitcode
+
+    def send_signal(self, sign: signal.Signals) -> None:
+        """As the shell's ``kill``."""
+        assert self.process.pid is not None
+        os.kill(self.process.pid, sign)
+
+    def finish(self, timeout: float) -> tuple[int, str]:
+        """Wait for the end; the exit status and all that was printed."""
+        self.process.join(timeout)
+        if self.process.exitcode is None:
+            self.process.kill()
+            self.process.join()
+            raise TimeoutError(f"{self.process} did not end within {timeout} seconds: {self._printed.read_text()}")
+        return self.process.exitcode, self._printed.read_text()
+
+
+def _main(workplace: Path, words: list[str], environment: dict[str, str], printed: Path) -> None:
+    """What the new process does."""
+    output = os.open(printed, os.O_WRONLY | os.O_CREAT)
+    for stream in (1, 2):
+        os.dup2(output, stream)
+    os.environ.clear()
+    os.environ.update(environment)
+    os.chdir(workplace)
+    sys.argv[:] = [str(MAIN), *words]
+    runpy.run_path(str(MAIN), run_name="__main__")
