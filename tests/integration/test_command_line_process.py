@@ -1,20 +1,17 @@
-"""main.py as a user starts it: what a mistake, a question and Ctrl+C give."""
+"""main.py as a user starts it: what a mistake and a question give. Of Ctrl+C see ``test_resume.py``."""
 
 from __future__ import annotations
 
 import os
 import re
-import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
 
-from tests.integration.running import heed_interrupts
+from tests.integration.running import MAIN
 
-MAIN = Path(__file__).parents[2] / "main.py"
 SMALL = ["data.num_users=60", "trainer=cpu", "model.backbone.dim=8"]
 
 
@@ -33,7 +30,6 @@ def environment(tmp_path: Path) -> dict[str, str]:
         (["-m", "modle=sasrec,popularity"], "did you mean model?"),
         (["seed=x"], "seed is 'x'; it must be a whole number"),
         ([*SMALL, "data.batch_size=0"], "batch_size is 0; it must be at least 1"),
-        ([*SMALL, "trainer.max_epochs=-3"], "-3"),
     ],
     ids=lambda value: " ".join(value[-1:]) if isinstance(value, list) else "",
 )
@@ -63,30 +59,3 @@ def test_answer_that_nobody_reads_to_the_end_is_no_error(question: list[str], tm
     error = process.stderr.read()
     process.wait(60)
     assert not error, error.decode()
-
-
-@pytest.mark.parametrize(("sign", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-def test_stopped_run_says_how_to_go_on_and_goes_on(tmp_path: Path, sign: signal.Signals, status: int) -> None:
-    endless = command(*SMALL, "trainer.max_epochs=100000", "patience=100000")
-    process = subprocess.Popen(
-        endless, cwd=tmp_path, env=environment(tmp_path), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
-        preexec_fn=heed_interrupts,
-    )  # fmt: skip
-    try:
-        deadline = time.monotonic() + 180
-        while not list(tmp_path.glob("outputs/*/*/checkpoints/last.ckpt")) and process.poll() is None:
-            assert time.monotonic() < deadline, "no checkpoint"
-            time.sleep(0.2)
-        process.send_signal(sign)
-        _, error = process.communicate(timeout=120)
-    finally:
-        process.kill()
-    assert process.returncode == status, error
-    found = re.search(r"python main\.py (resume=\S+)", error)
-    assert found, error
-    done = subprocess.run(
-        command(found[1], "trainer.max_epochs=1"), cwd=tmp_path, env=environment(tmp_path),
-        capture_output=True, text=True, timeout=300,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr
-    assert list(tmp_path.glob("outputs/*/*/metrics.json"))

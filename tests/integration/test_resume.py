@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import signal
 import time
@@ -11,7 +12,7 @@ import pytest
 from omegaconf import OmegaConf
 
 from tests.integration.comparison import assert_same_results, assert_same_state, load, metrics
-from tests.integration.running import Run, folders, start
+from tests.integration.running import Run, folders, main_here, start
 
 MODELS = [
     pytest.param(["model=sasrec"], id="sasrec"),
@@ -86,39 +87,54 @@ def whole(run: Run) -> Path:
     return run(*LONG)
 
 
-def stopped(workplace: Path, sign: signal.Signals) -> Path:
-    """A run that gets a signal in the middle of its fourth epoch or soon after."""
+def stopped(workplace: Path, sign: signal.Signals) -> tuple[Path, int, str]:
+    """A run that gets a signal in the middle of its fourth epoch or soon after; its status and last lines too."""
     before = folders(workplace)
     process = start(workplace, *LONG)
-    deadline = time.monotonic() + 120
+    deadline = time.monotonic() + 300
     while time.monotonic() < deadline and process.poll() is None:
         logs = [folder / "log.csv" for folder in folders(workplace) - before]
         if any(log.exists() and len(log.read_text().splitlines()) > 3 for log in logs):
             break
         time.sleep(0.01)
     process.send_signal(sign)
-    process.communicate(timeout=60)
-    assert process.returncode != 0
+    _, errors = process.communicate(timeout=300)
     (folder,) = folders(workplace) - before
     assert not (folder / "metrics.json").exists()
     assert 1 <= load(folder)["epoch"] < 13
-    return folder
+    return folder, process.returncode, errors
 
 
-def test_after_an_interrupt(run: Run, whole: Path, workplace: Path, tmp_path: Path) -> None:
-    folder = stopped(workplace, signal.SIGINT)
-    moved = tmp_path / "elsewhere"
-    shutil.copytree(folder, moved)
-    shutil.rmtree(folder)
-    log = (moved / "log.csv").read_text().splitlines()[:3]
-    run(f"resume={moved}")
-    assert (moved / "log.csv").read_text().splitlines()[:3] == log
-    assert_same_state(whole, moved)
-    assert_same_results(whole, moved)
+@pytest.mark.parametrize(
+    ("sign", "status", "moves"),
+    [
+        pytest.param(signal.SIGINT, 130, True, id="interrupt-and-elsewhere"),
+        pytest.param(signal.SIGTERM, 143, False, id="terminate-and-as-advised"),
+    ],
+)
+def test_a_stopped_run_says_how_to_resume_it_and_is_resumed(
+    run: Run, whole: Path, workplace: Path, tmp_path: Path, sign: signal.Signals, status: int, moves: bool
+) -> None:
+    folder, ended, errors = stopped(workplace, sign)
+    assert ended == status, errors
+    advice = re.search(r"python main\.py (resume=(\S+))", errors)
+    assert advice, errors
+    assert (workplace / advice[2]) == folder
+    place = tmp_path / "elsewhere" if moves else folder
+    log = (folder / "log.csv").read_text().splitlines()[:3]
+    if moves:
+        shutil.move(folder, place)
+        run(f"resume={place}")
+    else:
+        main_here(workplace, advice[1])
+    assert (place / "log.csv").read_text().splitlines()[:3] == log
+    assert_same_state(whole, place)
+    assert_same_results(whole, place)
 
 
 def test_auto_finds_the_newest_run_that_was_killed(run: Run, whole: Path, workplace: Path) -> None:
-    folder = stopped(workplace, signal.SIGKILL)
+    folder, ended, _ = stopped(workplace, signal.SIGKILL)
+    assert ended != 0
     other = run("resume=auto", "seed=7", "trainer.max_epochs=1")
     assert metrics(other)["epochs"] == 1  # another seed had nothing to resume
     run("resume=auto", *LONG)

@@ -64,6 +64,7 @@ def test_data_of_size_one_gives_a_result(run: Run, tmp_path: Path, model: str, h
     ("changes", "message"),
     [
         (["trainer.max_epochs=0"], "the budget ended before the first step"),
+        (["trainer.max_epochs=-3"], "-3"),
         (["trainer.max_steps=0"], "the budget ended before the first step"),
         (["trainer.max_time=00:00:00:00"], "the budget ended before the first step"),
         (["trainer.limit_train_batches=0"], "the budget ended before the first step"),
