@@ -65,13 +65,14 @@ class Outcome:
     Attributes:
         status: of its process; negative for the signal that ended it.
         output: what it printed.
-        events: of files in its folder: opened for writing, renamed, linked, removed, made.
+        events: of files in its folder, True where one was opened for writing; else one was renamed, linked, removed or
+            made.
         seconds: of the processor.
     """
 
     status: int
     output: str
-    events: int
+    events: list[bool]
     seconds: float
 
 
@@ -152,7 +153,7 @@ def _forked(request: Request) -> Outcome:
     with os.fdopen(events) as counted:
         seen = counted.read()
     _, status, usage = os.wait4(child, 0)
-    return Outcome(os.waitstatus_to_exitcode(status), text, int(seen or 0), usage.ru_utime + usage.ru_stime)
+    return Outcome(os.waitstatus_to_exitcode(status), text, json.loads(seen or "[]"), usage.ru_utime + usage.ru_stime)
 
 
 def _run(request: Request, events: int) -> None:
@@ -173,24 +174,23 @@ def _run(request: Request, events: int) -> None:
         atexit._run_exitfuncs()
         sys.stdout.flush()
         sys.stderr.flush()
-        os.write(events, str(seen()).encode())
+        os.write(events, json.dumps(seen).encode())
         os._exit(status)
 
 
-def _set_trap(request: Request) -> Callable[[], int]:
-    """Have the fault happen; the function that is returned says how many events there were."""
-    seen = 0
+def _set_trap(request: Request) -> list[bool]:
+    """Have the fault happen; the list that is returned gets the events, see :class:`Outcome`."""
+    seen: list[bool] = []
     fault = FAULTS.get(request.fault)
 
     def count(event: str, values: tuple[Any, ...]) -> None:
-        nonlocal seen
         writes = event == "open" and isinstance(values[2], int) and bool(values[2] & (os.O_WRONLY | os.O_RDWR))
         if not (writes or event in EVENTS) or isinstance(values[0], int):
             return
         path = os.path.abspath(os.fsdecode(values[0]))
         if path.startswith(request.folder) and path.endswith(request.name):
-            seen += 1
-            if seen == request.event and fault is not None:
+            seen.append(writes)
+            if len(seen) == request.event and fault is not None:
                 fault(request.size)
 
     sys.addaudithook(count)
@@ -199,7 +199,7 @@ def _set_trap(request: Request) -> Callable[[], int]:
         if fault is killed:  # whatever the process is at, also where Python would not hear of it
             signal.signal(signal.SIGPROF, signal.SIG_DFL)
         signal.setitimer(signal.ITIMER_PROF, request.seconds)
-    return lambda: seen
+    return seen
 
 
 if __name__ == "__main__":
