@@ -26,13 +26,13 @@ STORED = json.loads(gzip.decompress((GOLDEN / "experiments.json.gz").read_bytes(
 """For each ``+experiment=<name>`` of version 0.1 the arguments of today, and the configuration as composed then."""
 
 PAPERS = yaml.safe_load((GOLDEN / "papers.yaml").read_text())
-CELLS = [(paper, model, data) for paper, told in PAPERS.items() for model in told["models"] for data in told["data"]]
+CELLS = [(paper, model, data) for paper, table in PAPERS.items() for model in table["models"] for data in table["data"]]
 VARIANTS = [
     (paper, model, data, part)
-    for paper, told in PAPERS.items()
-    for model, parts in told["variants"].items()
+    for paper, table in PAPERS.items()
+    for model, parts in table["variants"].items()
     for part in parts
-    for data in told["data"]
+    for data in table["data"]
 ]
 NEEDED = {"model.backbone.dim", "model.optimizer.lr", "data.batch_size", "data.max_length"}
 
@@ -68,7 +68,7 @@ def of_cell(values: Mapping[str, Any], data: str) -> dict[str, Any]:
     return {key: value for key, value in chosen.items() if value is not None}
 
 
-def told(paper: str, model: str, data: str) -> dict[str, dict[str, Any]]:
+def sources_of(paper: str, model: str, data: str) -> dict[str, dict[str, Any]]:
     """What is printed, released and ours of a cell."""
     every, own = PAPERS[paper]["every"], PAPERS[paper]["models"][model] or {}
     sources = {source: of_cell(own.get(source, {}), data) for source in ("printed", "released", "ours")}
@@ -94,20 +94,27 @@ def said_to_be_ours(path: Path) -> str:
     return " ".join(" ".join(found.split()) for found in re.findall(r"Ours:((?:.+\n?)*)", text))
 
 
+def test_the_tables_are_whole() -> None:
+    """The rows of EASNRec's Table 2 and of FENRec's Table 1, and of their ablations and exchanged parts."""
+    assert {paper: len(table["models"]) for paper, table in PAPERS.items()} == {"easnrec": 14, "fenrec": 15}
+    assert (len(CELLS), len(VARIANTS)) == (14 * 3 + 15 * 4, 7 * 3 + 4 * 4)
+
+
 @pytest.mark.parametrize(("paper", "model", "data"), CELLS)
 def test_a_cell_has_the_settings_that_are_printed_or_released(paper: str, model: str, data: str) -> None:
-    config, sources = row(f"paper={paper}", f"model={model}", f"data={data}"), told(paper, model, data)
+    config, sources = row(f"paper={paper}", f"model={model}", f"data={data}"), sources_of(paper, model, data)
     published = sources["printed"] | sources["released"]
     found = {key: OmegaConf.select(config, key) for key in published}
     assert {key: OmegaConf.to_object(v) if OmegaConf.is_list(v) else v for key, v in found.items()} == published
     protocol = "unseen_items" if (paper, model) == ("easnrec", "bpr") else PAPERS[paper]["protocol"]
     assert config.protocol.name == protocol
-    assert set(published) | set(sources["ours"]) >= NEEDED
+    assert {*published, *sources["ours"]} >= NEEDED
+    assert len({*published, *sources["ours"]}) == sum(map(len, sources.values())), "a value has one source"
 
 
 @pytest.mark.parametrize(("paper", "model", "data"), CELLS)
 def test_a_cell_says_which_values_are_ours(paper: str, model: str, data: str) -> None:
-    config, sources = row(f"paper={paper}", f"model={model}", f"data={data}"), told(paper, model, data)
+    config, sources = row(f"paper={paper}", f"model={model}", f"data={data}"), sources_of(paper, model, data)
     text = " ".join(said_to_be_ours(path) for path in files(paper, model, data))
     for key, words in sources["ours"].items():
         assert OmegaConf.select(config, key) is not None, key
