@@ -52,7 +52,9 @@ def check_configuration(
                 )
         for job, differs in _jobs([_choices(override) for override in overrides]):
             try:
-                _check_job(tree.compose(job), sweep, targets)
+                config = tree.compose(job)
+                tree.check_heeded(config, job)
+                _check_job(config, sweep, targets)
             except WrongClass as error:
                 raise ValueError(f"{error}{tree.options_of(error)}") from None
             except ValueError as error:

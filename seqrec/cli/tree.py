@@ -83,6 +83,27 @@ class Tree:
             OmegaConf.update(config, override.key_or_group, override.value(), merge=True, force_add=True)
         return config
 
+    def check_heeded(self, config: DictConfig, arguments: list[str]) -> None:
+        """Refuse an option in whose place a file that is merged later, such as settings, puts another class.
+
+        Args:
+            config: as composed from ``arguments``.
+            arguments: groups and values.
+        """
+        given = [self.parse(argument) for argument in arguments]
+        values = {override.key_or_group for override in given}
+        for override in given:
+            option, path = override.value(), override.key_or_group.replace("/", ".")
+            if override.key_or_group not in self.groups or not isinstance(option, str):
+                continue
+            asked = primary_file(self.repository, f"{override.key_or_group}/{option}").get("_target_")
+            found = OmegaConf.select(config, f"{path}._target_")
+            if asked and found and asked != found and f"{path}._target_" not in values:
+                raise ValueError(
+                    f"{override.input_line}: settings of the model, which come after it, choose {found} instead; "
+                    f"write {path}._target_={asked}, or settings=none"
+                )
+
     def options_of(self, error: WrongClass) -> str:
         """The options of the part's group that are of the class that is needed."""
         group = error.path.replace(".", "/")

@@ -53,6 +53,11 @@ REFUSED = [
     ("data=custom", "data.path is required: add data.path=<value>"),
     ("data.cache_dir=${sede}", "'sede' not found"),
     ("seed.x=1", "it is a single value"),
+    # replaced by what is merged later
+    (
+        "model=sasrec data=beauty model/optimizer=adam",
+        "choose torch.optim.AdamW instead; write model.optimizer._target_=torch.optim.Adam, or settings=none",
+    ),
     # grammar
     ("seed", "write key=value"),
     ("model={a", "write key=value"),
@@ -118,6 +123,12 @@ def test_refused_sweep(line: str, message: str) -> None:
 @pytest.mark.parametrize("line", ALLOWED)
 def test_allowed(line: str) -> None:
     check_configuration(words(line))
+
+
+@pytest.mark.parametrize("way", ["model.optimizer._target_=torch.optim.Adam", "settings=none"])
+def test_an_option_that_settings_replace_can_be_had(way: str) -> None:
+    config = check_configuration(words(f"model=sasrec data=beauty model/optimizer=adam {way}"))
+    assert config.model.optimizer._target_ == "torch.optim.Adam"
 
 
 def test_allowed_sweep() -> None:
