@@ -1,7 +1,7 @@
 """Other spellings of a command line, rewritten before Hydra reads it.
 
-Short ones, which stay; those of older versions, which print one line that says what to write today; and windows, which
-Hydra alone would let the settings of a data set replace.
+Text whose quotes a shell took away; short ones, which stay; those of older versions, which print one line that says
+what to write today; and windows, which Hydra alone would let the settings of a data set replace.
 """
 
 from __future__ import annotations
@@ -10,11 +10,16 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.errors import HydraException
 from omegaconf import OmegaConf
 
 from seqrec.cli.conf import CONF
 
 CONFIG_PATH = ("--config-path", "-cp")
+
+TEXT = re.compile(r"(data\.(?:path|attributes|separator|quote|comment|time_format|columns\.\w+))=(.+)", re.DOTALL)
+"""Values of a log that are text and nothing else: Hydra reads a shell's ``data.separator=';'`` as a lone ``;``."""
 
 RENAMED = {
     "protocol": {"easnrec": "all_items", "fenrec": "unseen_items"},
@@ -43,7 +48,7 @@ def normalise(arguments: Sequence[str], conf: Path = CONF) -> tuple[list[str], l
     """
     result: list[str] = []
     notes: list[str] = []
-    for word in _with_logger_names(_with_absolute_config_path(arguments), conf):
+    for word in map(_with_quotes, _with_logger_names(_with_absolute_config_path(arguments), conf)):
         today = _experiment(word, arguments, conf) or _renamed(word, conf)
         if today:
             notes.append(f"deprecated: {word} is {' '.join(today)} now")
@@ -111,6 +116,24 @@ def _renamed(word: str, conf: Path) -> list[str]:
     renamed = [today.get(option, option) for option in options]
     there = all((conf / group / f"{option}.yaml").exists() for option in renamed)
     return [f"{group}={','.join(renamed)}"] if there else []
+
+
+def _with_quotes(word: str) -> str:
+    """The quotes that Hydra needs around what it cannot read without them."""
+    match = TEXT.fullmatch(word)
+    if match is None or _is_read(word):
+        return word
+    mark = '"' if "'" in match[2] else "'"
+    return f"{match[1]}={mark}{match[2].replace(mark, chr(92) + mark)}{mark}"
+
+
+def _is_read(word: str) -> bool:
+    """Whether Hydra's grammar takes a word as it is; it leaves out blanks at the ends of a value."""
+    try:
+        OverridesParser.create().parse_override(word)
+    except HydraException:
+        return False
+    return not word.endswith((" ", "\t"))
 
 
 def _with_logger_names(arguments: Sequence[str], conf: Path) -> list[str]:

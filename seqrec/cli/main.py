@@ -14,7 +14,6 @@ import hydra
 from hydra._internal.utils import get_args_parser
 from hydra.core.hydra_config import HydraConfig
 from hydra.errors import InstantiationException
-from hydra.types import RunMode
 from hydra.utils import call
 from omegaconf import DictConfig, OmegaConf
 from yaml import YAMLError
@@ -24,12 +23,14 @@ from seqrec.cli.conf import CONF
 from seqrec.cli.explain import explain
 from seqrec.cli.help import group_list
 from seqrec.cli.overrides import check_configuration
+from seqrec.cli.resumed import check_resumed
 from seqrec.cli.run_folders import run_folder
-from seqrec.cli.stops import stop_of, terminable
+from seqrec.cli.stops import leaving_at_once, stop_of, terminable
 from seqrec.cli.sweep import USER_ERROR, fail_job, in_sweep
+from seqrec.cli.traces import discard, leave_nothing, record_folder
 from seqrec.cli.unwritable import heeded, way_out
 from seqrec.reporting.models import text_list
-from seqrec.runs.folder import LAST, discard_unused, resumable
+from seqrec.runs.folder import resumable
 from seqrec.runs.targets import refuse_foreign
 
 
@@ -39,11 +40,12 @@ def entry() -> None:
     for note in notes:
         print(note, file=sys.stderr)
     register_resolvers()
-    key, arguments = explained_key(sys.argv[1:])
-    if key is not None:
-        show_origin(key, arguments)
-        return
-    check(arguments)
+    with leaving_at_once():
+        key, arguments = explained_key(sys.argv[1:])
+        if key is not None:
+            show_origin(key, arguments)
+            return
+        check(arguments)
     with heeded(_refuse):
         hydra.main(config_path=str(CONF), config_name="config", version_base="1.3")(run)()
 
@@ -72,6 +74,7 @@ def show_origin(key: str, arguments: list[str]) -> None:
 def register_resolvers() -> None:
     """Make the functions known that ``config.yaml`` calls as ``${name:...}``."""
     OmegaConf.register_new_resolver("run_folder", run_folder, replace=True)
+    OmegaConf.register_new_resolver("record_folder", record_folder, replace=True)
     OmegaConf.register_new_resolver("group_list", group_list, replace=True)
     OmegaConf.register_new_resolver("model_list", partial(text_list, CONF.parent), replace=True)
 
@@ -100,22 +103,12 @@ def check(arguments: list[str]) -> None:
         overrides, conf, name = _request(flags)
         # Showing a configuration calls nothing, so nothing needs to be imported.
         check_configuration(overrides, flags.multirun, flags.cfg is None, conf, name)
-        if flags.cfg is None and not flags.multirun:
-            _check_resumed_folder(overrides)
+        if flags.cfg is None:
+            check_resumed(overrides, flags.multirun)
     except ValueError as error:
         _fail(str(error))
     except YAMLError as error:  # among them the tags of Python objects, which a file may not make
         _fail(f"a configuration file cannot be read: {error}")
-
-
-def _check_resumed_folder(overrides: list[str]) -> None:
-    """Look for the run to resume before Hydra makes its folder."""
-    folders = [word.partition("=")[2].strip("'\"") for word in overrides if word.startswith("resume=")]
-    if folders and folders[-1] not in ("auto", "null", "") and not resumable(Path(folders[-1])):
-        raise ValueError(
-            f"resume={folders[-1]}: no checkpoint at {Path(folders[-1]) / LAST}; give the folder of a run that "
-            "finished an epoch"
-        )
 
 
 def _request(flags: Namespace) -> tuple[list[str], Path, str]:
@@ -158,7 +151,7 @@ def run(config: DictConfig) -> float | None:
             )
         if traced:
             raise cause from None
-        _leave_nothing()
+        leave_nothing()
         _fail(message)
     return result
 
@@ -171,20 +164,10 @@ def _unwritten(error: OSError) -> str:
     return way_out(error, folder, _resume(folder) if resumable(folder) else None)
 
 
-def _leave_nothing() -> None:
-    """Remove the folder of a single run that was refused before it trained; the message says all that it held."""
-    if not HydraConfig.initialized():
-        return
-    hydra_config = HydraConfig.get()
-    if hydra_config.mode == RunMode.RUN and os.environ.get("LOCAL_RANK", "0") == "0":
-        own = {str(hydra_config.output_subdir), f"{hydra_config.job.name}.log"}
-        discard_unused(Path(hydra_config.runtime.output_dir), own)
-
-
 def _refuse(message: str, folder: Path | None) -> NoReturn:
     """End where Hydra could not begin a job; ``folder`` may hold a part of what it writes first."""
     if folder is not None:
-        discard_unused(folder, {".hydra", "main.log"})
+        discard(folder)
     _fail(message)
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import signal
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,6 +15,23 @@ INTERRUPTED, TERMINATED = 130, 143  # exit status of a shell's command that SIGI
 
 class Terminated(SystemExit):
     """Someone sent SIGTERM."""
+
+
+@contextmanager
+def leaving_at_once() -> Iterator[None]:
+    """While nothing but imports and checks is under way, Ctrl+C ends the program at once.
+
+    As an exception it would interrupt an import, and a library that tries another one goes on with half a module.
+    """
+    ours = threading.current_thread() is threading.main_thread()
+    ours = ours and signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    if ours:
+        signal.signal(signal.SIGINT, _leave)
+    try:
+        yield
+    finally:
+        if ours:
+            signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @contextmanager
@@ -38,6 +57,11 @@ def stop_of(end: BaseException) -> int | None:
     if isinstance(end, KeyboardInterrupt) or isinstance(end.__context__, KeyboardInterrupt):
         return INTERRUPTED
     return None
+
+
+def _leave(number: int, frame: FrameType | None) -> None:
+    print("stopped before the run began", file=sys.stderr, flush=True)
+    os._exit(INTERRUPTED)
 
 
 def _terminate(number: int, frame: FrameType | None) -> None:

@@ -21,6 +21,16 @@ from seqrec.cli.nodes import WrongClass
 from seqrec.cli.replaced import refuse_replaced
 from seqrec.runs.targets import find
 
+PLUGINS = {
+    "ax": "hydra-ax-sweeper",
+    "joblib": "hydra-joblib-launcher",
+    "nevergrad": "hydra-nevergrad-sweeper",
+    "optuna": "hydra-optuna-sweeper",
+    "ray": "hydra-ray-launcher",
+    "submitit": "hydra-submitit-launcher",
+}
+"""What offers launchers and sweepers beside Hydra's own, by the first word of their names."""
+
 SEARCH_PATH = "hydra.searchpath"
 
 
@@ -154,6 +164,9 @@ def _quoted(folder: str) -> str:
 def _in_one_line(error: HydraException, chosen: tuple[str, ...]) -> str:
     """Hydra's message without its paths and advice; the frequent ones in our own words."""
     text = str(error).partition("\nConfig search path")[0].partition("\nTo append")[0]
+    plugin = re.search(r"Could not find '(hydra/(?:launcher|sweeper))/(\w+)'", text)
+    if plugin and (package := PLUGINS.get(plugin[2].partition("_")[0])):
+        return f"{plugin[1]}={plugin[2]} is a plugin of Hydra that is not installed: pip install {package}"
     inside = re.match(r"In '(\w+/\w+)': Could not override '(.+)/(\w+)'", text)
     if inside:
         model, group, part = inside.groups()

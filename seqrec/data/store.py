@@ -19,7 +19,7 @@ from filelock import FileLock
 from seqrec.data.cache_entry import META, checksums, file_sha256, intact, remove_left_behind, unfinished
 from seqrec.data.errors import DataError
 from seqrec.data.readers.parts import is_source, part_files
-from seqrec.data.sequences import HELD_OUT, Sequences
+from seqrec.data.sequences import Sequences
 from seqrec.data.writing import write_array, write_parquet
 
 logger = logging.getLogger(__name__)
@@ -86,7 +86,6 @@ def cached(
         with suppress(OSError):
             lock.unlink()
         raise
-    _log_sizes(name, sequences)
     return sequences
 
 
@@ -125,21 +124,6 @@ def _found(entry: Path) -> Sequences | None:
             "data.cache_dir to a folder of your own"
         ) from error
     return None
-
-
-def _log_sizes(name: str, sequences: Sequences) -> None:
-    short = int((sequences.lengths <= HELD_OUT).sum())
-    logger.info(
-        "%s: %d users, %d items, %d interactions; %d users with fewer than %d are not evaluated",
-        name,
-        sequences.num_users,
-        sequences.num_items,
-        sequences.num_interactions,
-        short,
-        HELD_OUT + 1,
-    )
-    for step, lost in sequences.dropped.items():
-        logger.info("%s: left out (%s): %s", name, step, ", ".join(f"{count} {kind}" for kind, count in lost.items()))
 
 
 def _facts(file: Path) -> dict[str, Any]:

@@ -13,9 +13,8 @@ from seqrec.data.writing import write_parquet
 from seqrec.reporting import figures
 from seqrec.reporting.terminal import show_result
 from seqrec.runs.card import RunCard
-from seqrec.runs.configuration import configuration_hash
 from seqrec.runs.files import replacing, write_json
-from seqrec.runs.folder import CARD, CONFIG, FIRST_STAGE, METRICS, PER_USER
+from seqrec.runs.folder import CARD, FIRST_STAGE, METRICS, PER_USER
 from seqrec.runs.result import Reference, Result, per_user, slices
 
 
@@ -83,8 +82,7 @@ def write_report(
     card.write(folder / CARD)
     metrics = {"val": result.val, "test": result.test, "epochs": result.epochs, "seconds": result.seconds}
     more: dict[str, Any] = {"best_epoch": result.best_epoch, "references": others, "slices": parts}
-    if (folder / CONFIG).exists():
-        more["configuration"] = configuration_hash(folder / CONFIG)
+    more["configuration"] = card.configuration
     first = folder / FIRST_STAGE / METRICS
     warm = {"warm_start": json.loads(first.read_text(encoding="utf-8"))} if first.exists() else {}
     write_json(folder / METRICS, metrics | more | warm)

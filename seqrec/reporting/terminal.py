@@ -7,7 +7,6 @@ from pathlib import Path
 
 from rich.console import Console
 
-from seqrec.data.datamodule import SequenceDataModule
 from seqrec.methods.ranker import Ranker
 from seqrec.reporting.table import Table
 from seqrec.runs.origin import Origin
@@ -15,22 +14,16 @@ from seqrec.runs.origin import Origin
 console = Console(highlight=False)
 
 
-def show_start(name: str, model: Ranker, data: SequenceDataModule, folder: Path, validated: bool = True) -> None:
-    """One line on the data, one on the model, one on the run folder.
+def show_start(name: str, model: Ranker, folder: Path, validated: bool = True) -> None:
+    """One line on the model, one on where its values come from, one on the run folder.
 
     Args:
         name: of the model.
         model: about to be trained.
-        data: it is trained on.
         folder: of the run.
         validated: validation selects the weights; else the last ones are taken.
     """
-    sequences = data.sequences
     weights = sum(p.numel() for p in model.parameters() if p.requires_grad)
-    console.print(
-        f"data    {data.name}: {sequences.num_users:,} users, {sequences.num_items:,} items, "
-        f"{sequences.num_interactions:,} interactions"
-    )
     taken = f"selected by val/{model.monitor}" if validated else "those of the last epoch are taken"
     console.print(f"model   {name}: {weights:,} weights, {taken}")
     origin = Origin.read(folder)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import platform
 import subprocess
 from collections.abc import Mapping
@@ -15,7 +14,7 @@ import torch
 
 import seqrec
 from seqrec.metrics import Protocol
-from seqrec.runs.files import write_json
+from seqrec.runs.files import read_json, write_json
 from seqrec.runs.folder import BEST, CARD, LAST
 from seqrec.runs.machine import Machine
 from seqrec.runs.origin import Origin
@@ -55,8 +54,8 @@ class RunCard:
         git_commit: of the code, ``-dirty`` where the checkout had changes; None outside a checkout.
         model, command, settings, paper, paper_settings: see :class:`~seqrec.runs.origin.Origin`.
         device, processes, threads, precision: see :class:`~seqrec.runs.machine.Machine`.
-
         dropped: rows, users and items that each step of the preparation left out.
+        configuration: hash of the stored configuration, see :func:`~seqrec.runs.configuration.configuration_hash`.
 
         All from ``model`` on are None in cards of versions that did not store them.
     """
@@ -85,6 +84,7 @@ class RunCard:
     threads: int | None = None
     precision: str | None = None
     dropped: Mapping[str, Mapping[str, int]] | None = None
+    configuration: str | None = None
 
     @classmethod
     def of(
@@ -96,6 +96,7 @@ class RunCard:
         seed: int,
         origin: Origin,
         machine: Machine,
+        configuration: str,
     ) -> RunCard:
         """The card of a run that gave ``result`` on ``data`` under ``protocol``.
 
@@ -107,6 +108,7 @@ class RunCard:
             seed: of the run.
             origin: what was asked for.
             machine: that trained.
+            configuration: hash of the stored one.
         """
         sequences = data.sequences
         return cls(
@@ -137,6 +139,7 @@ class RunCard:
             **asdict(origin),
             **asdict(machine),
             dropped=data.dropped,
+            configuration=configuration,
         )
 
     @classmethod
@@ -146,7 +149,7 @@ class RunCard:
         Raises:
             ValueError: it is no card, or one without a field that all versions store.
         """
-        stored = json.loads(path.read_text(encoding="utf-8"))
+        stored = read_json(path)
         names = [field.name for field in fields(cls) if field.name in stored]
         missing = [field.name for field in fields(cls) if field.default is MISSING and field.name not in stored]
         if missing:

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from seqrec.data.sequences import Sequences
 from seqrec.data.writing import write_parquet
-from seqrec.runs.files import replacing
+from seqrec.runs.files import changed, replacing
 
 CATALOG, USERS = "catalog.parquet", "users.parquet"
 FIRST_ITEM, FIRST_USER = 1, 0
@@ -49,7 +49,7 @@ def read_catalog(folder: Path) -> Catalog:
     Raises:
         ValueError: the folder has no such table.
     """
-    table = _read(folder / CATALOG, "items")
+    table = _read(folder / CATALOG, "items", {"item", "number", "count"})
     return Catalog(table["item"], torch.from_numpy(table["count"].to_numpy(writable=True)))
 
 
@@ -59,7 +59,7 @@ def read_users(folder: Path) -> Numbers:
     Raises:
         ValueError: the folder has no such table.
     """
-    return Numbers(_read(folder / USERS, "users")["user"], FIRST_USER)
+    return Numbers(_read(folder / USERS, "users", {"user", "number"})["user"], FIRST_USER)
 
 
 class Numbers:
@@ -118,10 +118,16 @@ def _write(path: Path, column: str, numbers: Numbers, more: dict[str, Any]) -> N
         write_parquet(partial, table)
 
 
-def _read(path: Path, what: str) -> pl.DataFrame:
+def _read(path: Path, what: str, columns: set[str]) -> pl.DataFrame:
     if not path.exists():
         raise ValueError(
             f"{path} is missing, as in runs of older versions, so raw ids of {what} are not known; train the run again "
             "to have them, or go on with numbers"
         )
-    return pl.read_parquet(path).sort("number")
+    try:
+        table = pl.read_parquet(path)
+    except pl.exceptions.PolarsError:
+        table = pl.DataFrame()
+    if not columns <= set(table.columns):
+        raise changed(path)
+    return table.sort("number")

@@ -10,6 +10,8 @@ from typing import Any
 
 import yaml
 
+from seqrec.runs.files import changed
+
 CHANGEABLE = (
     "trainer", "callbacks", "patience", "patience_steps", "logger", "task", "resume",
     "data.root", "data.cache_dir", "data.num_workers",
@@ -35,7 +37,10 @@ def differences(asked: Any, stored: Any, path: str = "") -> list[str]:
 
 def configuration_hash(path: Path) -> str:
     """SHA-256 of a stored configuration without what :data:`CHANGEABLE` names: the same for a run resumed elsewhere."""
-    stored = _without_changeable(yaml.safe_load(path.read_text(encoding="utf-8")))
+    try:
+        stored = _without_changeable(yaml.safe_load(path.read_text(encoding="utf-8")))
+    except (ValueError, yaml.YAMLError):
+        raise changed(path) from None
     return hashlib.sha256(json.dumps(stored, sort_keys=True, default=str).encode()).hexdigest()
 
 

@@ -43,6 +43,26 @@ def write_json(path: Path, content: Any) -> None:
         partial.write_text(json.dumps(content, indent=2, default=str) + "\n", encoding="utf-8")
 
 
+def read_json(path: Path) -> dict[str, Any]:
+    """What a JSON file of a run holds.
+
+    Raises:
+        ValueError: it holds no JSON object, so a run did not write it.
+    """
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError:
+        content = None
+    if not isinstance(content, dict):
+        raise changed(path)
+    return content
+
+
+def changed(path: Path) -> ValueError:
+    """The error about a file that holds something else than a run writes there."""
+    return ValueError(f"{path} is not what a run writes there ({path.stat().st_size} bytes); was it changed?")
+
+
 def remove_partial(folder: Path) -> None:
     """Remove what writers that were killed left in ``folder``."""
     for path in folder.glob(f"*{PARTIAL}"):

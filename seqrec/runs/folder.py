@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 from seqrec.runs.files import PARTIAL
@@ -51,18 +52,53 @@ def holds_run(folder: Path) -> bool:
     return resumable(folder) or (folder / METRICS).exists()
 
 
-def discard_unused(folder: Path, others: set[str]) -> None:
-    """Remove the folder of a run that was refused before it trained, and the folders above it that are empty then.
+def links_out_of(folder: Path) -> list[Path]:
+    """Links in a run folder that lead elsewhere: what a run writes to them would change files that are not its own."""
+    home = folder.resolve()
+    return [path for path in folder.rglob("*") if path.is_symlink() and not path.resolve().is_relative_to(home)]
+
+
+@dataclass(frozen=True)
+class Before:
+    """What was there before a run began.
+
+    Attributes:
+        names: of what was in its folder; None where there was no folder.
+        above: the innermost folder above it that was there.
+    """
+
+    names: frozenset[str] | None
+    above: Path
+
+    @classmethod
+    def of(cls, folder: Path) -> Before:
+        """What is there now."""
+        above = next(parent for parent in folder.absolute().parents if parent.is_dir())
+        return cls(frozenset(path.name for path in folder.iterdir()) if folder.is_dir() else None, above)
+
+
+def discard_unused(folder: Path, others: set[str], before: Before) -> None:
+    """Remove what a run that was refused before it trained left in its folder, and the folders made for it.
 
     Args:
-        folder: of the run; it stays where it holds anything that a start does not write.
+        folder: of the run; what it trained stays, and so does what was there before.
         others: names of files and folders that something else writes there at the start.
+        before: the start.
     """
-    names = {path.name.removesuffix(PARTIAL) for path in folder.iterdir()} if folder.is_dir() else set()
-    if not names or names - BEFORE_TRAINING - others or is_locked(folder):
+    names = {path.name for path in folder.iterdir()} if folder.is_dir() else set()
+    made = names - (before.names or frozenset())
+    if (
+        {name.removesuffix(PARTIAL) for name in made} - BEFORE_TRAINING - others
+        or holds_run(folder)
+        or is_locked(folder)
+    ):
         return
-    shutil.rmtree(folder, ignore_errors=True)
-    here, parents = Path.cwd(), folder.absolute().parents
-    with suppress(OSError):  # not empty
-        for above in parents[: parents.index(here)] if here in parents else ():
-            above.rmdir()
+    for path in (folder / name for name in made):
+        with suppress(OSError):
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
+    if before.names is not None:
+        return
+    parents = folder.absolute().parents
+    with suppress(OSError):  # not empty: someone else uses it too
+        for empty in (folder.absolute(), *parents[: parents.index(before.above)]):
+            empty.rmdir()

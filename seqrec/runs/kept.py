@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import csv
-import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from seqrec.runs.card import RunCard
 from seqrec.runs.configuration import configuration_hash
+from seqrec.runs.files import changed, read_json
 from seqrec.runs.folder import CARD, CONFIG, LOG, METRICS
 
 COMMAND = "command"
@@ -43,27 +44,44 @@ def read_run(folder: Path) -> Run:
     for name in (METRICS, CARD, LOG):
         if not (folder / name).exists():
             raise ValueError(f"{folder} is no finished run: it has no {name}")
-    with (folder / LOG).open(newline="", encoding="utf-8") as file:
-        log = [{name: float(value) for name, value in row.items() if value} for row in csv.DictReader(file)]
+    log = _log(folder / LOG)
     command = folder / COMMAND
-    metrics = json.loads((folder / METRICS).read_text(encoding="utf-8"))
-    _check_configuration(folder, metrics.get("configuration"))
+    metrics = read_json(folder / METRICS)
+    card = RunCard.read(folder / CARD)
+    _check_configuration(folder, {METRICS: metrics.get("configuration"), CARD: card.configuration})
     return Run(
         folder.name,
         command.read_text(encoding="utf-8").strip() if command.exists() else "",
         metrics,
-        RunCard.read(folder / CARD),
+        card,
         log,
     )
 
 
-def _check_configuration(folder: Path, stored: str | None) -> None:
-    """Refuse results that were not made with the configuration beside them; those of older versions do not say."""
-    if stored is not None and (folder / CONFIG).exists() and configuration_hash(folder / CONFIG) != stored:
-        raise ValueError(
-            f"{folder}: {METRICS} are the results of another configuration than its {CONFIG}; was one of them changed "
-            "or copied there? resume the run to write its results anew"
-        )
+def _log(path: Path) -> list[dict[str, float]]:
+    try:
+        with path.open(newline="", encoding="utf-8") as file:
+            return [{name: float(value) for name, value in row.items() if value} for row in csv.DictReader(file)]
+    except (ValueError, TypeError, csv.Error):
+        raise changed(path) from None
+
+
+def _check_configuration(folder: Path, stored: Mapping[str, str | None]) -> None:
+    """Refuse results that were not made with the configuration beside them; those of older versions do not say.
+
+    Args:
+        folder: of the run.
+        stored: hash of the configuration by the file that knows it.
+    """
+    if not (folder / CONFIG).exists():
+        return
+    beside = configuration_hash(folder / CONFIG)
+    for name, known in stored.items():
+        if known not in (None, beside):
+            raise ValueError(
+                f"{folder}: {name} is of a run with another configuration than its {CONFIG}; was one of them changed "
+                "or copied there? resume the run to write its results anew"
+            )
 
 
 def runs(folder: Path) -> list[Run]:

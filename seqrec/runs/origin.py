@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
-from seqrec.runs.files import write_json
+from seqrec.runs.files import read_json, write_json
 from seqrec.runs.folder import ORIGIN
 
 
@@ -32,7 +31,7 @@ class Origin:
     def read(cls, folder: Path) -> Origin:
         """What a run folder holds, nothing where it holds none."""
         path = folder / ORIGIN
-        stored = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+        stored = read_json(path) if path.exists() else {}
         return cls(**{field.name: stored.get(field.name) for field in fields(cls)})
 
     def write(self, folder: Path) -> None:

@@ -13,6 +13,8 @@ from seqrec.reporting.run_report import write_report
 from seqrec.reporting.terminal import show_start
 from seqrec.runs.card import RunCard
 from seqrec.runs.catalog import write_catalog, write_users
+from seqrec.runs.configuration import configuration_hash
+from seqrec.runs.folder import CONFIG
 from seqrec.runs.origin import Origin
 from seqrec.training.build import build, load_data, start_from
 from seqrec.training.evaluator_check import check_evaluator
@@ -54,14 +56,15 @@ def _train(config: DictConfig) -> float:
     if chief and model.knows_users:
         write_users(own.folder, run.data.sequences)
     if chief:
-        show_start(own.config.name, model, run.data, own.folder)
+        show_start(own.config.name, model, own.folder)
     with open_loggers(own.config.logger, plain(own.config), own.folder, model.monitor) as loggers:
         fitted = fit(model, run.data, own.config, own.folder, loggers)
         result = fitted.evaluate()
         if fitted.trainer.is_global_zero:
             references = reference_results(run.data, run.protocol)
+            asked, used = Origin.read(own.folder), configuration_hash(own.folder / CONFIG)
             card = RunCard.of(
-                run.data, run.protocol, result, model.monitor, own.config.seed, Origin.read(own.folder), fitted.machine
+                run.data, run.protocol, result, model.monitor, own.config.seed, asked, fitted.machine, used
             )
             report = write_report(own.folder, own.config.name, run.data, card, result, references, fitted.log.rows)
             tables = {"slices": report.slices, "epochs": fitted.log.rows, "comparison": report.comparison}
@@ -75,7 +78,7 @@ def pretrain(stage: Stage, protocol: Protocol) -> Path:
     model = build(stage.config.model, protocol, stage.config.seed)
     if rank_zero_only.rank == 0:  # type: ignore[attr-defined]
         stage.open()
-        show_start(stage.config.name, model, data, stage.folder, stage.config.patience is not None)
+        show_start(stage.config.name, model, stage.folder, stage.config.patience is not None)
     return stage.finish(fit(model, data, stage.config, stage.folder))
 
 

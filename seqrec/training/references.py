@@ -9,10 +9,11 @@ from seqrec.methods.counting import KnownOptimum, Markov, Popularity
 from seqrec.methods.evaluation import Score, evaluate
 from seqrec.metrics import Protocol
 from seqrec.runs.result import Reference
+from seqrec.training.callbacks.screen import console
 
 
 def reference_results(data: SequenceDataModule, protocol: Protocol) -> dict[str, Reference]:
-    """Metrics and ranks of each reference on the test split, under the run's protocol."""
+    """Metrics and ranks of each reference on the test split, under the run's protocol; a line says so beforehand."""
     scores: dict[str, Score] = {}
     for name, reference in {"popularity": Popularity, "markov": Markov}.items():
         model = reference(data.sequences.num_items)
@@ -20,4 +21,5 @@ def reference_results(data: SequenceDataModule, protocol: Protocol) -> dict[str,
         scores[name] = model.score
     if hasattr(data, "optimal_scores"):
         scores["optimum"] = KnownOptimum(partial(data.optimal_scores, "test"), data.splits["test"].user).score
+    console.print(f"ranking by {', '.join(scores)} too (on the CPU; minutes on large data)", soft_wrap=True)
     return {name: Reference(*evaluate(score, data, "test", protocol).results()) for name, score in scores.items()}

@@ -5,10 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig, ListConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
+from seqrec.methods.checkpoint import read_checkpoint
 from seqrec.runs.configuration import CHANGEABLE, differences
 from seqrec.runs.folder import CONFIG, LAST, resumable
 from seqrec.runs.moved import upgraded
@@ -74,6 +75,7 @@ def stored_or_given(config: DictConfig, overrides: list[str], folder: Path) -> D
                     "one"
                 )
     _check_schedule(stored, before)
+    _check_epochs(stored, before, folder)
     return stored
 
 
@@ -106,6 +108,25 @@ def _check_schedule(config: DictConfig, before: int | None) -> None:
             )
 
 
+def _check_epochs(config: DictConfig, before: int | None, folder: Path) -> None:
+    """Refuse fewer epochs than the run has trained, before its stored configuration says so.
+
+    Args:
+        config: of the resumed run.
+        before: ``trainer.max_epochs`` as stored.
+        folder: of the run.
+    """
+    now = config.trainer.get("max_epochs")
+    if now is None or now < 0 or before is None or 0 <= before <= now or not (folder / LAST).exists():
+        return
+    trained = int(read_checkpoint(folder / LAST)["epoch"]) + 1
+    if trained > now:
+        raise ValueError(
+            f"resume={config.resume}: trainer.max_epochs={now}: this run has trained {trained} epochs; leave "
+            f"trainer.max_epochs out, or give at least {trained}"
+        )
+
+
 def _leaves(node: DictConfig, above: str = "") -> list[tuple[str, Any]]:
     """Dotted keys and values of whole numbers below ``node``."""
     found: list[tuple[str, Any]] = []
@@ -120,8 +141,10 @@ def _leaves(node: DictConfig, above: str = "") -> list[tuple[str, Any]]:
 def _read(path: Path, config: DictConfig) -> DictConfig:
     """A stored configuration; what a run of an older version did not store is as composed now."""
     try:
-        stored = OmegaConf.create(upgraded(OmegaConf.to_container(OmegaConf.load(path))))
-    except (YAMLError, UnicodeDecodeError, OmegaConfBaseException) as error:
+        found = OmegaConf.load(path)
+        _refuse_references(found)
+        stored = OmegaConf.create(upgraded(OmegaConf.to_container(found)))
+    except (YAMLError, OmegaConfBaseException, ValueError) as error:
         raise ValueError(f"{path} is no stored configuration: {error}") from None
     if not isinstance(stored, DictConfig) or not {"model", "data", "protocol", "trainer"} <= set(stored):
         raise ValueError(f"{path} is no stored configuration: it has no model, data, protocol and trainer")
@@ -132,6 +155,20 @@ def _read(path: Path, config: DictConfig) -> DictConfig:
         if key not in stored:
             stored[key] = config._get_node(key)
     return stored
+
+
+def _refuse_references(node: Any, above: str = "") -> None:
+    """Refuse what would be looked up when it is read, such as a variable of the shell: a run stores plain values."""
+    keys: list[Any] = []
+    if isinstance(node, DictConfig):
+        keys = list(node)
+    elif isinstance(node, ListConfig):
+        keys = list(range(len(node)))
+    for key in keys:
+        if OmegaConf.is_interpolation(node, key):
+            text = node._get_node(key)._value()
+            raise ValueError(f"{above}{key!s} is {text!r}; a stored configuration holds values, no references")
+        _refuse_references(node._get_node(key), f"{above}{key!s}.")
 
 
 def _refuse_foreign(stored: DictConfig, path: Path) -> None:

@@ -13,16 +13,18 @@ from omegaconf import DictConfig, OmegaConf
 from pytorch_lightning.utilities import rank_zero_only
 
 from seqrec.data.datamodule import SequenceDataModule
+from seqrec.data.summary import summary
 from seqrec.metrics import Protocol
 from seqrec.runs.files import remove_partial
 from seqrec.runs.folder import FIRST_STAGE, LAST, METRICS, holds_run, resumable
 from seqrec.runs.lock import locked
 from seqrec.training.build import load_data
+from seqrec.training.callbacks.screen import console
 from seqrec.training.catalog import with_catalog
 from seqrec.training.cut_epochs import return_to_whole_epochs
 from seqrec.training.resume import stored_or_given
 from seqrec.training.start_check import check_evaluated, check_values
-from seqrec.training.strategies import check_strategy
+from seqrec.training.strategies import check_accelerator, check_strategy
 
 
 @dataclass(frozen=True)
@@ -65,9 +67,10 @@ def own_folder(config: DictConfig) -> Iterator[None]:
 
 
 def open_run(config: DictConfig) -> Run:
-    """Read the data and complete the configuration with what it says; nothing is written unless a run is resumed.
+    """Read the data, say what they are, and complete the configuration with their sizes.
 
-    What a budget cut of a resumed run is taken back, with its results, once all else is known to be right.
+    Nothing is written unless a run is resumed: what a budget cut is taken back, with its results, once all else is known
+    to be right.
 
     Args:
         config: as composed by Hydra.
@@ -79,11 +82,14 @@ def open_run(config: DictConfig) -> Run:
     hydra = HydraConfig.get()
     folder = Path(hydra.runtime.output_dir)
     known = stored_or_given(config, list(hydra.overrides.task), folder).copy()
+    check_accelerator(known.trainer)
     check_strategy(known)
     begins = known.resume is None or not resumable(folder)
     known.name = known.name or hydra.runtime.choices["model"]
     protocol = check_values(known)
     data = load_data(known.data)
+    if rank_zero_only.rank == 0:  # type: ignore[attr-defined]
+        show_data(data)
     check_evaluated(data)
     complete = with_catalog(known, data)
     OmegaConf.resolve(complete)
@@ -91,6 +97,14 @@ def open_run(config: DictConfig) -> Run:
     if known.resume is not None and rank_zero_only.rank == 0:  # type: ignore[attr-defined]
         _tidy(folder)
     return Run(folder, complete, data, protocol, begins)
+
+
+def show_data(data: SequenceDataModule) -> None:
+    """Say what the prepared data are."""
+    first, *others = summary(data.name, data.sequences)
+    console.print(f"data    {first}", soft_wrap=True)
+    for line in others:
+        console.print(f"        {line}", soft_wrap=True)
 
 
 def _tidy(folder: Path) -> None:

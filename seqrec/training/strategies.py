@@ -1,4 +1,4 @@
-"""Whether the model can be trained by several processes in the way that the trainer is set to."""
+"""Whether this machine can train the model in the way that the trainer is set to."""
 
 from __future__ import annotations
 
@@ -29,6 +29,24 @@ def check_strategy(config: DictConfig) -> None:
         raise ValueError(
             f"trainer.strategy={given}: {model.__name__} has several optimizers that take turns, and each turn "
             "leaves the others without a gradient, for which this strategy waits; choose trainer=ddp_adversarial"
+        )
+
+
+def check_accelerator(trainer: DictConfig) -> None:
+    """Refuse a GPU where there is none, before any data is read.
+
+    Args:
+        trainer: the node of the run's configuration.
+
+    Raises:
+        ValueError: with the trainer to choose.
+    """
+    asked = trainer.get("accelerator", "auto")
+    there = torch.cuda.is_available() or (asked == "gpu" and torch.backends.mps.is_available())
+    if asked in ("gpu", "cuda") and not there:
+        raise ValueError(
+            f"trainer.accelerator={asked}: PyTorch finds no GPU here; choose trainer=cpu, or trainer=auto, which takes "
+            "what is there"
         )
 
 

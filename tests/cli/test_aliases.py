@@ -5,8 +5,10 @@ from __future__ import annotations
 import gzip
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
+from omegaconf import OmegaConf
 
 from seqrec.cli.aliases import normalise
 from seqrec.cli.overrides import check_configuration
@@ -124,3 +126,27 @@ def test_a_sweep_over_windows_goes_before_settings() -> None:
 def test_a_command_without_conflicting_settings_stays_as_it_is() -> None:
     words = ["model=sasrec", "data=ml1m", "windows=prefixes"]
     assert normalise(words)[0] == words
+
+
+@pytest.mark.parametrize(
+    ("typed", "value"),
+    [
+        ("data.separator=;", ";"),
+        ("data.separator=,", ","),
+        ("data.separator=\t", "\t"),
+        ("data.comment=#", "#"),
+        ('data.quote="', '"'),
+        ("data.quote='", "'"),
+        ("data.time_format=%d.%m.%Y; %H:%M", "%d.%m.%Y; %H:%M"),
+        ("data.path=May (1) & June's.csv", "May (1) & June's.csv"),
+        ("data.columns.time=Date (UTC)", "Date (UTC)"),
+        ("data.separator=';'", ";"),
+        ("data.separator=|", "|"),
+        (r"data.separator=\s+", r"\s+"),
+        ("data.quote=null", None),
+    ],
+)
+def test_text_whose_quotes_the_shell_took_away_is_read(typed: str, value: str | None) -> None:
+    (word,), notes = normalise([typed])
+    config: Any = check_configuration(["data=custom", "data.path=a.csv", word], targets=False)
+    assert OmegaConf.select(config, typed.partition("=")[0]) == value and notes == []

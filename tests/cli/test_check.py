@@ -27,6 +27,7 @@ REFUSED = [
     ("optimizer=adam", "did you mean model/optimizer?"),
     ("+modle=sasrec", "did you mean model?"),
     ("hydra/launcher=basik", "hydra/launcher"),
+    ("hydra/sweeper=ax", "is a plugin of Hydra that is not installed: pip install hydra-ax-sweeper"),
     # + and ~
     ("+typo=1", "'typo' is none"),
     ("++typo=1", "'typo' is none"),
@@ -147,6 +148,8 @@ def test_allowed_sweep() -> None:
         ("-m model=sasrek", "did you mean 'sasrec'?"),
         ("--cfg job model=sasrek", "did you mean 'sasrec'?"),
         ("-m --cfg job seed=1,2", "leave out -m"),
+        ("-m seed=1,2 resume=auto", "hydra.sweep.dir=multirun/<time> resumes that one"),
+        ("-m seed=1,2 resume=outputs/a/b", "a sweep cannot resume a run; leave out -m"),
     ],
 )
 def test_flags(line: str, message: str, capsys: pytest.CaptureFixture[str]) -> None:

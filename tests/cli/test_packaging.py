@@ -57,3 +57,13 @@ def test_every_imported_library_is_declared() -> None:
                 imported.add(node.module.partition(".")[0])
     libraries = imported - set(sys.stdlib_module_names) - {"seqrec"}
     assert {names.get(name, name) for name in libraries} - declared == set()
+
+
+def test_hydra_is_one_that_refuses_what_executes_code() -> None:
+    """Versions before 1.3.8 call ``os.system`` and its like from a configuration."""
+    (needed,) = (
+        line for line in tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["dependencies"]
+        if line.startswith("hydra-core")
+    )  # fmt: skip
+    floor = re.fullmatch(r"hydra-core>=(\d+)\.(\d+)\.(\d+)", needed)
+    assert floor and tuple(map(int, floor.groups())) >= (1, 3, 8)

@@ -93,6 +93,16 @@ def test_a_group_of_ones_own(mine: Path) -> None:
     assert check_configuration([*options(mine), "model=sasrec", "+mood=good"]).mood.x == 1
 
 
+@pytest.mark.parametrize("text", ["x:\t- 1\n\ty: 2\n", "x: {\n", "a: b: c\n"])
+def test_a_file_that_is_no_yaml_is_one_line(mine: Path, text: str, capsys: pytest.CaptureFixture[str]) -> None:
+    (mine / "conf" / "data").mkdir()
+    (mine / "conf" / "data" / "shop.yaml").write_text(text)
+    with pytest.raises(SystemExit) as end:
+        command_line.check(["--config-dir", str(mine / "conf"), "model=popularity", "data=shop"])
+    error = capsys.readouterr().err
+    assert end.value.code == 2 and error.count("\n") == 1 and "shop.yaml" in error
+
+
 def test_a_folder_that_is_not_there_is_refused() -> None:
     with pytest.raises(ValueError, match=r"there is no configuration folder .*nowhere"):
         check_configuration(["hydra.searchpath=[file:///nowhere]"])

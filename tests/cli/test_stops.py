@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import signal
+import sys
 
 import pytest
 from pytorch_lightning.utilities.exceptions import SIGTERMException
 
-from seqrec.cli.stops import Terminated, stop_of, terminable
+from seqrec.cli.stops import Terminated, leaving_at_once, stop_of, terminable
 
 
 def test_sigterm_ends_what_runs_and_the_handler_goes_with_it() -> None:
@@ -37,3 +39,22 @@ def test_lightning_s_ends_have_the_status_of_their_signals() -> None:
             raise SystemExit(1)  # noqa: B904  # as Lightning does
     assert stop_of(end.value) == 130
     assert stop_of(SystemExit(2)) is None
+
+
+def test_ctrl_c_among_the_imports_ends_the_program_in_one_line(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """An exception there would interrupt an import that a library tries, and surface as another one later."""
+    monkeypatch.setattr(os, "_exit", sys.exit)
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        with pytest.raises(SystemExit) as end, leaving_at_once():
+            signal.raise_signal(signal.SIGINT)
+        assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        with leaving_at_once():  # as a shell sets it for what runs in the background
+            signal.raise_signal(signal.SIGINT)
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert end.value.code == 130
+    assert capsys.readouterr().err == "stopped before the run began\n"

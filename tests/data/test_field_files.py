@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from seqrec.cli.overrides import check_configuration
 from seqrec.data.dropped import Dropped
 from seqrec.data.errors import DataError
 from seqrec.data.readers.tables import read_table
@@ -33,7 +34,7 @@ REFUSED = {
     "comm.csv": ["line 1, `# exported 2020` looks like a comment", "data.comment='#'"],
     "pairs.txt": ["line 2, user 1 already", "data.format=table data.header=[user,item] data.columns.time=null"],
 }
-OTHERS = {"README.md", "confdir"}
+OTHERS = {"README.md", "confdir/data/mine.yaml"}
 
 
 def load(data_root: Path, file: str, loading: dict[str, Any], **options: Any) -> Custom:
@@ -44,8 +45,16 @@ def load(data_root: Path, file: str, loading: dict[str, Any], **options: Any) ->
 
 
 def test_every_file_is_covered(data_root: Path) -> None:
-    files = {path.name for path in (data_root / "field").iterdir()}
+    """A new file needs a line above that says how it is read, or why it is refused."""
+    root = data_root / "field"
+    files = {str(path.relative_to(root)) for path in root.rglob("*") if path.is_file()}
     assert files == set(READ) | set(REFUSED) | OTHERS
+
+
+def test_options_in_a_folder_of_one_s_own_are_found(data_root: Path) -> None:
+    folder = data_root / "field" / "confdir"
+    config = check_configuration([f"hydra.searchpath=['file://{folder}']", "model=popularity", "data=mine"])
+    assert (config.data.name, config.data.path) == ("mine", "log.csv")
 
 
 @pytest.mark.parametrize("file", READ)

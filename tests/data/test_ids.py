@@ -15,6 +15,7 @@ from seqrec.data.dropped import Dropped
 from seqrec.data.errors import DataError
 from seqrec.data.readers.tables import read_table
 from seqrec.data.sets.custom import Custom
+from seqrec.data.summary import summary
 
 COLUMNS: dict[str, str | None] = {"user": "u", "item": "i", "time": "t"}
 NAN = float("nan")
@@ -178,7 +179,7 @@ def test_json_numbers_are_read_with_all_their_digits(tmp_path: Path) -> None:
     assert table["time"].to_list() == [0, 1, 2]
 
 
-def test_what_each_step_left_out_is_said_and_kept(tmp_path: Path, loading: dict[str, Any], caplog: Any) -> None:
+def test_what_each_step_left_out_is_said_and_kept(tmp_path: Path, loading: dict[str, Any]) -> None:
     rows = [f"{u},{i},{i}" for u in (1, 2) for i in (1, 2, 3, 4)] + ["1,1,1", "NULL,9,9", "3,8,1"]
     options: dict[str, Any] = {
         "columns": COLUMNS,
@@ -189,15 +190,18 @@ def test_what_each_step_left_out_is_said_and_kept(tmp_path: Path, loading: dict[
     }
     for _ in range(2):  # read, then from the cache
         data = Custom(path=str(csv(tmp_path, *rows)), **options, **loading)
-        with caplog.at_level(logging.INFO):
-            data.setup()
+        data.setup()
         assert data.dropped == {
             "missing": {"rows": 1, "users": 0, "items": 1},
             "duplicates": {"rows": 1, "users": 0, "items": 0},
             "2-core": {"rows": 1, "users": 1, "items": 1},
         }
-        assert "left out (2-core): 1 rows, 1 users, 1 items" in caplog.text
-        caplog.clear()
+        assert summary("log", data.sequences) == [
+            "log: 2 users, 4 items, 8 interactions",
+            "left out (missing): 1 rows, 0 users, 1 items",
+            "left out (duplicates): 1 rows, 0 users, 0 items",
+            "left out (2-core): 1 rows, 1 users, 1 items",
+        ]
 
 
 def test_missing_takes_three_words(tmp_path: Path) -> None:

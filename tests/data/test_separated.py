@@ -179,6 +179,11 @@ def test_a_mislabelled_file_is_read_and_said(tmp_path: Path, name: str, mark: st
     assert ("as its name says" in caplog.text) == (mark != expected)
 
 
+@pytest.mark.parametrize("mark", ["§", "::", "<>"])
+def test_a_separator_of_several_bytes(tmp_path: Path, mark: str) -> None:
+    assert rows(tmp_path, lines(mark, "x", "y", "z"), "a.log", separator=mark) == THREE
+
+
 def test_decimal_commas_of_a_semicolon_file(tmp_path: Path) -> None:
     assert rows(tmp_path, lines(";", "1,5", "2,5", "3,5")) == THREE
 

@@ -105,6 +105,8 @@ def test_dates_in_a_form_of_ones_own(tmp_path: Path, form: str) -> None:
     [
         (["31/12/2019", "01/01/2020"], r"line 2, `31/12/2019` is not an ISO date .*data\.time_format='%d/%m/%Y'"),
         (["12/31/2019 10:00 PM"], r"is not an ISO date"),
+        (["12/31/2019 10:00"], r"data\.time_format='%d/%m/%Y %H:%M'"),
+        (["12/31/2019 10:00:59"], r"data\.time_format='%d/%m/%Y %H:%M:%S'"),
         (["Tue Jan 01 00:00:00 +0000 2019"], r"is not an ISO date"),
         (["Jan 1, 2019"], r"is not an ISO date"),
         (["01-Feb-2019"], r"is not an ISO date"),

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from functools import partial
 from pathlib import Path
 
 import pytest
+from omegaconf import OmegaConf
 
 from seqrec.runs.configuration import configuration_hash
 from seqrec.runs.kept import read_run
@@ -44,6 +46,35 @@ def test_a_folder_with_a_run_takes_no_other(
     assert (metrics(first), load(first)["global_step"]) == before
 
 
+def test_the_folder_of_a_sweep_takes_no_other(
+    run: Run, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["-m", "model=popularity", "data.num_users=20", "hydra.sweep.dir=multirun/named"]
+    sweep = run(*words, "seed=0")
+    before = metrics(sweep / "0")
+    message = refused(run, monkeypatch, capsys, *words, "seed=1")
+    assert "holds a run already" in message and "hydra.sweep.dir=..." in message
+    assert metrics(sweep / "0") == before
+
+
+@pytest.mark.parametrize("part", ["checkpoints", "checkpoints/last.ckpt"])
+def test_a_part_of_a_run_folder_is_told_the_folder(
+    run: Run, first: Path, part: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert f"write resume={first}" in refused(run, monkeypatch, capsys, f"resume={first / part}")
+
+
+def test_a_smaller_budget_is_refused_and_changes_nothing(
+    run: Run, first: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = Path(shutil.copytree(first, tmp_path / "copy"))
+    before = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file() and ".hydra" not in path.parts}
+    message = refused(run, monkeypatch, capsys, f"resume={folder}", "trainer.max_epochs=1")
+    assert "trainer.max_epochs=1: this run has trained 2 epochs" in message
+    assert {path: path.read_bytes() for path in before} == before
+    run(f"resume={folder}")
+
+
 def test_a_folder_in_which_a_process_works_takes_no_other(
     run: Run, first: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -65,12 +96,20 @@ def test_auto_leaves_other_configurations_alone_and_names_their_keys(
     result.write_text(kept)
 
 
-def test_results_know_their_configuration(first: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", ["metrics.json", "protocol.json"])
+def test_results_and_card_know_their_configuration(first: Path, tmp_path: Path, name: str) -> None:
     folder = shutil.copytree(first, tmp_path / "copy")
     assert read_run(folder).metrics["configuration"] == configuration_hash(folder / "config.yaml")
+    assert read_run(folder).card.configuration == configuration_hash(folder / "config.yaml")
+    stored = json.loads((folder / name).read_text())
+    (folder / name).write_text(json.dumps(stored | {"configuration": "of another run"}))
+    with pytest.raises(ValueError, match=rf"{name} is of a run with another configuration"):
+        read_run(folder)
+    (folder / name).write_text(json.dumps({key: stored[key] for key in stored if key != "configuration"}))
+    read_run(folder)  # as older versions wrote it
     text = (folder / "config.yaml").read_text()
     (folder / "config.yaml").write_text(text.replace("seed: 5", "seed: 6"))
-    with pytest.raises(ValueError, match="results of another configuration"):
+    with pytest.raises(ValueError, match="with another configuration"):
         read_run(folder)
 
 
@@ -100,6 +139,31 @@ def test_refused_data_leave_nothing(
     data = ["data=custom", "data.path=log.csv", "data.min_user=1", "data.min_item=1", "model=popularity"]
     assert message in refused(partial(run_here, tmp_path), monkeypatch, capsys, *data, wrong)
     assert not (tmp_path / "outputs").exists()
+
+
+@pytest.mark.parametrize("place", ["new/folder", "outputs/new", "there", "."])
+def test_refused_data_leave_a_folder_of_one_s_own_as_it_was(
+    tmp_path: Path, place: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "there").mkdir()
+    (tmp_path / "there" / "notes.txt").touch()
+    before = {path.relative_to(tmp_path) for path in tmp_path.rglob("*")}
+    words = ["data=custom", "data.path=missing.csv", "model=popularity", f"hydra.run.dir={place}"]
+    words += [f"data.cache_dir={tmp_path}-cache"]
+    assert "missing.csv" in refused(partial(run_here, tmp_path), monkeypatch, capsys, *words)
+    assert {path.relative_to(tmp_path) for path in tmp_path.rglob("*")} == before
+
+
+def test_a_resumed_run_keeps_the_command_that_began_it(run: Run) -> None:
+    folder = run("trainer.max_epochs=1", "seed=9")
+    record = {path.name: path.read_text() for path in (folder / ".hydra").iterdir()}
+    run(f"resume={folder}", "trainer.max_epochs=2")
+    assert {path.name: path.read_text() for path in (folder / ".hydra").glob("*.yaml")} == record
+    assert OmegaConf.load(folder / ".hydra" / "resumed" / "overrides.yaml") == [
+        f"resume={folder}", "trainer.max_epochs=2",
+    ]  # fmt: skip
+    stored = OmegaConf.load(folder / "config.yaml")
+    assert stored.trainer.max_epochs == 2 and stored.model._target_.endswith("NextItem")
 
 
 def test_own_data_are_named_in_the_folder(tmp_path: Path) -> None:

@@ -166,6 +166,8 @@ def test_the_start_says_device_precision_batches_budget_and_settings(
     run("trainer.max_epochs=1", "data.batch_size=16")
     lines = capsys.readouterr().out.splitlines()
     assert "values  of conf/settings/sasrec/synthetic.yaml" in lines
+    assert len([line for line in lines if "200 users" in line]) == 1, "the data are described once"
     assert any(re.fullmatch(r"device  cpu, 1 thread, precision 32-true", line) for line in lines)
     assert any(re.fullmatch(r"budget  at most 1 epoch, \d+ batches an epoch, 50 epochs .*", line) for line in lines)
     assert "stopped after epoch 1 of 1: 1 epoch was to be trained (trainer.max_epochs)" in lines
+    assert "ranking by popularity, markov, optimum too (on the CPU; minutes on large data)" in lines

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from seqrec.runs.folder import CONFIG, LAST, METRICS, ORIGIN, discard_unused, holds_run, new_folder, unfinished
+from seqrec.runs.folder import CONFIG, LAST, METRICS, ORIGIN, Before, discard_unused, holds_run, unfinished
 from seqrec.runs.lock import LOCK, is_locked, locked
 
 HYDRA = {".hydra", "main.log"}
@@ -64,21 +64,33 @@ def test_runs_that_died_in_their_first_epoch_come_last_and_those_that_may_be_abo
         assert unfinished(str(tmp_path)) == [old, earlier]
 
 
-def test_a_refused_run_leaves_no_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
-    files = (".hydra/config.yaml", "main.log", LOCK, CONFIG + ".partial", ORIGIN, "catalog.parquet")
-    folder = run(new_folder("outputs/a-b-s0", "now"), *files)
-    discard_unused(folder, HYDRA)
+STARTED = (".hydra/config.yaml", "main.log", LOCK, CONFIG + ".partial", ORIGIN, "catalog.parquet")
+
+
+def test_a_refused_run_leaves_no_folder(tmp_path: Path) -> None:
+    folder = tmp_path / "outputs" / "a-b-s0" / "1"
+    before = Before.of(folder)
+    discard_unused(run(folder, *STARTED), HYDRA, before)
     assert list(tmp_path.iterdir()) == []
-    folder = run(tmp_path / "outputs" / "a-b-s0" / "1", "main.log")
-    run(folder.parent / "2", "main.log", "notes.txt")
-    discard_unused(folder, HYDRA)
-    discard_unused(folder.parent / "2", HYDRA)
+    before = Before.of(folder)
+    run(folder.parent / "2", "main.log")
+    discard_unused(run(folder, "main.log"), HYDRA, before)
     assert [path.name for path in folder.parent.iterdir()] == ["2"]
 
 
-@pytest.mark.parametrize("kept", [LAST, METRICS, "log.csv", "data.csv"])
-def test_a_folder_that_holds_anything_else_stays(tmp_path: Path, kept: str) -> None:
-    folder = run(tmp_path / "1", "main.log", kept)
-    discard_unused(folder, HYDRA)
-    assert (folder / kept).exists() and (folder / "main.log").exists()
+@pytest.mark.parametrize("there", [[], ["data.csv"], ["main.log", "data.csv"], [".hydra/mine"]], ids=str)
+def test_a_refused_run_leaves_a_folder_as_it_was(tmp_path: Path, there: list[str]) -> None:
+    folder = run(tmp_path / "1", *there)
+    folder.mkdir(exist_ok=True)
+    before = Before.of(folder)
+    discard_unused(run(folder, *STARTED), HYDRA, before)
+    names = {place.split("/")[0] for place in there}
+    assert {path.name for path in folder.iterdir()} == names
+
+
+@pytest.mark.parametrize("trained", [LAST, METRICS, "log.csv"])
+def test_what_a_run_trained_stays(tmp_path: Path, trained: str) -> None:
+    before = Before.of(tmp_path / "1")
+    folder = run(tmp_path / "1", "main.log", trained)
+    discard_unused(folder, HYDRA, before)
+    assert (folder / trained).exists() and (folder / "main.log").exists()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+import torch
 import yaml
 from omegaconf import DictConfig, OmegaConf
 
@@ -39,7 +40,7 @@ def composed() -> DictConfig:
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     (tmp_path / LAST).parent.mkdir()
-    (tmp_path / LAST).touch()
+    torch.save({"state_dict": {}, "epoch": 0}, tmp_path / LAST)
     (tmp_path / CONFIG).write_text(yaml.safe_dump(STORED))
     return tmp_path
 

@@ -1,4 +1,4 @@
-"""Models whose networks learn in turns need a strategy that does not wait for every gradient."""
+"""Models whose networks learn in turns need a strategy that does not wait for every gradient; a GPU must be there."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from seqrec.cli.overrides import check_configuration
-from seqrec.training.strategies import check_strategy
+from seqrec.training.strategies import check_accelerator, check_strategy
 
 PLAIN = [
     ["trainer=ddp"],
@@ -43,6 +43,19 @@ def test_plain_ddp_is_refused_with_the_right_trainer(model: str, words: list[str
 @pytest.mark.parametrize("words", FITTING, ids=" ".join)
 def test_others_pass(words: list[str]) -> None:
     check_strategy(check_configuration(["model=easnrec", *words], targets=False))
+
+
+@pytest.mark.parametrize("accelerator", ["gpu", "cuda"])
+def test_a_gpu_that_is_not_there_is_refused_with_what_to_choose(
+    accelerator: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: False)
+    trainer = check_configuration(["model=sasrec", "trainer=gpu", f"trainer.accelerator={accelerator}"], targets=False)
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    with pytest.raises(ValueError, match=f"accelerator={accelerator}: PyTorch finds no GPU here; choose trainer=cpu"):
+        check_accelerator(trainer.trainer)
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    check_accelerator(trainer.trainer)
 
 
 @pytest.mark.parametrize("words", PLAIN, ids=" ".join)

@@ -145,9 +145,10 @@ def _exact(text: pl.Series, number: pl.Series) -> pl.Series:
 
 def _iso_problem(cell: str) -> str:
     """What is wrong with a cell among ISO dates."""
+    clock = (" %H:%M", " %H:%M:%S")[min(cell.count(":"), 2) - 1] if ":" in cell else ""
     return (
         "is not an ISO date (2019-12-31 or 2019-12-31 23:59:59); other forms are read with data.time_format, such as "
-        "data.time_format='%d/%m/%Y'"
+        f"data.time_format='%d/%m/%Y{clock}'"
     )
 
 

@@ -1,0 +1,59 @@
+"""What Hydra and a run write at a start: it is removed where the run is refused, and a resumed run keeps the first."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, ClassVar
+
+from hydra.core.hydra_config import HydraConfig
+from hydra.experimental.callback import Callback
+from hydra.types import RunMode
+from omegaconf import DictConfig
+
+from seqrec.runs.folder import Before, discard_unused, resumable
+from seqrec.runs.processes import is_first
+
+RECORD, RESUMED = ".hydra", ".hydra/resumed"
+
+
+class Traces(Callback):
+    """Hydra's callback that looks at the folder of a single run before anything is written there.
+
+    Attributes:
+        before: the last start.
+    """
+
+    before: ClassVar[Before | None] = None
+
+    def on_run_start(self, config: DictConfig, **kwargs: Any) -> None:
+        """Look at a folder that the command names; the project's own are new, or hold a run that is resumed."""
+        named = str(config.hydra.run._get_node("dir")._value())
+        Traces.before = None
+        with suppress(OSError):  # which Hydra will meet as well
+            Traces.before = Before.of(Path("outputs/new" if "${run_folder:" in named else config.hydra.run.dir))
+
+
+def record_folder(output_dir: str) -> str:
+    """Where Hydra stores a command in a run folder: one that resumes a run does not replace the one that began it."""
+    return RESUMED if resumable(Path(output_dir)) else RECORD
+
+
+def leave_nothing() -> None:
+    """Remove what a single run that was refused before it trained has written; the message says all of it."""
+    if not HydraConfig.initialized():
+        return
+    hydra = HydraConfig.get()
+    if hydra.mode == RunMode.RUN:
+        discard(Path(hydra.runtime.output_dir), str(hydra.output_subdir), f"{hydra.job.name}.log")
+
+
+def discard(folder: Path, *others: str) -> None:
+    """Remove what the start of a run has written; the first of several processes does.
+
+    Args:
+        folder: of the run.
+        others: names of what Hydra writes there under other names than by default.
+    """
+    if Traces.before is not None and is_first():
+        discard_unused(folder, {RECORD, "main.log", *others}, Traces.before)
