@@ -47,15 +47,13 @@ def curves(rows: Sequence[Mapping[str, float]], monitor: str, title: str = "") -
         for name, term in group.items():
             panel.plot(epochs, term, ".-", label=name)
         panel.set(xlabel="epoch", ylabel="training loss")
-        panel.legend(frameon=False, fontsize="small")
+        panel.legend(framealpha=1, edgecolor="none", fontsize="small")  # over the line of the best epoch
     if best is not None:
         panel = panels[count - 1]
         panel.plot(epochs, values, ".-", color=COLOUR)
         panel.plot(epochs[best], values[best], "o", color=COLOUR)
-        label = f"{values[best]:.4f}"
-        panel.annotate(label, (epochs[best], values[best]), xytext=(4, -12), textcoords="offset points")
         panel.set(xlabel="epoch", ylabel=f"validation {monitor}")
-        panel.set_title(f"best: epoch {epochs[best]:g}", fontsize="small")
+        panel.set_title(f"best: epoch {epochs[best]:g}, {values[best]:.4f}", fontsize="small")
         panel.margins(y=0.15)
     for panel in panels[:count]:
         _whole_epochs(panel, epochs)
@@ -142,11 +140,18 @@ def slices(
     for kind, axes in zip(kinds, panels, strict=False):
         own = [part for part in parts if part["by"] == kind]
         labels = [f"{_span(part['from'], part['to'])}\n{part['users']:,} users" for part in own]
-        bars = axes.bar(labels, [part[metric] for part in own], color=COLOUR, label="this model")
-        axes.bar_label(bars, fmt="%.4f", padding=6, fontsize="small")
+        values = [part[metric] for part in own]
+        axes.bar(labels, values, color=COLOUR, label="this model")
+        tops = list(values)
         for (name, theirs), mark in zip((references or {}).items(), itertools.cycle(MARKS), strict=False):
             reached = [part[metric] for part in theirs if part["by"] == kind]
             axes.plot(labels, reached, mark, color="white", markeredgecolor="black", clip_on=False, label=name)
+            tops = [max(pair) for pair in zip(tops, reached, strict=True)]
+        for label, value, top in zip(labels, values, tops, strict=True):  # above the marks, in the colour of the bars
+            axes.annotate(
+                f"{value:.4f}", (label, top), xytext=(0, 8), textcoords="offset points",
+                ha="center", color=COLOUR, fontsize="small",
+            )  # fmt: skip
         axes.tick_params("x", labelsize="small")
         axes.margins(y=0.15)
         axes.set_xlabel(kind.replace("_", " "))

@@ -37,12 +37,12 @@ def test_curves_show_every_term_and_mark_the_best_epoch() -> None:
         0.2,
     ]
     assert (np.asarray(best.get_xdata()).tolist(), np.asarray(best.get_ydata()).tolist()) == ([2], [0.3])
-    assert [text.get_text() for text in right.texts] == ["0.3000"]
+    assert right.get_title() == "best: epoch 2, 0.3000"
 
 
 def test_the_best_epoch_and_what_was_trained_are_said() -> None:
     figure = figures.curves(ROWS, "ndcg@10", "sasrec on beauty, seed 3")
-    assert [panel.get_title() for panel in figure.axes] == ["", "best: epoch 2"]
+    assert [panel.get_title() for panel in figure.axes] == ["", "best: epoch 2, 0.3000"]
     titled = [figure, figures.comparison({"mine": {"ndcg@10": 0.25}}, "ndcg@10", "sasrec on beauty, seed 3")]
     titled.append(figures.slices(PARTS, "ndcg@10", "sasrec on beauty, seed 3"))
     assert [one.get_suptitle() for one in titled] == ["sasrec on beauty, seed 3"] * 3
@@ -75,7 +75,7 @@ def test_what_was_not_logged_has_no_empty_panel() -> None:
 def test_an_epoch_without_a_validation_is_not_the_best() -> None:
     rows = [{"epoch": 1.0, "val/ndcg@10": 0.2}, {"epoch": 2.0, "val/ndcg@10": float("nan")}, {"epoch": 3.0}]
     (panel,) = figures.curves(rows, "ndcg@10").axes
-    assert panel.get_title() == "best: epoch 1"
+    assert panel.get_title() == "best: epoch 1, 0.2000"
 
 
 def test_the_comparison_has_a_bar_a_model_with_its_value_and_grey_references() -> None:
