@@ -1,4 +1,4 @@
-"""What a finished run leaves in its folder and on the screen: metrics, card, ranks of users, pictures, a table."""
+"""What a finished run leaves in its folder: metrics, card, ranks of users, pictures."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ from typing import Any
 from seqrec.data.datamodule import SequenceDataModule
 from seqrec.data.writing import write_parquet
 from seqrec.reporting import figures
-from seqrec.reporting.terminal import show_result
 from seqrec.runs.card import RunCard
 from seqrec.runs.files import replacing, write_json
 from seqrec.runs.folder import CARD, FIRST_STAGE, METRICS, PER_USER
@@ -44,7 +43,7 @@ def write_report(
     references: Mapping[str, Reference],
     log: Sequence[Mapping[str, float]],
 ) -> Report:
-    """Fill the run folder and show the table.
+    """Fill the run folder.
 
     Args:
         folder: of the run.
@@ -86,6 +85,5 @@ def write_report(
     first = folder / FIRST_STAGE / METRICS
     warm = {"warm_start": json.loads(first.read_text(encoding="utf-8"))} if first.exists() else {}
     write_json(folder / METRICS, metrics | more | warm)
-    show_result(f"{name} on {data.name}, test split", everything, list(result.test), folder)
     rows = [{"model": model, **values} for model, values in everything.items()]
     return Report(parts, others, rows, {picture: folder / f"{picture}.png" for picture in pictures})

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from rich.console import Console
@@ -31,11 +31,17 @@ def show_start(name: str, model: Ranker, folder: Path, validated: bool = True) -
     applied = [f"conf/{group}/{option}.yaml" for group, option in files.items() if option]
     if applied:
         console.print(f"values  of {' and '.join(applied)}", soft_wrap=True)
-    console.print(f"folder  {folder}", soft_wrap=True)
+    console.print(f"folder  {_from_here(folder)}", soft_wrap=True)
 
 
-def show_result(title: str, rows: Mapping[str, Mapping[str, float]], names: list[str], folder: Path) -> None:
-    """The result table: one row a model, one column a metric."""
-    table = Table(["model", *names], [[model, *(metrics[name] for name in names)] for model, metrics in rows.items()])
+def show_result(title: str, rows: Sequence[Mapping[str, str | float]], folder: Path) -> None:
+    """The result table: one row a model, which all have the same columns."""
+    table = Table(list(rows[0]), [list(row.values()) for row in rows])
     console.print(f"\n{title}\n\n{table.text()}\n", soft_wrap=True)
-    console.print(f"results and plots in {folder}", soft_wrap=True)
+    console.print(f"results and plots in {_from_here(folder)}", soft_wrap=True)
+
+
+def _from_here(folder: Path) -> Path:
+    """A folder below the current one by its short name, which a command can take as well."""
+    here = Path.cwd()
+    return folder.relative_to(here) if folder.is_relative_to(here) else folder

@@ -10,7 +10,7 @@ from pytorch_lightning.utilities import rank_zero_only
 
 from seqrec.metrics import Protocol
 from seqrec.reporting.run_report import write_report
-from seqrec.reporting.terminal import show_start
+from seqrec.reporting.terminal import show_result, show_start
 from seqrec.runs.card import RunCard
 from seqrec.runs.catalog import write_catalog, write_users
 from seqrec.runs.configuration import configuration_hash
@@ -69,6 +69,8 @@ def _train(config: DictConfig) -> float:
             report = write_report(own.folder, own.config.name, run.data, card, result, references, fitted.log.rows)
             tables = {"slices": report.slices, "epochs": fitted.log.rows, "comparison": report.comparison}
             log_result(loggers, result, card, report.references, tables, report.pictures, plain(own.config))
+    if fitted.trainer.is_global_zero:  # below what loggers print at their end
+        show_result(f"{own.config.name} on {run.data.name}, test split", report.comparison, own.folder)
     return result.val[model.monitor]
 
 

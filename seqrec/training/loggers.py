@@ -72,6 +72,8 @@ def _begin_wandb(logger: WandbLogger, folder: Path, monitor: str) -> None:
     Raises:
         ValueError: there is no key, or the server refuses.
     """
+    if logger._wandb_init.get("anonymous", "") is None:  # Lightning's default, of which wandb warns
+        del logger._wandb_init["anonymous"]
     try:
         experiment = logger.experiment
     except Exception as error:
