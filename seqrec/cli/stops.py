@@ -21,7 +21,7 @@ class Terminated(SystemExit):
 def leaving_at_once() -> Iterator[None]:
     """While nothing but imports and checks is under way, Ctrl+C ends the program at once.
 
-    As an exception it would interrupt an import, and a library that tries another one goes on with half a module.
+    As an exception it would interrupt an import, and a library that tries another one continues with half a module.
     """
     ours = threading.current_thread() is threading.main_thread()
     ours = ours and signal.getsignal(signal.SIGINT) is signal.default_int_handler
