@@ -106,7 +106,7 @@ class Tree:
             option, path = override.value(), override.key_or_group.replace("/", ".")
             if override.key_or_group not in self.groups or not isinstance(option, str):
                 continue
-            asked = primary_file(self.repository, f"{override.key_or_group}/{option}").get("_target_")
+            asked = primary_file(self.repository, f"{override.key_or_group}/{option}")[0].get("_target_")
             found = OmegaConf.select(config, f"{path}._target_")
             if asked and found and asked != found and f"{path}._target_" not in values:
                 raise ValueError(

@@ -69,8 +69,8 @@ def own_folder(config: DictConfig) -> Iterator[None]:
 def open_run(config: DictConfig) -> Run:
     """Read the data, say what they are, and complete the configuration with their sizes.
 
-    Nothing is written unless a run is resumed: what a budget cut is taken back, with its results, once all else is known
-    to be right.
+    Nothing is written unless a run is resumed: what a budget cut is taken back, with its results, once all else is
+    known to be right.
 
     Args:
         config: as composed by Hydra.
