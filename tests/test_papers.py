@@ -42,7 +42,25 @@ NETWORKS = {**SIZES, "model.generator.dim": 256}
 OF_MSSR = {"data.batch_size": 128, "model.backbone.num_heads": 2}
 LONGER = ("data.max_length", "model.backbone.max_length", "model.generator.max_length")
 EASNREC, FENREC = (PAPERS[paper]["data"] for paper in ("easnrec", "fenrec"))
+READINGS = {
+    "model.contrast.positive": "seqrec.methods.easnrec.positives.same_pass",
+    "model.similarity": "seqrec.methods.easnrec.similarity.Split",
+    "model.generated_states": "seqrec.methods.easnrec.similarity.encoded",
+    "model.masking": "seqrec.functional.augment.masked_positions",
+    "model.pool": "seqrec.functional.pooling.newest_mean",
+}
+"""Parts of EASNRec that could not be chosen formerly, as they were then."""
+
+OF_READINGS = {
+    **{f"{part}._target_": target for part, target in READINGS.items()},
+    **{f"{part}._partial_": True for part in READINGS if part != "model.similarity"},
+    "model.masking.extra": 1,
+    **{f"model.{owner}memory.slots": "written" for owner in ("backbone.", "generator.")},
+    **{f"model.{owner}memory.initial_std": 1.0 for owner in ("backbone.", "generator.")},
+    **{f"model.{owner}memory_layers": "last" for owner in ("backbone.", "generator.")},
+}
 CHANGED: dict[str, Mapping[str, Any]] = {
+    **{f"easnrec/{data}": OF_READINGS for data in ("beauty", "ml1m", "sports", "toys", "yelp")},
     **{f"{model}/{data}": PREFIXES for model in ("gru4rec", "s3rec", "xlstm_lsr") for data in EASNREC},
     **{f"gru4rec/{data}": PREFIXES for data in ("beauty", "toys")},
     **{f"{model}/ml1m": SIZES for model in ("coserec", "iclrec")},

@@ -12,13 +12,11 @@ from hydra.core.config_loader import ConfigLoader
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
 from hydra.errors import HydraException, OverrideParseException
-from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
 from seqrec.cli.groups import Groups, check_option, open_repository, primary_file
 from seqrec.cli.keys import check_addition, check_key, check_top_level
 from seqrec.cli.nodes import WrongClass
-from seqrec.cli.replaced import refuse_replaced
 from seqrec.runs.targets import find
 
 PLUGINS = {
@@ -111,7 +109,8 @@ class Tree:
             if asked and found and asked != found and f"{path}._target_" not in values:
                 raise ValueError(
                     f"{override.input_line}: settings of the model, which come after it, choose {found} instead; "
-                    f"write {path}._target_={asked}, or settings=none"
+                    f"write {path}._target_={asked}, or leave the settings out with settings=none, those of a paper "
+                    "with paper_settings=none"
                 )
 
     def options_of(self, error: WrongClass) -> str:
@@ -138,8 +137,6 @@ class Tree:
                 raise ValueError(_in_one_line(error, chosen)) from None
             own = [group for group in config.hydra.runtime.choices if "/" not in group and "@" not in group]
             check_top_level(config, self.primary, [*self.chosen, *own])
-            defaults = self.loader.compute_defaults_list(self.name, [*self.search_path, *chosen], RunMode.RUN).defaults
-            refuse_replaced([self.parse(argument) for argument in chosen], defaults, self.repository)
             self.composed[chosen] = config
         return deepcopy(self.composed[chosen])
 

@@ -57,7 +57,7 @@ REFUSED = [
     # replaced by what is merged later
     (
         "model=sasrec data=beauty model/optimizer=adam",
-        "choose torch.optim.AdamW instead; write model.optimizer._target_=torch.optim.Adam, or settings=none",
+        "write model.optimizer._target_=torch.optim.Adam, or leave the settings out with settings=none",
     ),
     # grammar
     ("seed", "write key=value"),

@@ -19,6 +19,7 @@ from seqrec.methods.easnrec.contrast import contrast_items, contrast_states
 from seqrec.methods.easnrec.easnrec import EASNRec
 from seqrec.methods.easnrec.memory import ExternalMemory
 from seqrec.methods.easnrec.uncertainty import UncertaintyAttention
+from seqrec.nn.attention import DotProductAttention
 from seqrec.nn.trunk import TransformerTrunk
 
 Model = TypeVar("Model", bound=AdversarialRecommender)
@@ -153,3 +154,28 @@ def moved(model: nn.Module, before: dict[str, Tensor]) -> set[str]:
 
 def weights(model: nn.Module) -> dict[str, Tensor]:
     return {name: p.detach().clone() for name, p in model.named_parameters()}
+
+
+def plain(**options: Any) -> EASNRec:
+    """Without chance and in float64; every weight is larger than at a start, so that all gradients count."""
+    model = build(dropout=0.0, attention=DotProductAttention, **options).double()
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.mul_(4.0)
+    return offline(model)
+
+
+def gradients(model: nn.Module, loss: Tensor, grad: Tensor | None = None) -> dict[str, Tensor]:
+    names, parameters = zip(*model.named_parameters(), strict=True)
+    found = torch.autograd.grad(loss, parameters, grad, retain_graph=True, allow_unused=True)
+    return {n: torch.zeros_like(p) if g is None else g for n, p, g in zip(names, parameters, found, strict=True)}
+
+
+def same(model: nn.Module, actual: dict[str, Tensor], expected: dict[str, Tensor]) -> None:
+    assert any(bool(gradient.any()) for gradient in expected.values())
+    for name, _ in model.named_parameters():
+        torch.testing.assert_close(actual[name], expected[name], rtol=1e-9, atol=1e-12, msg=of(name))
+
+
+def of(name: str) -> Callable[[str], str]:
+    return lambda text: f"{name}: {text}"

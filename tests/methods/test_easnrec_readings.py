@@ -2,67 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import partial
 from typing import Any
 
 import pytest
 import torch
 import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import Tensor
 
 from seqrec.backbones.base import Backbone
 from seqrec.functional.augment import masked_positions
 from seqrec.functional.generation import mean_of_means
-from seqrec.functional.keyed_random import Stream
 from seqrec.functional.pooling import printed_mean
 from seqrec.methods.easnrec.contrast import contrast_states
 from seqrec.methods.easnrec.easnrec import EASNRec, Losses
-from seqrec.methods.easnrec.memory import ExternalMemory, first_reads, read_variance, written
 from seqrec.methods.easnrec.positives import Positive, augmented_embeddings, same_pass, second_pass
 from seqrec.methods.easnrec.similarity import (
     GeneratedStates,
-    Influence,
     Joint,
     Similarity,
     Split,
     encoded,
     generator_states,
 )
-from seqrec.nn.attention import DotProductAttention
-from seqrec.nn.packing import Packing
-from tests.methods.small_easnrec import BATCHES, DIM, ITEMS, LENGTH, MEMORY, build, moved, offline, weights
+from tests.methods.small_easnrec import BATCHES, DIM, ITEMS, LENGTH, gradients, moved, plain, same, weights
 
 BATCH = BATCHES[0]
 VALID = BATCH.items != 0
 MASKED = masked_positions(BATCH.items, torch.arange(6), 0.4)
 WINDOW, TAU = 3, 0.5
 CHANGE = torch.rand(6, LENGTH, DIM, dtype=torch.float64, generator=torch.Generator().manual_seed(5)) + 0.5
-
-
-def plain(**options: Any) -> EASNRec:
-    """Without chance and in float64; every weight is larger than at a start, so that all gradients count."""
-    model = build(dropout=0.0, attention=DotProductAttention, **options).double()
-    with torch.no_grad():
-        for parameter in model.parameters():
-            parameter.mul_(4.0)
-    return offline(model)
-
-
-def gradients(model: nn.Module, loss: Tensor, grad: Tensor | None = None) -> dict[str, Tensor]:
-    names, parameters = zip(*model.named_parameters(), strict=True)
-    found = torch.autograd.grad(loss, parameters, grad, retain_graph=True, allow_unused=True)
-    return {n: torch.zeros_like(p) if g is None else g for n, p, g in zip(names, parameters, found, strict=True)}
-
-
-def same(model: nn.Module, actual: dict[str, Tensor], expected: dict[str, Tensor]) -> None:
-    assert any(bool(gradient.any()) for gradient in expected.values())
-    for name, _ in model.named_parameters():
-        torch.testing.assert_close(actual[name], expected[name], rtol=1e-9, atol=1e-12, msg=_of(name))
-
-
-def _of(name: str) -> Callable[[str], str]:
-    return lambda text: f"{name}: {text}"
 
 
 def newest_first(states: Tensor, valid: Tensor, keys: Tensor) -> Tensor:
@@ -201,67 +170,6 @@ def _no_contrast(states: Tensor, items: Tensor, keys: Tensor, backbone: Backbone
     return contrast_states(states, items, keys, backbone, 1, 1.0, lambda x, *_: x)._replace(loss=states.new_zeros(()))
 
 
-@pytest.mark.parametrize("slots", ["written", "learned"])
-def test_slots(slots: Any) -> None:
-    memory = ExternalMemory(DIM, 5, 0.0, slots=slots).double()
-    first, states = (torch.randn(4, DIM, dtype=torch.float64) for _ in range(2))
-    memory.remember(first)
-    start = memory.memory.clone()
-    with written(memory), first_reads(memory) as seen:
-        read = memory(states)
-    weight = torch.randn_like(read)
-    actual = gradients(memory, (read * weight).sum())
-
-    weights = torch.softmax(first @ memory.w_w, 1)
-    value = torch.stack([(weights[:, n, None] * first).sum(0) / (weights[:, n].sum() + 1e-8) for n in range(5)])
-    both = torch.cat([start, value], 1)
-    update, reset = torch.sigmoid(both @ memory.w_u.T), torch.sigmoid(both @ memory.w_r.T)
-    candidate = torch.tanh(torch.cat([reset * start, value], 1) @ memory.w_c.T)
-    slot = update * candidate + (1 - update) * start + (0.0 if memory.slots is None else memory.slots)
-    alpha = torch.softmax(states @ memory.addressing.w_a, 1)
-    rows = [sum((alpha[t, n] * slot[n] for n in range(5)), torch.zeros(DIM)) for t in range(4)]
-    found = torch.stack(rows)
-    expected = memory.fusion.norm(states + found)
-    torch.testing.assert_close(read, expected)
-    same(memory, actual, gradients(memory, (expected * weight).sum()))
-    variance = read_variance(seen, memory)
-    assert variance is not None
-    torch.testing.assert_close(variance, (found.var(0, False).sum() / states.var(0, False).sum()).detach())
-
-
-def test_learned_slots_vary_from_the_start() -> None:
-    torch.manual_seed(0)
-    states = F.layer_norm(torch.randn(2000, 64), (64,))
-    share = {}
-    for slots in ("written", "learned"):
-        memory: Any = ExternalMemory(64, 256, 0.0, slots=slots)
-        with first_reads(memory) as seen:
-            memory(states)
-        share[slots] = float(seen[memory].variance())
-    assert share["written"] < 1e-4 and share["learned"] > 0.005
-
-
-def test_a_memory_after_every_layer() -> None:
-    model: Any = plain(memory=partial(MEMORY, dropout=0.0), memory_layers="every")
-    trunk = model.backbone.trunk
-    packing = Packing(VALID)
-    embedded = packing.pack(model.backbone.item_embedding(BATCH.items))
-    tokens = trunk._embedded(embedded, packing)
-    first = trunk.inner_memories[0](trunk.layers[0](tokens, packing))
-    last = trunk.memory(trunk.layers[1](first, packing))
-    torch.testing.assert_close(trunk(embedded, packing), last)
-    with torch.no_grad():
-        newest = trunk.eval()(embedded, packing, newest=True)
-        torch.testing.assert_close(newest, model.backbone.newest(BATCH.items))
-        torch.testing.assert_close(newest, packing.in_batch_order(trunk(embedded, packing)[packing.newest]))
-    start = [memory.memory.clone() for memory in (trunk.memory, trunk.inner_memories[0])]
-    trunk.train()
-    for i, batch in enumerate(BATCHES[:2]):
-        model.training_step(batch, i)
-    for memory, before in zip((trunk.memory, trunk.inner_memories[0]), start, strict=True):
-        assert not torch.equal(memory.memory, before) and memory.pending is not None
-
-
 @pytest.mark.parametrize("extra", [0, 1])
 def test_masking(extra: int) -> None:
     items = torch.tensor([[1] * n + [0] * (50 - n) for n in range(1, 51)])
@@ -298,60 +206,3 @@ def test_printed_mean() -> None:
     states = torch.randn(6, BATCH.items.shape[1], DIM)
     expected = torch.stack([states[r, max(0, n - 4) : n].sum(0) / 4 for r, n in enumerate(VALID.sum(1).tolist())])
     torch.testing.assert_close(printed_mean(states, VALID, 4), expected)
-
-
-@pytest.mark.parametrize("own_discriminator", [False, True])
-def test_alternating_turns_have_moments_of_their_own(own_discriminator: bool) -> None:
-    """Three steps against Adams that are written out here, each fed with the gradient of its turn's own loss."""
-    ours, theirs = (plain(memory=None, own_discriminator=own_discriminator, adversarial="alternating") for _ in "ab")
-    ours.build_optimizer = partial(torch.optim.Adam, lr=0.01)
-    optimizers = ours.build_optimizers()
-    ours.optimizers = lambda: optimizers  # type: ignore[method-assign, assignment]
-    players = {name: list(nn.ModuleList(m).parameters()) for name, m in theirs.players().items()}
-    judges = ["discriminator"] if own_discriminator else ["discriminator", "encoder"]
-    order = [
-        ("generator", ["generator", "embedding"]),
-        ("discriminator", judges),
-        ("encoder", ["encoder", "embedding"]),
-    ]
-    rate = {("generator", "embedding"): theirs.lambda_4, ("discriminator", "encoder"): theirs.lambda_5}
-    moments: dict[tuple[str, Tensor], list[Tensor]] = {}
-    for number, batch in enumerate(BATCHES, start=1):
-        masked = theirs.masking(batch.items, batch.row, 0.4)
-        ours.alternating_step(batch, masked)
-        made = filled = None
-        for turn, acting in order:
-            states = theirs.backbone(batch.items)
-            if turn == "generator":
-                made, filled = theirs.generate(batch.items, masked)
-                alone = theirs.similarity(batch.items, states, made, filled, _GENERATOR).mean()
-                loss = made.loss - theirs.lambda_1 * alone
-            elif turn == "discriminator":
-                assert made is not None and filled is not None
-                alike = theirs.similarity(batch.items, states, made, filled, _OTHERS).mean()
-                loss = theirs.detection_loss(states, batch.items, made.items) - theirs.lambda_2 * (1 - alike)
-            else:
-                contrast = theirs.contrast(
-                    states, batch.items, theirs.rng_keys(batch.row, Stream.VIEW), theirs.backbone
-                )
-                loss = theirs.recommendation_loss(states, batch) + theirs.lambda_3 * contrast.loss
-            acted = [(player, p) for player in acting for p in players[player]]
-            found = torch.autograd.grad(loss, [p for _, p in acted], allow_unused=True)
-            for (player, p), gradient in zip(acted, found, strict=True):
-                if gradient is None:
-                    continue
-                first, second = moments.setdefault((turn, p), [torch.zeros_like(p), torch.zeros_like(p)])
-                first.mul_(0.9).add_(0.1 * gradient)
-                second.mul_(0.999).add_(0.001 * gradient**2)
-                step = (first / (1 - 0.9**number)) / ((second / (1 - 0.999**number)).sqrt() + 1e-8)
-                p.data -= 0.01 * rate.get((turn, player), 1.0) * step
-    for (name, a), b in zip(ours.named_parameters(), theirs.parameters(), strict=True):
-        torch.testing.assert_close(a, b, rtol=1e-6, atol=1e-9, msg=_of(name))
-
-
-def test_joint_similarity_has_no_turns() -> None:
-    with pytest.raises(ValueError, match="model/similarity=split"):
-        build("alternating", similarity=Joint())
-
-
-_GENERATOR, _OTHERS = Influence(-1.0, 1.0, generator_only=True), Influence(1.0, 0.0)
