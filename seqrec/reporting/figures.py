@@ -190,8 +190,9 @@ def validation_by_epoch(runs: Sequence[Run], metric: str = "ndcg@20") -> Figure:
 
 
 def save(figure: Figure, path: Path, dpi: int = 150) -> None:
-    """Write a figure to ``path`` in one step; its suffix says in which format."""
+    """Write a finished figure to ``path`` in one step; its suffix says in which format."""
     for axes in figure.axes:
         axes.spines[["top", "right"]].set_visible(False)
     with replacing(path) as partial:
         figure.savefig(partial, dpi=dpi, format=path.suffix.removeprefix("."))
+    figure.set_layout_engine("none")  # another format takes the same places, which are half of the work

@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import runpy
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
 import torch
-from hydra.core.global_hydra import GlobalHydra
 from torch import Tensor
 
 from seqrec.data.batch import Histories, RankedBatch
 from seqrec.methods import ranker
 from seqrec.methods.evaluation import rank_targets
+from tests.integration.running import main_here
 
-MAIN = Path(__file__).parents[2] / "main.py"
 SMALL = [
     "data=synthetic",
     "data.num_users=100",
@@ -63,11 +60,7 @@ def train(tmp_path_factory: pytest.TempPathFactory) -> Train:
 
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(ranker, "rank_targets", noting)
-            arguments = [*SMALL, *SHORT, f"data.cache_dir={cache}", f"hydra.run.dir={folder}", *overrides]
-            patch.setattr(sys, "argv", [str(MAIN), *arguments])
-            patch.setenv("HYDRA_FULL_ERROR", "1")
-            GlobalHydra.instance().clear()
-            runpy.run_path(str(MAIN), run_name="__main__")
+            main_here(folder, *SMALL, *SHORT, f"data.cache_dir={cache}", f"hydra.run.dir={folder}", *overrides)
         for file in sorted(cache.rglob("*"), reverse=True):
             file.rmdir() if file.is_dir() else file.unlink()
         return Finished(folder, scored)
