@@ -27,7 +27,7 @@ from seqrec.cli.resumed import check_resumed
 from seqrec.cli.run_folders import run_folder
 from seqrec.cli.stops import leaving_at_once, stop_of, terminable
 from seqrec.cli.sweep import USER_ERROR, fail_job, in_sweep
-from seqrec.cli.traces import discard, leave_nothing, record_folder
+from seqrec.cli.traces import discard, leave_nothing
 from seqrec.cli.unwritable import heeded, way_out
 from seqrec.reporting.models import text_list
 from seqrec.runs.folder import resumable
@@ -74,7 +74,6 @@ def show_origin(key: str, arguments: list[str]) -> None:
 def register_resolvers() -> None:
     """Make the functions known that ``config.yaml`` calls as ``${name:...}``."""
     OmegaConf.register_new_resolver("run_folder", run_folder, replace=True)
-    OmegaConf.register_new_resolver("record_folder", record_folder, replace=True)
     OmegaConf.register_new_resolver("group_list", group_list, replace=True)
     OmegaConf.register_new_resolver("model_list", partial(text_list, CONF.parent), replace=True)
 

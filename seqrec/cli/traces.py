@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 from hydra.core.hydra_config import HydraConfig
 from hydra.experimental.callback import Callback
 from hydra.types import RunMode
-from omegaconf import DictConfig
+from omegaconf import DictConfig, open_dict, read_write
 
 from seqrec.runs.folder import Before, discard_unused, resumable
 from seqrec.runs.processes import is_first
@@ -20,6 +20,8 @@ RECORD, RESUMED = ".hydra", ".hydra/resumed"
 class Traces(Callback):
     """Hydra's callback that looks at the folder of a single run before anything is written there.
 
+    A sweep chooses its folders elsewhere, and its jobs may run in processes that know no callback.
+
     Attributes:
         before: the last start.
     """
@@ -27,16 +29,15 @@ class Traces(Callback):
     before: ClassVar[Before | None] = None
 
     def on_run_start(self, config: DictConfig, **kwargs: Any) -> None:
-        """Look at a folder that the command names; the project's own are new, or hold a run that is resumed."""
-        named = str(config.hydra.run._get_node("dir")._value())
+        """Choose the folder, once, and look at what is there; the first command's record is not replaced by another."""
         Traces.before = None
+        folder = Path(config.hydra.run.dir)
         with suppress(OSError):  # which Hydra will meet as well
-            Traces.before = Before.of(Path("outputs/new" if "${run_folder:" in named else config.hydra.run.dir))
-
-
-def record_folder(output_dir: str) -> str:
-    """Where Hydra stores a command in a run folder: one that resumes a run does not replace the one that began it."""
-    return RESUMED if resumable(Path(output_dir)) else RECORD
+            Traces.before = Before.of(folder)
+        with read_write(config), open_dict(config):
+            config.hydra.run.dir = str(folder)
+            if config.hydra.output_subdir == RECORD and resumable(folder):
+                config.hydra.output_subdir = RESUMED
 
 
 def leave_nothing() -> None:
