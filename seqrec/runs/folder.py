@@ -87,11 +87,8 @@ def discard_unused(folder: Path, others: set[str], before: Before) -> None:
     """
     names = {path.name for path in folder.iterdir()} if folder.is_dir() else set()
     made = names - (before.names or frozenset())
-    if (
-        {name.removesuffix(PARTIAL) for name in made} - BEFORE_TRAINING - others
-        or holds_run(folder)
-        or is_locked(folder)
-    ):
+    trained = {name.removesuffix(PARTIAL) for name in made} - BEFORE_TRAINING - others
+    if trained or holds_run(folder) or is_locked(folder):
         return
     for path in (folder / name for name in made):
         with suppress(OSError):

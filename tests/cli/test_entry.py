@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import pickle
+import re
 from pathlib import Path
 
 import pytest
+from omegaconf import OmegaConf
 
 from seqrec.cli import main as command_line
 from seqrec.cli.aliases import normalise
+from seqrec.cli.overrides import check_configuration
 
 
 def test_a_relative_config_path_counts_from_the_current_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -23,6 +26,14 @@ def test_a_relative_config_path_counts_from_the_current_folder(tmp_path: Path, m
 
 def test_launchers_can_send_the_task_to_another_process() -> None:
     assert pickle.loads(pickle.dumps(command_line.run)) is command_line.run
+
+
+def test_a_job_in_another_process_needs_no_function_of_the_command_line() -> None:
+    """Launchers resolve the folder of a job where nobody has registered what ``config.yaml`` calls."""
+    config = check_configuration(["model=sasrec"], targets=False)
+    for part in ("sweep", "output_subdir", "job", "job_logging"):
+        text = str(OmegaConf.to_container(config.hydra, resolve=False)[part])  # type: ignore[call-overload,index]
+        assert set(re.findall(r"\$\{(\w+):", text)) <= {"hydra", "now", "oc"}, text
 
 
 @pytest.mark.parametrize(
