@@ -32,7 +32,7 @@ def test_a_job_in_another_process_needs_no_function_of_the_command_line() -> Non
     """Launchers resolve the folder of a job where nobody has registered what ``config.yaml`` calls."""
     config = check_configuration(["model=sasrec"], targets=False)
     for part in ("sweep", "output_subdir", "job", "job_logging"):
-        text = str(OmegaConf.to_container(config.hydra, resolve=False)[part])  # type: ignore[call-overload,index]
+        text = str(OmegaConf.to_container(config.hydra, resolve=False)[part])  # type: ignore[call-overload]
         assert set(re.findall(r"\$\{(\w+):", text)) <= {"hydra", "now", "oc"}, text
 
 
