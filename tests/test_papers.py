@@ -59,8 +59,18 @@ OF_READINGS = {
     **{f"model.{owner}memory.initial_std": 1.0 for owner in ("backbone.", "generator.")},
     **{f"model.{owner}memory_layers": "last" for owner in ("backbone.", "generator.")},
 }
+WEIGHTS = [f"model.{term}_weight" for term in ("contrast", "generator", "discriminator")]
+BALANCE = {
+    "ml1m": (0.0017, 0.35, 0.086),
+    "sports": (19.0, 4.7, 0.47),
+    "toys": (0.9, 0.18, 0.09),
+    "yelp": (2.1, 1.4, 0.7),
+}
+"""ECL-SR's weights, divided by the share of positions that are not padding."""
+
 CHANGED: dict[str, Mapping[str, Any]] = {
-    **{f"easnrec/{data}": OF_READINGS for data in ("beauty", "ml1m", "sports", "toys", "yelp")},
+    "easnrec/beauty": OF_READINGS,
+    **{f"easnrec/{data}": OF_READINGS | dict(zip(WEIGHTS, values, strict=True)) for data, values in BALANCE.items()},
     **{f"{model}/{data}": PREFIXES for model in ("gru4rec", "s3rec", "xlstm_lsr") for data in EASNREC},
     **{f"gru4rec/{data}": PREFIXES for data in ("beauty", "toys")},
     **{f"{model}/ml1m": SIZES for model in ("coserec", "iclrec")},
