@@ -21,7 +21,7 @@ class Influence(NamedTuple):
 
     Attributes:
         weight: of the similarity in what is minimised.
-        to_generator: factor of the gradient that goes on to the generator.
+        to_generator: factor of the gradient that is passed on to the generator.
         generator_only: the gradient moves nothing but the generator.
     """
 
@@ -45,7 +45,7 @@ class Split(Similarity):
     """
 
     def influence(self, generator: float, discriminator: float) -> Influence:
-        """The loss has the discriminator's term; the gradient that goes on to the generator is turned around."""
+        """The loss has the discriminator's term; the gradient passed on to the generator is turned around."""
         if discriminator > 0:
             return Influence(discriminator, -generator / discriminator)
         return Influence(-generator, 1.0, generator_only=True)
