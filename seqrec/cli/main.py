@@ -124,9 +124,10 @@ def _request(flags: Namespace) -> tuple[list[str], Path, str]:
 def run(config: DictConfig) -> float | None:
     """Call the configured task.
 
-    A :class:`ValueError`, a missing file, what Lightning calls a misconfiguration and a ``RuntimeError``, which is what
-    libraries raise for most of what users get wrong, end in one line and exit status 2; with ``HYDRA_FULL_ERROR=1``
-    they keep their traceback, as any other error does. In a sweep the failure is noted and the next job runs.
+    A :class:`ValueError`, a missing file or package, what Lightning calls a misconfiguration and a ``RuntimeError``,
+    which is what libraries raise for most of what users get wrong, end in one line and exit status 2; with
+    ``HYDRA_FULL_ERROR=1`` they keep their traceback, as any other error does. In a sweep the failure is noted and the
+    next job runs.
     """
     try:
         # Now that all references can be resolved, also those that only a job knows.
@@ -141,7 +142,7 @@ def run(config: DictConfig) -> float | None:
     except Exception as error:
         node, cause = _cause(error)
         traced = not _for_people(cause) or os.environ.get("HYDRA_FULL_ERROR") == "1"
-        hint = f" (HYDRA_FULL_ERROR=1 {program()} ... shows where)" if isinstance(cause, RuntimeError) else ""
+        hint = f" (HYDRA_FULL_ERROR=1 {program()} ... shows where)" if isinstance(cause, RuntimeError | ImportError) else ""
         words = _unwritten(cause) if isinstance(cause, OSError) else str(cause)
         message = (f"{node}: {words}" if node else words) + hint
         if in_sweep():
@@ -182,7 +183,7 @@ def _cause(error: Exception) -> tuple[str, Exception]:
 
 def _for_people(error: Exception) -> bool:
     """Whether the message alone tells the user what to change."""
-    if isinstance(error, ValueError | OSError | RuntimeError | InstantiationException):
+    if isinstance(error, ValueError | OSError | RuntimeError | ModuleNotFoundError | InstantiationException):
         return True
     return type(error).__name__ == "MisconfigurationException"  # by name: importing Lightning takes seconds
 

@@ -31,10 +31,11 @@ class Traces(Callback):
     def on_run_start(self, config: DictConfig, **kwargs: Any) -> None:
         """Choose the folder, once, and look at what is there; the first command's record is not replaced by another."""
         Traces.before = None
+        HydraConfig.instance().set_config(config)  # the folder's name has Hydra's choices, which it makes known later
         folder = Path(config.hydra.run.dir)
         with suppress(OSError):  # which Hydra will meet as well
             Traces.before = Before.of(folder)
-        with read_write(config), open_dict(config):
+        with read_write(config.hydra), open_dict(config.hydra):
             config.hydra.run.dir = str(folder)
             if config.hydra.output_subdir == RECORD and resumable(folder):
                 config.hydra.output_subdir = RESUMED

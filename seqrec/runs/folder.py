@@ -53,9 +53,13 @@ def holds_run(folder: Path) -> bool:
 
 
 def links_out_of(folder: Path) -> list[Path]:
-    """Links in a run folder that lead elsewhere: what a run writes to them would change files that are not its own."""
+    """Links in a run folder that lead elsewhere: what a run writes to them would change files that are not its own.
+
+    But for those in ``wandb/``, which Weights & Biases makes itself to its logs.
+    """
     home = folder.resolve()
-    return [path for path in folder.rglob("*") if path.is_symlink() and not path.resolve().is_relative_to(home)]
+    own = [path for path in folder.rglob("*") if "wandb" not in path.relative_to(folder).parts[:-1]]
+    return [path for path in own if path.is_symlink() and not path.resolve().is_relative_to(home)]
 
 
 @dataclass(frozen=True)
