@@ -38,7 +38,7 @@ def arguments(file: str) -> list[str]:
     if top in ("sweep", "debug"):
         return [f"+{top}={rest}"]
     if top == "ablation":
-        return [f"model={rest.partition('/')[0]}", f"+ablation={rest}"]
+        return [f"model={rest.partition('/')[0].removesuffix('_readings')}", f"+ablation={rest}"]
     if top == "overlay":  # on a model that it can change
         return [*OVERLAID[rest], f"+overlay={rest}"]
     if top == "settings" and "/" in rest:
@@ -46,7 +46,7 @@ def arguments(file: str) -> list[str]:
         if model == "bench":  # what a model needs to be timed
             return ["task=bench", f"model={data}"]
         return [f"model={model}", f"data={data}", *NEEDED.get(f"data/{data}", [])]
-    if top == "paper_settings":
+    if top == "paper_settings" and "/" in rest:
         paper, model, data = rest.split("/")
         return [f"paper={paper}", f"model={model}", f"data={data}"]
     if top == "model" and "/" in rest:
