@@ -92,7 +92,7 @@ class Tree:
         return config
 
     def check_heeded(self, config: DictConfig, arguments: list[str]) -> None:
-        """Refuse an option in whose place a file that is merged later, such as settings, puts another class.
+        """Refuse an option in whose place a file that is merged later, such as settings, puts another part.
 
         Args:
             config: as composed from ``arguments``.
@@ -104,13 +104,14 @@ class Tree:
             option, path = override.value(), override.key_or_group.replace("/", ".")
             if override.key_or_group not in self.groups or not isinstance(option, str):
                 continue
-            asked = primary_file(self.repository, f"{override.key_or_group}/{option}")[0].get("_target_")
-            found = OmegaConf.select(config, f"{path}._target_")
-            if asked and found and asked != found and f"{path}._target_" not in values:
+            file = primary_file(self.repository, f"{override.key_or_group}/{option}")[0]
+            key = f"{path}.name" if path == "protocol" else f"{path}._target_"
+            asked, found = file.get(key.rpartition(".")[2]), OmegaConf.select(config, key)
+            if asked and found and asked != found and key not in values:
+                write = "" if path == "protocol" else f"write {key}={asked}, or "  # a name alone changes no ranking
                 raise ValueError(
                     f"{override.input_line}: settings of the model, which come after it, choose {found} instead; "
-                    f"write {path}._target_={asked}, or leave the settings out with settings=none, those of a paper "
-                    "with paper_settings=none"
+                    f"{write}leave the settings out with settings=none, those of a paper with paper_settings=none"
                 )
 
     def options_of(self, error: WrongClass) -> str:

@@ -18,6 +18,7 @@ from seqrec.cli.overrides import check_configuration
             "paper=fenrec model=sasrec data=toys model/backbone=gru",
             "_target_=.*GRU, .* paper_settings=none",
         ),
+        ("paper=easnrec model=bpr data=ml1m protocol=all_items", "choose unseen_items instead; .* paper_settings=none"),
         ("model=sasrec data=beauty model/optimizer=lazy_adam", "choose torch.optim.AdamW .*LazyAdam, .* settings=none"),
     ],
 )
@@ -31,6 +32,7 @@ def test_a_choice_that_would_do_nothing_is_refused(arguments: str, message: str)
     [
         ("paper=fenrec model=gru4rec data=beauty model/loss=ce_all paper_settings=none", "model.loss", "next_item"),
         ("model=sasrec data=beauty model/optimizer=lazy_adam settings=none", "model.optimizer", "LazyAdam"),
+        ("paper=easnrec model=bpr data=ml1m protocol=all_items paper_settings=none", "protocol", "Protocol"),
         ("paper=easnrec model=sasrec data=ml1m windows=last_window", "data.windows", "last_window"),
         ("paper=easnrec model=caser data=ml1m model/backbone=gru settings=none", "model.backbone", "GRU"),
     ],
