@@ -54,7 +54,7 @@ def test_learned_slots_vary_from_the_start() -> None:
         with first_reads(memory) as seen:
             memory(states)
         share[slots] = float(seen[memory].variance())
-    assert share["written"] < 1e-4 and share["learned"] > 0.005
+    assert share["written"] < 1e-4 and share["learned"] > 0.01
 
 
 def test_a_memory_after_every_layer() -> None:
