@@ -142,7 +142,11 @@ def run(config: DictConfig) -> float | None:
     except Exception as error:
         node, cause = _cause(error)
         traced = not _for_people(cause) or os.environ.get("HYDRA_FULL_ERROR") == "1"
-        hint = f" (HYDRA_FULL_ERROR=1 {program()} ... shows where)" if isinstance(cause, RuntimeError | ImportError) else ""
+        hint = (
+            f" (HYDRA_FULL_ERROR=1 {program()} ... shows where)"
+            if isinstance(cause, RuntimeError | ImportError)
+            else ""
+        )
         words = _unwritten(cause) if isinstance(cause, OSError) else str(cause)
         message = (f"{node}: {words}" if node else words) + hint
         if in_sweep():

@@ -31,14 +31,24 @@ class Traces(Callback):
     def on_run_start(self, config: DictConfig, **kwargs: Any) -> None:
         """Choose the folder, once, and look at what is there; the first command's record is not replaced by another."""
         Traces.before = None
-        HydraConfig.instance().set_config(config)  # the folder's name has Hydra's choices, which it makes known later
-        folder = Path(config.hydra.run.dir)
+        folder = _folder(config)
         with suppress(OSError):  # which Hydra will meet as well
             Traces.before = Before.of(folder)
         with read_write(config.hydra), open_dict(config.hydra):
             config.hydra.run.dir = str(folder)
             if config.hydra.output_subdir == RECORD and resumable(folder):
                 config.hydra.output_subdir = RESUMED
+
+
+def _folder(config: DictConfig) -> Path:
+    """The folder's name has Hydra's choices in it, which Hydra itself makes known only when the job begins."""
+    known = HydraConfig.instance()
+    before = known.cfg
+    known.set_config(config)
+    try:
+        return Path(config.hydra.run.dir)
+    finally:
+        known.cfg = before
 
 
 def leave_nothing() -> None:
