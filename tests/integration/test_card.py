@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from seqrec import inference
 from seqrec.runs.card import RunCard
 from tests.integration.comparison import curves, load, metrics
 from tests.integration.running import Run
+
+pytestmark = pytest.mark.usefixtures("undrawn")
 
 TINY = ["data.num_users=40", "data.num_items=30", "data.batch_size=16"]
 

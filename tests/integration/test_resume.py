@@ -14,6 +14,8 @@ from omegaconf import OmegaConf
 from tests.integration.comparison import assert_same_results, assert_same_state, load, metrics
 from tests.integration.running import Run, folders, main_here, start
 
+pytestmark = pytest.mark.usefixtures("undrawn")
+
 MODELS = [
     pytest.param(["model=sasrec"], id="sasrec"),
     pytest.param(["model=easnrec", "model.adversarial=simultaneous"], id="easnrec-simultaneous"),

@@ -16,6 +16,8 @@ from seqrec.runs.lock import locked
 from tests.integration.comparison import load, metrics
 from tests.integration.running import Run, folders, run_here
 
+pytestmark = pytest.mark.usefixtures("undrawn")
+
 LOG = "user,item,time\n" + "".join(
     f"u{user},i{(user + place) % 9},{place}\n" for user in range(9) for place in range(8)
 )

@@ -11,6 +11,8 @@ from seqrec.training.callbacks.epoch_log import EpochLog
 from tests.integration.comparison import assert_same_state, curves, differences, load, metrics
 from tests.integration.running import Run, folders
 
+pytestmark = pytest.mark.usefixtures("undrawn")
+
 STAGES = [
     "model=s3rec",
     "data.num_users=60",
