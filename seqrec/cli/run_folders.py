@@ -12,7 +12,7 @@ from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
 from seqrec.runs.configuration import differences
-from seqrec.runs.folder import CONFIG, new_folder, resumable, unfinished
+from seqrec.runs.folder import CONFIG, links_out_of, new_folder, resumable, unfinished
 from seqrec.runs.moved import upgraded
 from seqrec.runs.processes import folder_here, is_first
 
@@ -39,6 +39,9 @@ def run_folder(
     if resume != "auto":
         return resume
     for folder in unfinished(prefix, also_locked=not is_first()):
+        if links_out_of(folder):
+            print(f"resume=auto: {folder} is unfinished, but has links that lead out of it", file=sys.stderr)
+            continue
         other = other_keys(_root_, folder)
         if not other:
             return str(folder)
