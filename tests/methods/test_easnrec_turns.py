@@ -12,7 +12,7 @@ from seqrec.functional.keyed_random import Stream
 from seqrec.methods.easnrec.similarity import Influence, Joint
 from tests.methods.small_easnrec import BATCHES, build, of, plain
 
-GENERATOR, OTHERS = Influence(-1.0, 1.0, generator_only=True), Influence(1.0, 0.0)
+GENERATOR, OTHERS = Influence(-1.0, 0.0, 1.0, generator_only=True), Influence(0.0, 1.0, 0.0)
 
 
 @pytest.mark.parametrize("own_discriminator", [False, True])

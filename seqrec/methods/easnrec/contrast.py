@@ -14,7 +14,7 @@ from torch import Tensor
 from seqrec.backbones.base import Backbone
 from seqrec.functional.info_nce import anchored_info_nce, nt_xent
 from seqrec.functional.keyed_random import split
-from seqrec.functional.pooling import newest_mean
+from seqrec.functional.pooling import newest, newest_mean
 from seqrec.functional.ragged import Ragged, ragged
 from seqrec.functional.ranks import of_all_ranks
 from seqrec.methods.easnrec.positives import Augment, Positive, same_pass
@@ -59,9 +59,9 @@ def contrast_states(
         augment: a function of :mod:`seqrec.functional.augment_states`.
         positive: what is augmented, a function of :mod:`seqrec.methods.easnrec.positives`.
     """
-    valid = items != 0
-    user = newest_mean(states, valid, window)
-    augmented = positive(states, items, rng_keys, backbone, window, augment)
+    taken, present = newest(states, items != 0, window)
+    user = taken.sum(1) / present.sum(1, keepdim=True)
+    augmented = positive(taken, items, rng_keys, backbone, augment)
     cosine = F.cosine_similarity(user.detach(), augmented.detach(), dim=1).mean()
     user, augmented = of_all_ranks(user), of_all_ranks(augmented)
     return Contrasted(anchored_info_nce(user, augmented, user, temperature), cosine)

@@ -29,7 +29,7 @@ from seqrec.methods.adversarial.turns import constant
 from seqrec.methods.base import BuildOptimizer
 from seqrec.methods.easnrec.contrast import Contrast, Contrasted
 from seqrec.methods.easnrec.memory import first_reads, read_variance, remember, settle, written
-from seqrec.methods.easnrec.similarity import GeneratedStates, Influence, Similarity, Split, encoded
+from seqrec.methods.easnrec.similarity import GeneratedStates, Influence, Similarity, Split, Weights, encoded
 from seqrec.nn.trunk import TransformerTrunk, initialise
 
 Masking = Callable[[Tensor, Tensor, float], Tensor]
@@ -167,7 +167,8 @@ class EASNRec(GeneratorDiscriminator[Losses]):
 
     def simultaneous_step(self, batch: Batch, masked: Tensor) -> Losses:
         """One backward pass of (28), in which the similarity has the influence that a reading gives it."""
-        shared = self.similarity_reading.influence(self.lambda_4 * self.lambda_1, self.lambda_5 * self.lambda_2)
+        weights = Weights(self.lambda_1, self.lambda_2, self.lambda_4, self.lambda_5)
+        shared = self.similarity_reading.influence(weights)
         with self.turn_of(*self.players()) as step, first_reads(self) as seen:
             states = self.backbone(batch.items)
             made, filled = self.generate(batch.items, masked)
@@ -178,9 +179,8 @@ class EASNRec(GeneratorDiscriminator[Losses]):
             step(
                 recommendation
                 + self.lambda_3 * contrast.loss
-                + self.lambda_4 * made.loss
-                + self.lambda_5 * detection
-                + shared.weight * similarity
+                + self.lambda_4 * (made.loss + shared.in_generator * similarity)
+                + self.lambda_5 * (detection + shared.in_discriminator * similarity)
             )
             remember(seen)
         generator, discriminator = made.loss - self.lambda_1 * similarity, detection - self.lambda_2 * (1 - similarity)
@@ -192,14 +192,14 @@ class EASNRec(GeneratorDiscriminator[Losses]):
         turns = [tuple(turn) for turn in self.turns()]
         with self.turn_of(*turns[0]) as step, first_reads(self.generator) as seen:
             made, filled = self.generate(batch.items, masked)
-            alone = Influence(-self.lambda_1, 1.0, generator_only=True)
+            alone = Influence(-self.lambda_1, 0.0, 1.0, generator_only=True)
             similarity = self.similarity(batch.items, None, made, filled, alone).mean()
             generator = made.loss - self.lambda_1 * similarity  # (14)
             step(generator)
             remember(seen)
         with self.turn_of(*turns[1]) as step, first_reads(self.discriminator) as seen:
             states = self.backbone(batch.items)
-            similarity = self.similarity(batch.items, states, made, filled, Influence(self.lambda_2, 0.0)).mean()
+            similarity = self.similarity(batch.items, states, made, filled, Influence(0.0, self.lambda_2, 0.0)).mean()
             detection = self.detection_loss(states, batch.items, made.items)
             discriminator = detection - self.lambda_2 * (1 - similarity)  # (16)
             step(discriminator)

@@ -1,7 +1,8 @@
 """Readings of h+ in EASNRec's contrast (10): what is augmented, and whether it is encoded once more.
 
-Each maps states ``(B, L, D)``, items ``(B, L)``, rng_keys ``(B,)``, the backbone that made the states, the window k and
-an augmentation to user vectors ``(B, D)``, means over the newest k positions (9). In the paper's words:
+Each maps the newest k states ``(B, k, D)`` of the anchors, newest first, items ``(B, L)``, rng_keys ``(B,)``, the
+backbone that made the states and an augmentation to user vectors ``(B, D)``, means over the newest k positions (9). In
+the paper's words:
 
 * :func:`same_pass`: "we adopt a dynamic random data augmentation strategy for the latent representations" (4.1), the
   ones that (8) has just given.
@@ -24,34 +25,30 @@ from seqrec.functional.pooling import newest, newest_mean
 Augment = Callable[[Tensor, Tensor, Tensor], Tensor]
 """Changes ``(states (B, K, D), valid (B, L), rng_keys (B,))``, see :mod:`seqrec.functional.augment_states`."""
 
-Positive = Callable[[Tensor, Tensor, Tensor, Backbone, int, Augment], Tensor]
-"""User vectors ``(B, D)`` of ``(states, items, rng_keys, backbone, window, augment)``."""
+Positive = Callable[[Tensor, Tensor, Tensor, Backbone, Augment], Tensor]
+"""User vectors ``(B, D)`` of ``(taken, items, rng_keys, backbone, augment)``."""
 
 
-def same_pass(
-    states: Tensor, items: Tensor, rng_keys: Tensor, backbone: Backbone, window: int, augment: Augment
-) -> Tensor:
+def same_pass(taken: Tensor, items: Tensor, rng_keys: Tensor, backbone: Backbone, augment: Augment) -> Tensor:
     """Augmented states of the pass that made the anchors; no other pass is made."""
     valid = items != 0
-    taken, present = newest(states, valid, window)
-    return augment(taken, valid, rng_keys).sum(1) / present.sum(1, keepdim=True)
+    return augment(taken, valid, rng_keys).sum(1) / valid.sum(1, keepdim=True).clamp(max=taken.shape[1])
 
 
-def second_pass(
-    states: Tensor, items: Tensor, rng_keys: Tensor, backbone: Backbone, window: int, augment: Augment
-) -> Tensor:
+def second_pass(taken: Tensor, items: Tensor, rng_keys: Tensor, backbone: Backbone, augment: Augment) -> Tensor:
     """Augmented states of a second pass over the same histories, under fresh dropout and noise."""
-    return same_pass(backbone(items), items, rng_keys, backbone, window, augment)
+    again, _ = newest(backbone(items), items != 0, taken.shape[1])
+    return same_pass(again, items, rng_keys, backbone, augment)
 
 
 def augmented_embeddings(
-    states: Tensor, items: Tensor, rng_keys: Tensor, backbone: Backbone, window: int, augment: Augment
+    taken: Tensor, items: Tensor, rng_keys: Tensor, backbone: Backbone, augment: Augment
 ) -> Tensor:
     """States of a second pass over augmented item embeddings."""
     valid = items != 0
     length = items.shape[1]
-    taken, _ = newest(backbone.item_embedding(items), valid, length)
+    embedded, _ = newest(backbone.item_embedding(items), valid, length)
     # Augmentations draw from the newest position on; an encoder reads from the oldest.
     newest_first = valid.sum(1, keepdim=True) - 1 - torch.arange(length, device=items.device)
-    changed = augment(taken, valid, rng_keys).take_along_dim(newest_first.clamp(min=0)[..., None], 1)
-    return newest_mean(backbone.encode(changed * valid[..., None], valid), valid, window)
+    changed = augment(embedded, valid, rng_keys).take_along_dim(newest_first.clamp(min=0)[..., None], 1)
+    return newest_mean(backbone.encode(changed * valid[..., None], valid), valid, taken.shape[1])

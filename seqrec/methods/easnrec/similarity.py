@@ -20,22 +20,32 @@ class Influence(NamedTuple):
     """How the mean similarity enters a backward pass.
 
     Attributes:
-        weight: of the similarity in what is minimised.
+        in_generator, in_discriminator: its weights in the losses of the generator and of the discriminator.
         to_generator: factor of the gradient that is passed on to the generator.
         generator_only: the gradient moves nothing but the generator.
     """
 
-    weight: float
+    in_generator: float
+    in_discriminator: float
     to_generator: float
     generator_only: bool = False
+
+
+class Weights(NamedTuple):
+    """lambda_1 and lambda_2 of the similarity, lambda_4 and lambda_5 of the losses that it is in."""
+
+    generator_similarity: float
+    discriminator_similarity: float
+    generator: float
+    discriminator: float
 
 
 class Similarity(ABC):
     """Whom the similarity moves which way when all players step together."""
 
     @abstractmethod
-    def influence(self, generator: float, discriminator: float) -> Influence:
-        """Of the weights that the similarity has in the two losses of (28): lambda_4 lambda_1 and lambda_5 lambda_2."""
+    def influence(self, weights: Weights) -> Influence:
+        """Of the weights in (14), (16) and (28)."""
 
 
 class Split(Similarity):
@@ -44,11 +54,13 @@ class Split(Similarity):
     So the generator makes its sequences more like the real ones, and all others make the two less alike.
     """
 
-    def influence(self, generator: float, discriminator: float) -> Influence:
+    def influence(self, weights: Weights) -> Influence:
         """The loss has the discriminator's term; the gradient passed on to the generator is turned around."""
-        if discriminator > 0:
-            return Influence(discriminator, -generator / discriminator)
-        return Influence(-generator, 1.0, generator_only=True)
+        own = weights.generator * weights.generator_similarity
+        others = weights.discriminator * weights.discriminator_similarity
+        if others > 0:
+            return Influence(0.0, weights.discriminator_similarity, -own / others)
+        return Influence(-weights.generator_similarity, 0.0, 1.0, generator_only=True)
 
 
 class Joint(Similarity):
@@ -64,9 +76,9 @@ class Joint(Similarity):
     def __init__(self, relaxed: bool = True) -> None:
         self.relaxed = relaxed
 
-    def influence(self, generator: float, discriminator: float) -> Influence:
-        """One coefficient for all."""
-        return Influence(discriminator - generator, float(self.relaxed))
+    def influence(self, weights: Weights) -> Influence:
+        """The terms of both losses, for all."""
+        return Influence(-weights.generator_similarity, weights.discriminator_similarity, float(self.relaxed))
 
 
 GeneratedStates = Callable[[Generated, Tensor, Backbone, float], Tensor]
