@@ -13,6 +13,8 @@ from hydra.experimental.callback import Callback
 from hydra.types import RunMode
 from omegaconf import DictConfig
 
+from seqrec.runs.files import replacing
+
 FAILED = "failed.txt"
 """File in the folder of a failed job, which may have run in another process or on another machine: why it failed."""
 
@@ -59,7 +61,8 @@ def fail_job(message: str, bug: BaseException | None) -> float:
     note = f"job {number} ({differs}): {' '.join(message.split())}"
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        (folder / FAILED).write_text(note + "\n", encoding="utf-8")
+        with replacing(folder / FAILED) as partial:
+            partial.write_text(note + "\n", encoding="utf-8")
     except OSError:  # the disk that the other jobs would write to
         print(f"error: {note}; the other jobs do not run, for nothing can be written", file=sys.stderr)
         sys.exit(USER_ERROR)

@@ -222,6 +222,16 @@ def test_a_folder_that_cannot_be_made_is_one_line(ask: Ask, temporary: Path, tmp
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
 
 
+def test_a_sweep_that_cannot_note_a_failed_job_ends_with_its_reason(ask: Ask, temporary: Path, tmp_path: Path) -> None:
+    words = ["-m", *MODELS["sasrec"], *SMALL, "model.backbone.num_heads=7,1", "hydra.sweep.dir=sweep"]
+    ended = ask(Request(str(tmp_path), words, str(temporary), "full", 1, "failed.txt.partial"))
+    errors = [line for line in ended.output.splitlines() if line.startswith("error: ")]
+    assert ended.status == 2 and len(errors) == 1 and "Traceback" not in ended.output, ended.output
+    assert errors[0].startswith("error: job 0 (") and "which 7 heads do not divide" in errors[0]
+    assert errors[0].endswith("the other jobs do not run, for nothing can be written")
+    assert not list(tmp_path.rglob("failed.txt*"))
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("model", ["sasrec", "s3rec"])
 def test_a_disk_that_is_full_at_each_write_in_turn(
