@@ -22,7 +22,7 @@ MARKS = ("o", "D", "^")
 
 
 def curves(rows: Sequence[Mapping[str, float]], monitor: str, title: str = "") -> Figure:
-    """Training losses and the validation metric by epoch, with the best epoch marked; what was not logged has no panel.
+    """Terms of the training and the validation metric by epoch, with the best epoch marked; what was not logged has no panel.
 
     Args:
         rows: of the log, one an epoch.
@@ -46,8 +46,9 @@ def curves(rows: Sequence[Mapping[str, float]], monitor: str, title: str = "") -
     for panel, group in zip(panels, groups, strict=False):
         for name, term in group.items():
             panel.plot(epochs, term, ".-", label=name)
-        panel.set(xlabel="epoch", ylabel="training loss")
-        panel.legend(framealpha=1, edgecolor="none", fontsize="small")  # over the line of the best epoch
+        panel.set(xlabel="epoch", ylabel="training")
+        # Above the panel, where it hides no curve.
+        panel.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=2, frameon=False, fontsize="small")
     if best is not None:
         panel = panels[count - 1]
         panel.plot(epochs, values, ".-", color=COLOUR)
@@ -64,7 +65,7 @@ def curves(rows: Sequence[Mapping[str, float]], monitor: str, title: str = "") -
 
 
 def _terms(rows: Sequence[Mapping[str, float]]) -> dict[str, list[float]]:
-    """Values by epoch of each loss that was logged, the whole loss first."""
+    """Values by epoch of each loss and diagnostic that was logged, the whole loss first."""
     names = {name for row in rows for name in row if name.startswith("train/")} - {"train/grad_norm"}
     ordered = sorted(names, key=lambda name: (name != "train/loss", name))
     return {name.removeprefix("train/"): [row.get(name, math.nan) for row in rows] for name in ordered}

@@ -67,7 +67,7 @@ def test_what_was_not_logged_has_no_empty_panel() -> None:
     judged_only = figures.curves([{"epoch": 1, "val/ndcg@10": 0.1}], "ndcg@10")
     assert [panel.get_ylabel() for panel in judged_only.axes] == ["validation ndcg@10"]
     not_judged = figures.curves([{"epoch": 1, "train/loss": 0.1}], "ndcg@10")
-    assert [panel.get_ylabel() for panel in not_judged.axes] == ["training loss"]
+    assert [panel.get_ylabel() for panel in not_judged.axes] == ["training"]
     assert not figures.curves([{"epoch": 1}], "ndcg@10").axes
     assert not figures.curves([], "ndcg@10").axes
 
