@@ -22,7 +22,7 @@ MARKS = ("o", "D", "^")
 
 
 def curves(rows: Sequence[Mapping[str, float]], monitor: str, title: str = "") -> Figure:
-    """Terms of the training and the validation metric by epoch, with the best epoch marked; what was not logged has no panel.
+    """Terms of the training and the validation metric by epoch, the best marked; what was not logged has no panel.
 
     Args:
         rows: of the log, one an epoch.
@@ -33,8 +33,8 @@ def curves(rows: Sequence[Mapping[str, float]], monitor: str, title: str = "") -
     values = [row.get(f"val/{monitor}", math.nan) for row in rows]
     judged = [place for place, value in enumerate(values) if not math.isnan(value)]
     count = len(groups) + bool(judged)
-    columns = min(count, 3)
-    lines = -(-count // 3)
+    columns = 2 if count == 4 else min(count, 3)
+    lines = math.ceil(count / max(1, columns))
     figure = Figure(figsize=(1 + 4 * columns, 0.4 + 2.9 * lines), layout="constrained")
     if not count:
         return figure
