@@ -116,6 +116,22 @@ def test_the_summary_holds_the_best_epoch_references_and_the_card(folder: Path) 
     assert config["card"] == json.loads((folder / "protocol.json").read_text())
 
 
+def test_the_result_stands_below_what_wandb_says(
+    run: Run, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    finish = wandb.sdk.wandb_run.Run.finish
+
+    def closing(self: Any, *arguments: Any, **options: Any) -> None:
+        finish(self, *arguments, **options)
+        print("closed", flush=True)
+
+    monkeypatch.setattr(wandb.sdk.wandb_run.Run, "finish", closing)
+    run("logger=wandb", "trainer.max_epochs=1", "seed=4")
+    said = capfd.readouterr()
+    assert "anonymous" not in said.out + said.err
+    assert -1 < said.out.find("closed") < said.out.find("test split")
+
+
 def test_steps_and_costs_are_sent(run: Run) -> None:
     batches = ["data.batch_size=16", "callbacks.step_log.every_n_steps=5"]
     (offline,) = offline_runs(run("logger=wandb", "trainer.max_epochs=1", *batches))
