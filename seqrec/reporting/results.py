@@ -18,8 +18,12 @@ PAGE, PUBLISHED = "docs/results.md", "published.csv"
 
 
 def table(folder: Path) -> Table:
-    """One row a run or reference; beside it the numbers of ``published.csv``, where the folder has that."""
+    """One row a run or reference; beside it the numbers of ``published.csv``, where the folder has that.
+
+    A run of code that was changed after its commit has a dagger, as nobody can have that code again.
+    """
     stored, published = runs(folder), _published(folder)
+    changed = {run.name for run in stored if str(run.card.git_commit).endswith("-dirty")}
     rows = [
         (run.metrics["test"], run.name, f"{run.metrics['epochs']} ({run.metrics['best_epoch']})", f"`{run.command}`")
         for run in stored
@@ -32,7 +36,7 @@ def table(folder: Path) -> Table:
     for metrics, name, epochs, command in sorted(rows, key=lambda row: -row[0]["ndcg@10"]):
         numbers = [metrics[at] for at in ("recall@10", "ndcg@10", "ndcg@20")]
         others = [published.get(name, "")] if published else []
-        cells.append([name, epochs, *numbers, *others, command])
+        cells.append([f"{name} †" if name in changed else name, epochs, *numbers, *others, command])
     return Table(columns, cells)
 
 

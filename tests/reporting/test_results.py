@@ -25,6 +25,14 @@ def test_the_page_is_in_step(folder: Path) -> None:
 
 
 @by_folder
+def test_runs_of_changed_code_are_marked(folder: Path) -> None:
+    text = table(folder).markdown()
+    for run in runs(folder):
+        changed = run.card.git_commit is not None and run.card.git_commit.endswith("-dirty")
+        assert (f"| {run.name} †" in text) == changed, run.name
+
+
+@by_folder
 def test_runs_of_one_table_were_judged_alike(folder: Path) -> None:
     first, *others = runs(folder)
     data, _, protocol = folder.name.partition("-")
