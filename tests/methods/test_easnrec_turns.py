@@ -64,6 +64,15 @@ def test_alternating_turns_have_moments_of_their_own(own_discriminator: bool) ->
         torch.testing.assert_close(a, b, rtol=1e-6, atol=1e-9, msg=of(name))
 
 
+def test_states_of_other_optimizers_are_refused_and_weights_alone_are_not() -> None:
+    """A checkpoint of the time when the players of alternating turns had one optimizer each."""
+    model = build("alternating")
+    with pytest.raises(ValueError, match="stored with 4 optimizers and its model has 6"):
+        model.on_load_checkpoint({"optimizer_states": [{}] * 4})
+    model.on_load_checkpoint({"optimizer_states": [{}] * 6, "random_states": []})
+    model.on_load_checkpoint({"random_states": []})
+
+
 def test_joint_similarity_has_no_turns() -> None:
     with pytest.raises(ValueError, match="model/similarity=split"):
         build("alternating", similarity=Joint())

@@ -163,13 +163,13 @@ class AdversarialRecommender(Recommender, ABC):
         Raises:
             ValueError: their number differs.
         """
-        super().on_load_checkpoint(checkpoint)
         stored, wanted = len(checkpoint.get("optimizer_states", [])), len(self.parameter_groups())
         if stored not in (0, wanted):
             raise ValueError(
                 f"the run was stored with {stored} optimizers and its model has {wanted} in this version (see "
                 "CHANGELOG.md), so it cannot be continued; its weights can still be used, or start the training anew"
             )
+        super().on_load_checkpoint(checkpoint)
 
     def on_train_batch_start(self, batch: Batch, batch_index: int) -> None:
         """Decide whether the turns of this batch step or gather gradients."""
