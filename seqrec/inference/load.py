@@ -41,7 +41,8 @@ def load(folder: str | Path, device: str | torch.device = "cpu") -> Scorer:
     model = _model(config)
     checkpoint = read_checkpoint(folder / weights)
     _restore(model, checkpoint, folder, weights)
-    return Scorer(model.to(device), folder, config["data"]["max_length"])
+    name = config.get("name") or type(model).__name__
+    return Scorer(model.to(device), folder, config["data"]["max_length"], name)
 
 
 def _config(path: Path) -> dict[str, Any]:

@@ -24,12 +24,13 @@ class Scorer:
         model: with its weights; it is put into evaluation mode.
         folder: of the run.
         max_length: newest items of a history that the model sees.
+        name: of the model, as given with ``model=``.
     """
 
-    def __init__(self, model: Ranker, folder: Path, max_length: int) -> None:
+    def __init__(self, model: Ranker, folder: Path, max_length: int, name: str) -> None:
         # Weights still require gradients, as in evaluation: torch multiplies by others in another order of summation.
         self.model = model.eval()
-        self.folder, self.max_length = folder, max_length
+        self.folder, self.max_length, self.name = folder, max_length, name
         self.num_items = model.backbone.num_items
         with torch.no_grad():
             self.model.hold()

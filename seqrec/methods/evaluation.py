@@ -12,7 +12,7 @@ from torch import Tensor
 
 from seqrec.data.batch import Histories, RankedBatch
 from seqrec.data.datamodule import SequenceDataModule
-from seqrec.functional.ranking import target_rank
+from seqrec.functional.ranking import best, target_rank
 from seqrec.metrics import Protocol, RankingMetrics
 
 SCORE_ELEMENTS = 1 << 23  # scores alive at a time: 32 MB
@@ -78,10 +78,11 @@ def top_items(
         seen: pairs that may not be recommended; repeats are fine.
 
     Returns:
-        Items ``(B, k)``, best first, and their scores; where fewer than k items are left, item 0 with minus infinity.
+        Items ``(B, k)`` in the order of :func:`~seqrec.functional.ranking.best`, and their scores; where fewer than k
+        items are left, item 0 with minus infinity.
 
     Raises:
-        ValueError: k is below 1 or above I.
+        ValueError: k is below 1 or above I, or a score is NaN.
     """
     if not 1 <= k <= num_items:
         raise ValueError(f"k is {k}; ask for 1 to {num_items} items, which is what the catalogue holds")
@@ -90,9 +91,9 @@ def top_items(
         if seen is not None:
             row, item = _of_rows(seen, rows)
             scores = scores.index_put((row, item - 1), scores.new_tensor(-torch.inf))
-        best = scores.topk(k)
-        items.append((best.indices + 1).masked_fill(best.values == -torch.inf, 0))
-        values.append(best.values)
+        value, column = best(scores, k)
+        items.append((column + 1).masked_fill(value == -torch.inf, 0))
+        values.append(value)
     return torch.cat(items), torch.cat(values)
 
 
