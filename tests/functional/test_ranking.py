@@ -68,3 +68,13 @@ def test_metrics_of_known_ranks() -> None:
     ]
     assert ranking.ndcg(rank, 10).tolist() == pytest.approx(expected, rel=1e-6)
     assert ranking.reciprocal_rank(rank).tolist() == pytest.approx([1, 0.5, 0.1, 1 / 10.5, 1 / 11, 0])
+
+
+@pytest.mark.parametrize(("columns", "k"), [(9, 9), (300, 20), (1300, 2), (5000, 7)])
+def test_the_best_come_in_order_of_score_then_column(columns: int, k: int) -> None:
+    for levels in (3, 50, 100_000):
+        scores = torch.randint(0, levels, (20, columns), generator=torch.Generator().manual_seed(levels)).float()
+        values, order = scores.sort(dim=1, descending=True, stable=True)
+        found = ranking.best(scores, k)
+        assert torch.equal(found[0], values[:, :k])
+        assert torch.equal(found[1], order[:, :k])

@@ -24,6 +24,9 @@ SMALL = [
     "data.max_length=20",
 ]
 SHORT = ["trainer=cpu", "trainer.max_epochs=1"]
+MODELS = sorted(path.stem for path in (Path(__file__).parents[2] / "conf" / "model").glob("*.yaml"))
+FIRST_STAGES = {"mvs", "s3rec"}
+KNOW_USERS = {"bpr", "caser"}
 
 
 class Finished(NamedTuple):
@@ -66,6 +69,19 @@ def train(tmp_path_factory: pytest.TempPathFactory) -> Train:
         return Finished(folder, scored)
 
     return run
+
+
+@pytest.fixture(scope="session")
+def finished(train: Train) -> dict[str, Finished]:
+    """Runs by model, made when a test asks for them."""
+
+    class Runs(dict[str, Finished]):
+        def __missing__(self, name: str) -> Finished:
+            first = ["warm_start.trainer.max_epochs=1"] if name in FIRST_STAGES else []
+            self[name] = train(f"model={name}", *first)
+            return self[name]
+
+    return Runs()
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -14,25 +14,9 @@ from seqrec.data.batch import Histories
 from seqrec.data.datamodule import SequenceDataModule
 from seqrec.inference.scorer import pairs_of
 from seqrec.runs.catalog import CATALOG, USERS
-from tests.inference.conftest import Finished, Train
+from tests.inference.conftest import KNOW_USERS, MODELS, Finished
 
-MODELS = sorted(path.stem for path in (Path(__file__).parents[2] / "conf" / "model").glob("*.yaml"))
-FIRST_STAGES = {"mvs", "s3rec"}
-KNOW_USERS = {"bpr", "caser"}
 DERIVED = {"maerec", "markov"}
-
-
-@pytest.fixture(scope="module")
-def finished(train: Train) -> dict[str, Finished]:
-    """Runs by model, made when a test asks for them."""
-
-    class Runs(dict[str, Finished]):
-        def __missing__(self, name: str) -> Finished:
-            first = ["warm_start.trainer.max_epochs=1"] if name in FIRST_STAGES else []
-            self[name] = train(f"model={name}", *first)
-            return self[name]
-
-    return Runs()
 
 
 @pytest.mark.parametrize("name", MODELS)
