@@ -68,6 +68,16 @@ class Backbone(nn.Module, ABC):
         states: Tensor = self(items, "newest")
         return states
 
+    def newest_of(self, x: Tensor, valid: Tensor) -> Tensor:
+        """States ``(B, D)`` at the newest items of embedded histories, rows of :attr:`input_table`; for scoring only.
+
+        Args:
+            x: ``(B, L, D)``; what it holds at padding means nothing.
+            valid: ``(B, L)`` bool, True at items, padding on the right; no row is empty.
+        """
+        states = self.encode(x, valid)
+        return states[torch.arange(states.shape[0], device=states.device), valid.sum(1) - 1]
+
     def at(self, items: Tensor, chosen: Tensor) -> Tensor:
         """States ``(M, D)`` where ``chosen`` ``(B, L)`` is True."""
         states: Tensor = self(items, chosen)
@@ -78,12 +88,16 @@ class Backbone(nn.Module, ABC):
 
     def _newest(self, items: Tensor) -> Tensor:
         """See :meth:`newest`; a backbone may have a shorter way."""
-        states = self._all(items)
-        return states[torch.arange(len(states), device=states.device), (items != 0).sum(1) - 1]
+        return self.newest_of(self.item_embedding(items), items != 0)
 
     def _at(self, items: Tensor, chosen: Tensor) -> Tensor:
         """See :meth:`at`; a backbone may have a shorter way."""
         return self._all(items)[chosen]
+
+    @property
+    def input_table(self) -> Tensor:
+        """What histories are embedded with: vectors of padding, items and mask token, ``(I + 2, D)``."""
+        return self.item_embedding.weight
 
     @property
     def item_matrix(self) -> Tensor:

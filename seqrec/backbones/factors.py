@@ -28,6 +28,11 @@ class Factors(Backbone):
         nn.init.xavier_normal_(self.item_embedding.weight)
         nn.init.zeros_(self.item_embedding.weight.data[0])
 
+    @property
+    def user_matrix(self) -> Tensor:
+        """Vectors of the users, ``(U, D)``."""
+        return self.user_embedding.weight
+
     def encode(self, x: Tensor, valid: Tensor) -> Tensor:
         """See :meth:`Backbone.encode`."""
         return x

@@ -83,6 +83,11 @@ class GraphTransformer(Backbone):
         return torch.stack(self.layers(Adjacency(self.offsets, self.rows, self.values))).sum(0)
 
     @property
+    def input_table(self) -> Tensor:
+        """See :attr:`Backbone.input_table`; on the whole graph, to which the mask token does not belong."""
+        return torch.cat([self.table(), self.item_embedding.weight[-1:]])
+
+    @property
     def item_matrix(self) -> Tensor:
         """See :attr:`Backbone.item_matrix`; on the whole graph."""
         return self.table()[1:]
@@ -98,7 +103,7 @@ class GraphTransformer(Backbone):
 
     def encode(self, x: Tensor, valid: Tensor) -> Tensor:
         """See :meth:`Backbone.encode`."""
-        packing = Packing(valid)
+        packing = Packing.of(valid)
         return packing.unpack(self.trunk(packing.pack(x), packing))
 
     def _all(self, items: Tensor) -> Tensor:
@@ -106,6 +111,12 @@ class GraphTransformer(Backbone):
 
     def _newest(self, items: Tensor) -> Tensor:
         """See :meth:`Backbone.newest`; the last layer works on the newest items alone."""
-        packing = Packing(items != 0)
+        packing = Packing.of(items != 0)
         states: Tensor = self.trunk(F.embedding(packing.pack(items), self.table()), packing, newest=True)
+        return states
+
+    def newest_of(self, x: Tensor, valid: Tensor) -> Tensor:
+        """See :meth:`Backbone.newest_of`."""
+        packing = Packing.of(valid)
+        states: Tensor = self.trunk(packing.pack(x), packing, newest=True)
         return states

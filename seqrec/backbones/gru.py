@@ -37,7 +37,7 @@ class GRU(Backbone):
 
     def encode(self, x: Tensor, valid: Tensor) -> Tensor:
         """See :meth:`Backbone.encode`; padding is newer than all items, so the recurrence never reads it."""
-        packing = Packing(valid)
+        packing = Packing.of(valid)
         tokens = self.dropout(packing.pack(x))
         return packing.unpack(self.output(packing.by_length(self._recur, tokens)))
 

@@ -55,8 +55,14 @@ class PaddedTransformer(Backbone):
 
     def _newest(self, items: Tensor) -> Tensor:
         """See :meth:`Backbone.newest`; the last layer works on the newest items alone."""
-        packing = Packing(items != 0)
+        packing = Packing.of(items != 0)
         states: Tensor = self.trunk(self.item_embedding(packing.pack(items)), packing, newest=True)
+        return states
+
+    def newest_of(self, x: Tensor, valid: Tensor) -> Tensor:
+        """See :meth:`Backbone.newest_of`."""
+        packing = Packing.of(valid)
+        states: Tensor = self.trunk(packing.pack(x), packing, newest=True)
         return states
 
     def padded(self, windows: Tensor) -> Tensor:

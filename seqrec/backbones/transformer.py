@@ -48,13 +48,19 @@ class Transformer(Backbone):
 
     def _newest(self, items: Tensor) -> Tensor:
         """See :meth:`Backbone.newest`; padding is not embedded, and the last layer works on the newest items alone."""
-        packing = Packing(items != 0)
+        packing = Packing.of(items != 0)
         states: Tensor = self.trunk(self.item_embedding(packing.pack(items)), packing, newest=True)
+        return states
+
+    def newest_of(self, x: Tensor, valid: Tensor) -> Tensor:
+        """See :meth:`Backbone.newest_of`."""
+        packing = Packing.of(valid)
+        states: Tensor = self.trunk(packing.pack(x), packing, newest=True)
         return states
 
     def _at(self, items: Tensor, chosen: Tensor) -> Tensor:
         """See :meth:`Backbone.at`; nothing is made for padding."""
-        packing = Packing(items != 0)
+        packing = Packing.of(items != 0)
         states = self.trunk(self.item_embedding(packing.pack(items)), packing)
         at: Tensor = states.index_select(0, packing.places(chosen))
         return at

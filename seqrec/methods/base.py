@@ -33,7 +33,8 @@ def interval(scheduler: LRScheduler) -> Literal["step", "epoch"]:
 class Recommender(Ranker, ABC):
     """A backbone and a way to learn from batches.
 
-    A subclass writes :meth:`training_step`; :meth:`query` and :meth:`output_table` are the only hooks of scoring.
+    A subclass writes :meth:`training_step`; :meth:`query` with :meth:`asking`, and :meth:`output_table` are the only
+    hooks of scoring.
 
     Args:
         backbone: histories to states.
@@ -49,12 +50,18 @@ class Recommender(Ranker, ABC):
         needs_causal: True if the method always learns at older positions, whose states may not depend on newer items;
             False if it needs states that do; None if both will do.
         uses_attributes: the method learns from attributes of the items.
+        reads_histories: False of a method that knows users alone; its queries are rows of a table.
+        appends_mask: a query is what becomes of a mask token behind the history; a full history loses its oldest item.
+        always_drop: with that, every history loses its oldest item.
         last_terms: what :meth:`log_terms` was given by the last step, for those who look at single steps.
     """
 
     needs: type = Backbone
     needs_causal: bool | None = None
     uses_attributes: bool = False
+    reads_histories: bool = True
+    appends_mask: bool = False
+    always_drop: bool = False
 
     def __init__(
         self,
@@ -76,7 +83,14 @@ class Recommender(Ranker, ABC):
 
     def query(self, histories: Histories) -> Tensor:
         """Vectors ``(B, D)`` that ask for the next item; the state at the newest item unless a method overrides it."""
-        return self.backbone.newest(histories.items)
+        return self.asking(self.backbone.newest(histories.items))
+
+    def asking(self, newest: Tensor) -> Tensor:
+        """What :meth:`query` makes of the newest states ``(B, D)``; the same vectors unless a method overrides it.
+
+        A method that overrides :meth:`query` calls it there, so that an exported graph can do the same.
+        """
+        return newest
 
     def output_table(self) -> tuple[Tensor, Tensor | None]:
         """Vectors ``(I, D)`` of the items that are asked for, and their bias ``(I,)`` or None.

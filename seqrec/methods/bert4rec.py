@@ -43,6 +43,7 @@ class BERT4Rec(Recommender):
     """
 
     needs_causal = False
+    appends_mask = True
 
     def __init__(
         self,
@@ -106,8 +107,11 @@ class BERT4Rec(Recommender):
     def query(self, histories: Histories) -> Tensor:
         """User vectors ``(B, D)``: what the mask at the end of each history becomes."""
         mask = histories.items.new_full((len(histories.items),), self.backbone.mask_token)
-        asking = self.appended(histories.items, mask, self.always_drop)
-        vectors: Tensor = self.head(self.backbone.newest(asking))
+        return self.asking(self.backbone.newest(self.appended(histories.items, mask, self.always_drop)))
+
+    def asking(self, newest: Tensor) -> Tensor:
+        """See :meth:`Recommender.asking`."""
+        vectors: Tensor = self.head(newest)
         return vectors
 
     def output_table(self) -> tuple[Tensor, Tensor | None]:

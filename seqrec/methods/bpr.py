@@ -33,6 +33,7 @@ class BPR(Recommender):
     """
 
     knows_users = True
+    reads_histories = False
     needs = Factors
     backbone: Factors
     unseen: Unseen

@@ -44,6 +44,7 @@ class CBiT(Recommender):
     """
 
     needs = PreNormTransformer
+    appends_mask = True
     backbone: PreNormTransformer
     theta: Tensor
 

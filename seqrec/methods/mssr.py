@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from seqrec.backbones.mssr.mssr import MSSREncoder
-from seqrec.data.batch import Batch, Histories
+from seqrec.data.batch import Batch
 from seqrec.functional.info_nce import info_nce
 from seqrec.functional.keyed_random import Stream
 from seqrec.functional.losses import NextItemLoss
@@ -95,9 +95,9 @@ class MSSR(Recommender):
         self.log_terms(batch, terms)
         return total
 
-    def query(self, histories: Histories) -> Tensor:
+    def asking(self, newest: Tensor) -> Tensor:
         """Vectors ``(B, D + E)`` whose products with items and their attributes are the gated scores."""
-        return self.gated(self.backbone.newest(histories.items))
+        return self.gated(newest)
 
     def gated(self, both: Tensor) -> Tensor:
         """``(B, D + E)``, both streams -> ``(B, D + E)``, each by its share of the scores."""

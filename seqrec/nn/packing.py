@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 
 import torch
 from torch import Tensor
@@ -20,7 +22,7 @@ class Packing:
             one is at most ``short``; finer groups are for functions that lose more on padding than on more calls.
 
     Attributes:
-        full: nothing is padding, so that packing is a change of shape; not tested on CUDA, which would have to wait.
+        full: packing is a change of shape, because nothing is padding; not tested on CUDA, which would have to wait.
         order: ``(B,)`` rows of the batch, longest first.
         groups: number of rows and width of each group of similar lengths, in that order; one group on CUDA.
         index: ``(N,)`` places of the packed positions in the flattened batch.
@@ -45,6 +47,11 @@ class Packing:
         self.index = place[valid[self.order]]
         self.newest = length[self.order].cumsum(0) - 1
 
+    @staticmethod
+    def of(valid: Tensor, ratio: float = RATIO, short: int = SHORT) -> Packing:
+        """The packing of a batch in the form that is in use, see :func:`packed_as`; arguments of the class."""
+        return _form.get()(valid, ratio, short)
+
     def pack(self, x: Tensor) -> Tensor:
         """``(B, L, ...)`` -> ``(N, ...)``."""
         x = x.flatten(0, 1)
@@ -61,7 +68,7 @@ class Packing:
         """Places among the packed positions of those where ``chosen`` ``(B, L)`` is True, in the order of the batch."""
         # Entries at padding stay unset; padding is never chosen.
         place = torch.empty_like(self.valid, dtype=torch.int64).flatten()
-        place[self.index] = torch.arange(len(self.index), device=place.device)
+        place[self.index] = torch.arange(self.index.shape[0], device=place.device)
         return place[chosen.flatten()]
 
     def in_batch_order(self, x: Tensor) -> Tensor:
@@ -125,6 +132,19 @@ class Packing:
             padded = empty.index_copy(0, place, part).unflatten(0, valid.shape)
             yield padded, valid, place, slice(first, first + len(valid))
             first += len(valid)
+
+
+_form: ContextVar[type[Packing]] = ContextVar("_form", default=Packing)
+
+
+@contextmanager
+def packed_as(form: type[Packing]) -> Iterator[None]:
+    """Within the block, :meth:`Packing.of` makes packings of this class."""
+    token = _form.set(form)
+    try:
+        yield
+    finally:
+        _form.reset(token)
 
 
 def _groups(lengths: list[int], ratio: float, short: int) -> list[tuple[int, int]]:

@@ -144,6 +144,7 @@ class PreNormTrunk(nn.Module):
                 "build the model with a larger max_length"
             )
         place = torch.arange(width, device=valid.device) + self.max_length - valid.sum(1, keepdim=True)
+        place = place.clamp(max=self.max_length - 1)  # padding has no position, where a packing holds it at all
         embedded: Tensor = self.dropout(x + self.position(packing.pack(place)))
         return embedded
 

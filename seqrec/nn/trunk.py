@@ -108,7 +108,7 @@ class TransformerTrunk(nn.Module):
         """
         if isinstance(where, Packing):
             return self._newest(x, where) if newest else self._states(x, where)
-        packing = Packing(where)
+        packing = Packing.of(where)
         return packing.unpack(self._states(packing.pack(x), packing))
 
     def _states(self, x: Tensor, packing: Packing) -> Tensor:

@@ -44,7 +44,7 @@ def window_states(trunk: TransformerTrunk, x: Tensor, valid: Tensor, wanted: Ten
         start = torch.where(asked < seen, 0, seen.clamp(max=width - 1))
     # Packing sorts windows by what is left of them, into groups; it pads on the right, while windows begin with what is
     # left out, so it is only asked for the order and the groups.
-    packing = Packing(torch.arange(width, device=x.device) < width - start[:, None])
+    packing = Packing.of(torch.arange(width, device=x.device) < width - start[:, None])
     in_order = (x, valid) if packing.full else (x.index_select(0, packing.order), valid[packing.order])
     parts, row = [], 0
     for rows, columns in packing.groups:

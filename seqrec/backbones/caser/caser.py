@@ -85,6 +85,11 @@ class CaserEncoder(Backbone):
         vector: Tensor = self.output(torch.cat([x, self.user_embedding(number)], dim=1))
         return torch.relu(vector)
 
+    @property
+    def user_matrix(self) -> Tensor:
+        """Vectors of the users, ``(U, D)``; row ``u`` is user ``u``."""
+        return self.user_embedding.weight[1:]
+
     def encode(self, x: Tensor, valid: Tensor) -> Tensor:
         """Vectors ``(B, D)``, before the user enters, of embedded items ``(B, L, D)``.
 
@@ -97,7 +102,7 @@ class CaserEncoder(Backbone):
                 "its newest items or build the model with a larger max_length"
             )
         blank = self.item_embedding.weight[0].detach()  # look-ups of padding teach it nothing
-        packing = Packing(valid)
+        packing = Packing.of(valid)
         difference = ((x - blank) * valid[..., None])[packing.order]
         groups = zip(difference.split([rows for rows, _ in packing.groups]), packing.groups, strict=True)
         images = [part[:, :width] for part, (_, width) in groups]

@@ -93,7 +93,7 @@ class LRU(Backbone):
 
     def encode(self, x: Tensor, valid: Tensor) -> Tensor:
         """See :meth:`Backbone.encode`; zero at padding."""
-        packing = Packing(valid)
+        packing = Packing.of(valid)
         tokens = self.norm(self.dropout(packing.pack(x)))
         for block in self.blocks:
             tokens = block(tokens, packing)

@@ -92,6 +92,11 @@ class MSSREncoder(Backbone):
         return F.embedding_bag(self.attributes, self.attribute_table, mode="mean", padding_idx=0)
 
     @property
+    def input_table(self) -> Tensor:
+        """See :attr:`table`."""
+        return self.table
+
+    @property
     def table(self) -> Tensor:
         """Vectors of padding, items and mask and those of their attributes side by side, ``(I + 2, D + E)``."""
         return torch.cat([self.item_embedding.weight, self.attribute_matrix], dim=1)
@@ -131,7 +136,7 @@ class MSSREncoder(Backbone):
                 f"a history of {length} items does not fit max_length={self.max_length}; keep its newest items or "
                 "build the model with a larger max_length"
             )
-        packing, padding = Packing(valid, _RATIO, _SHORT), valid.numel()
+        packing, padding = Packing.of(valid, _RATIO, _SHORT), valid.numel()
         place = torch.arange(padding, device=valid.device).view_as(valid).masked_fill(~valid, padding)
         place = F.pad(place, (0, 1), value=padding)[packing.order]
         groups = zip(place.split([rows for rows, _ in packing.groups]), packing.groups, strict=True)

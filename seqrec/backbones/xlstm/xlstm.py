@@ -105,7 +105,7 @@ class XLSTM(Backbone):
 
     def packed(self, x: Tensor, valid: Tensor) -> tuple[Packing, Tensor, Tensor]:
         """How embedded items ``(B, L, D)`` are packed, their places ``(N,)`` from the oldest, tokens ``(N, D)``."""
-        packing = Packing(valid)
+        packing = Packing.of(valid)
         place = packing.pack(torch.arange(valid.shape[1], device=valid.device).expand(valid.shape))
         return packing, place, self.dropout(packing.pack(x))
 

@@ -61,7 +61,7 @@ class Attention(nn.Module):
 
     def forward(self, states: Tensor, valid: Tensor, pool: Pool) -> Tensor:
         """``(B, L, D)`` -> ``(B, D / 4)``."""
-        packing = Packing(valid)
+        packing = Packing.of(valid)
         return pool(packing.unpack(self.output(self.layer(packing.pack(states), packing))), valid)
 
 

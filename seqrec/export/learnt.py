@@ -1,0 +1,19 @@
+"""Models that learn have graphs; those that count have not."""
+
+from __future__ import annotations
+
+from seqrec.methods.base import Recommender
+from seqrec.methods.ranker import Ranker
+
+
+def learnt(model: Ranker) -> Recommender:
+    """The same model, known to learn.
+
+    Raises:
+        ValueError: it counts, so it has neither vectors nor a graph.
+    """
+    if not isinstance(model, Recommender):
+        raise ValueError(
+            f"{type(model).__name__} counts and has no vectors, so there is no graph of it; export a model that learns"
+        )
+    return model

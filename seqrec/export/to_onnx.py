@@ -1,0 +1,77 @@
+"""From a PyTorch module to an ONNX file, without what the exporter prints."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import logging
+import warnings
+from collections.abc import Mapping, Sequence
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+OPSET = 20  # the first with GELU; LayerNormalization is there since 17
+NEEDED = ("onnx", "onnxscript", "onnxruntime")
+
+Axes = Mapping[int, Any]
+"""Dimensions of a tensor that are dynamic, ``torch.export.Dim`` of each."""
+
+
+def check_installed() -> None:
+    """Refuse to start without the packages of the extra.
+
+    Raises:
+        ValueError: one of them is missing.
+    """
+    missing = [name for name in NEEDED if find_spec(name) is None]
+    if missing:
+        raise ValueError(f"export needs {', '.join(missing)}; run: pip install 'seqrec[export]'")
+
+
+def write(
+    module: nn.Module,
+    path: str | Path,
+    inputs: Mapping[str, tuple[Tensor, Axes]],
+    outputs: Sequence[str],
+) -> None:
+    """Write a graph.
+
+    Args:
+        module: in evaluation mode.
+        path: of the file; an existing one is replaced.
+        inputs: for each argument of the module its name, an example and its dynamic dimensions.
+        outputs: names of the results.
+
+    Raises:
+        ValueError: a package is missing.
+    """
+    check_installed()
+    examples = tuple(example for example, _ in inputs.values())
+    axes = tuple(dict(dynamic) for _, dynamic in inputs.values())
+    with torch.no_grad(), _quiet():
+        # A guard on the example's sizes that holds for all sizes is only found to do so by deferring it.
+        program = torch.export.export(
+            module, examples, dynamic_shapes=axes, strict=False, prefer_deferred_runtime_asserts_over_guards=True
+        )
+        onnx = torch.onnx.export(
+            program, examples, dynamo=True, opset_version=OPSET, input_names=list(inputs), output_names=list(outputs),
+            dynamic_shapes=axes,
+        )  # fmt: skip
+        assert onnx is not None
+        onnx.save(str(path), external_data=False)
+
+
+@contextlib.contextmanager
+def _quiet() -> Any:
+    disabled = logging.root.manager.disable
+    logging.disable(logging.WARNING)
+    try:
+        with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logging.disable(disabled)
