@@ -62,6 +62,8 @@ def write(
             dynamic_shapes=axes,
         )  # fmt: skip
         assert onnx is not None
+        for part in (onnx.model, onnx.model.graph, *onnx.model.graph):
+            part.metadata_props.clear()  # where in this installation each operator comes from
         onnx.save(str(path), external_data=False)
 
 

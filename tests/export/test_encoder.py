@@ -12,14 +12,9 @@ FAST = ["sasrec", "easnrec", "bert4rec"]
 """Exported in every test run; the others with ``-m export``."""
 
 
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("graphs")
-
-
 @pytest.mark.parametrize("name", FAST)
-def test_graphs_agree_with_their_models(name: str, folder: Path) -> None:
-    model, graph, path = graph_of(name, folder)
+def test_graphs_agree_with_their_models(name: str, graphs: Path) -> None:
+    model, graph, path = graph_of(name, graphs)
     mixed = drawn([*range(1, MAX_LENGTH + 1)] * 2)
     for histories in (mixed, drawn([1]), drawn([7, 7]), drawn([MAX_LENGTH])):
         found = difference(model, graph, path, histories)
