@@ -57,7 +57,7 @@ class OriginalSASRec(Backbone):
     def encode(self, x: Tensor, valid: Tensor) -> Tensor:
         """See :meth:`Backbone.encode`."""
         place = torch.arange(x.shape[1], device=x.device) + self.max_length - valid.sum(1, keepdim=True)
-        rows = torch.arange(len(x), device=x.device)[:, None]
+        rows = torch.arange(x.shape[0], device=x.device)[:, None]
         return self.windows(x, valid)[rows, place.clamp(max=self.max_length - 1)]
 
     def windows(self, x: Tensor, valid: Tensor) -> Tensor:
@@ -69,7 +69,7 @@ class OriginalSASRec(Backbone):
             )
         place = torch.arange(self.max_length, device=x.device) - self.max_length + valid.sum(1, keepdim=True)
         item = (place >= 0)[..., None]  # (B, W, 1)
-        rows = torch.arange(len(x), device=x.device)[:, None]
+        rows = torch.arange(x.shape[0], device=x.device)[:, None]
         tokens = x[rows, place.clamp(min=0)] * self.dim**0.5 + self.position.weight
         tokens = self.dropout(tokens) * item
         for layer in self.layers:

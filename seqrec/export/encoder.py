@@ -79,7 +79,7 @@ def _written(model: Recommender, path: str | Path, max_length: int) -> Graph:
     inputs = {"x": (x, {0: batch, 1: width}), "length": (length, {0: batch})}
     if users is not None:
         inputs["user"] = (users[:1].expand(3, -1).clone(), {0: batch})
-    write(Encoder(exported(model)).eval(), path, inputs, ["vector"])
+    write(Encoder(exported(model, max_length)).eval(), path, inputs, ["vector"])
     drops = model.always_drop and model.appends_mask
     keep = max_length - 1 if model.appends_mask and not drops else max_length
     graph = Graph(tuple(inputs), tables.input.shape[1], vector_dim, max_length, keep, model.appends_mask, drops)

@@ -38,7 +38,7 @@ def window_states(trunk: TransformerTrunk, x: Tensor, valid: Tensor, wanted: Ten
     """
     width = x.shape[1]
     if wanted is None:
-        start = torch.zeros(len(x), dtype=torch.int64, device=x.device)
+        start = torch.zeros(x.shape[0], dtype=torch.int64, device=x.device)
     else:
         seen, asked = _first(valid), _first(wanted)
         start = torch.where(asked < seen, 0, seen.clamp(max=width - 1))

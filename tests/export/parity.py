@@ -61,7 +61,7 @@ def ring(num_items: int) -> tuple[Tensor, Tensor]:
 @cache
 def graph_of(name: str, folder: Path, *choices: str) -> tuple[Recommender, Graph, Path]:
     """A model and its graph, made once."""
-    model, path = model_of(name, *choices), folder / f"{name}{len(choices)}.onnx"
+    model, path = model_of(name, *choices), folder / f"{name}.onnx"
     return model, encoder_graph(model, path, MAX_LENGTH), path
 
 

@@ -76,7 +76,7 @@ class BSARec(Backbone):
         length, place = valid.shape[1], self._places(valid)
         padding = self.item_embedding.weight[0].detach().to(x.dtype)
         x = torch.where(valid[..., None], x, padding)
-        x = torch.cat([x, padding.expand(len(x), self.max_length - length, -1)], dim=1)
+        x = torch.cat([x, padding.expand(x.shape[0], self.max_length - length, -1)], dim=1)
         moved = place[..., None].expand(-1, -1, x.shape[-1])
         states = self.states(x.gather(1, moved), F.pad(valid, (0, self.max_length - length)).gather(1, place))
         return torch.empty_like(states).scatter(1, moved, states)[:, :length]

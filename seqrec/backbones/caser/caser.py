@@ -79,10 +79,23 @@ class CaserEncoder(Backbone):
 
     def _vectors(self, items: Tensor, user: Tensor | None) -> Tensor:
         """Vectors ``(B, D)``, see :meth:`forward`."""
-        valid = items != 0
-        x = self.encode(self.item_embedding(items), valid)
-        number = items.new_zeros(len(items)) if user is None else user + 1
-        vector: Tensor = self.output(torch.cat([x, self.user_embedding(number)], dim=1))
+        x = self.encode(self.item_embedding(items), items != 0)
+        number = items.new_zeros(items.shape[0]) if user is None else user + 1
+        return self._joined(x, self.user_embedding(number))
+
+    def newest_of(self, x: Tensor, valid: Tensor, user: Tensor | None = None) -> Tensor:
+        """See :meth:`Backbone.newest_of`.
+
+        Args:
+            x, valid: the histories.
+            user: ``(B, D)`` vectors of the users; None where they are unknown.
+        """
+        unknown = self.user_embedding.weight[:1].expand(x.shape[0], -1)
+        return self._joined(self.encode(x, valid), unknown if user is None else user)
+
+    def _joined(self, x: Tensor, user: Tensor) -> Tensor:
+        """Vectors ``(B, D)`` of what was read from the histories and of the users, both ``(B, D)``."""
+        vector: Tensor = self.output(torch.cat([x, user], dim=1))
         return torch.relu(vector)
 
     @property
@@ -108,7 +121,10 @@ class CaserEncoder(Backbone):
         images = [part[:, :width] for part, (_, width) in groups]
         pairs = zip(self.vertical(images, blank), self.horizontal(images, blank), strict=True)
         responses = [torch.cat([vertical, torch.relu(horizontal)], dim=1) for vertical, horizontal in pairs]
-        features = torch.cat(responses)[torch.argsort(packing.order)]
+        return self._read(torch.cat(responses)[torch.argsort(packing.order)])
+
+    def _read(self, features: Tensor) -> Tensor:
+        """What the hidden layer makes of the filters' responses: ``(B, D)``."""
         return torch.relu(self.hidden(self.dropout(features)))
 
     def norms(self) -> Tensor:

@@ -111,7 +111,7 @@ class LRU(Backbone):
         """
         x = self.norm(self.dropout(self.item_embedding(items)))
         if memory is None:
-            memory = x.new_zeros(len(self.blocks), len(x), self.state_dim, dtype=x.dtype.to_complex())
+            memory = x.new_zeros(len(self.blocks), x.shape[0], self.state_dim, dtype=x.dtype.to_complex())
         states = []
         for block, state in zip(self.blocks, memory, strict=True):
             assert isinstance(block, LRUBlock)

@@ -161,7 +161,7 @@ class MSSREncoder(Backbone):
         source = Sources(self.dropout(self.norm(items)), attributes, place)
         hidden = ~valid[:, None, None, :] | (column > column[:, None])  # (B, 1, W, W)
         mask = torch.zeros(hidden.shape, dtype=items.dtype, device=items.device).masked_fill_(hidden, _HIDDEN)
-        own_mask = mask[torch.arange(len(last), device=last.device), :, last][:, :, None]  # of the newest items
+        own_mask = mask[torch.arange(last.shape[0], device=last.device), :, last][:, :, None]  # of the newest items
         attribute_states = attributes
         all_pairs = cast("list[PairScores]", list(self.scores))
         for layer, (pairs, block) in enumerate(zip(all_pairs, self.item_blocks, strict=True)):
@@ -171,7 +171,7 @@ class MSSREncoder(Backbone):
             if layer == 0:
                 own = scores[:, :, 1:, 1:]  # of attributes and positions
                 if newest and not alone:
-                    own = own[torch.arange(len(own), device=own.device), ..., last, :].unsqueeze(-2)
+                    own = own[torch.arange(own.shape[0], device=own.device), ..., last, :].unsqueeze(-2)
                 fused = pairs.fuse(own, _pair_weights(self.attribute_pairs))
                 query = source.at(last).attributes if newest else attributes
                 attribute_states = self.attribute_block(query, attributes, fused, own_mask if newest else mask)

@@ -28,7 +28,7 @@ class Sources(NamedTuple):
 
     def at(self, column: Tensor) -> Sources:
         """Those of one column ``(B,)`` a history."""
-        row = torch.arange(len(column), device=column.device)
+        row = torch.arange(column.shape[0], device=column.device)
         return Sources(*(x[row, column][:, None] for x in self))
 
 

@@ -76,14 +76,14 @@ class CausalConvolution(nn.Module):
         if place is None:
             return self._windows(x)
         y = torch.addcmul(self.bias, x, self.kernel[0])
-        for s in range(1, len(self.kernel)):
-            older = F.pad(x, (0, 0, s, 0))[: len(x)] * (place >= s)[:, None]
+        for s in range(1, self.kernel.shape[0]):
+            older = F.pad(x, (0, 0, s, 0))[: x.shape[0]] * (place >= s)[:, None]
             y = torch.addcmul(y, older, self.kernel[s])
         return y
 
     def _windows(self, x: Tensor) -> Tensor:
         y = torch.addcmul(self.bias, x, self.kernel[0])
-        for s in range(1, min(len(self.kernel), x.shape[1])):
+        for s in range(1, min(self.kernel.shape[0], x.shape[1])):
             y = torch.addcmul(y, F.pad(x, (0, 0, s, 0))[:, : x.shape[1]], self.kernel[s])
         return y
 
@@ -154,8 +154,8 @@ class MLSTMBlock(nn.Module):
         """Output ``(B, D)`` and next state of one input ``(B, D)`` and the state before it, None at first."""
         inner, gate = self.up(self.norm(x)).chunk(2, -1)
         if state is None:
-            recent = inner.new_zeros(len(x), len(self.convolution.kernel) - 1, inner.shape[-1])
-            state = MLSTMState(recent, empty_memory(inner.view(len(x), self.num_heads, 1, -1)))
+            recent = inner.new_zeros(x.shape[0], self.convolution.kernel.shape[0] - 1, inner.shape[-1])
+            state = MLSTMState(recent, empty_memory(inner.view(x.shape[0], self.num_heads, 1, -1)))
         convolved, recent = self.convolution.step(inner, state.recent)
         convolved = F.silu(convolved)
         q, k, v, i, f = (part[:, :, 0] for part in self.split(self.project(inner, convolved)[:, None]))
@@ -232,7 +232,7 @@ class SLSTMBlock(nn.Module):
         y = self.recur(x)
         if last is None:
             return self.finish(x, y)
-        row = torch.arange(len(x), device=x.device)
+        row = torch.arange(x.shape[0], device=x.device)
         return self.finish(x[row, last], y[row, last])
 
     def recur(self, x: Tensor) -> Tensor:
@@ -241,8 +241,11 @@ class SLSTMBlock(nn.Module):
         convolved = F.silu(self.convolution(u))
         sources = ((convolved, self.input_forget.weight), (u, self.value_output.weight))
         gates = [torch.einsum("akhi,phoi->kphao", self.by_head(x), weight) for x, weight in sources]
-        y = scalar_memory(torch.cat(gates, 1) + self.bias, self.recurrent)[0]
-        return y.permute(2, 0, 1, 3).flatten(2)
+        return self.remember(torch.cat(gates, 1) + self.bias).permute(2, 0, 1, 3).flatten(2)
+
+    def remember(self, gates: Tensor) -> Tensor:
+        """The cell: ``(K, 4, H, A, E)`` -> ``(K, H, A, E)``, see :func:`scalar_memory`."""
+        return scalar_memory(gates, self.recurrent)[0]
 
     def by_head(self, x: Tensor) -> Tensor:
         """``(..., D)`` -> ``(..., H, E)``."""

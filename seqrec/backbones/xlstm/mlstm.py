@@ -43,7 +43,11 @@ def empty_memory(like: Tensor) -> MatrixMemory:
 
 def parallel(query: Tensor, key: Tensor, value: Tensor, input_gate: Tensor, forget_gate: Tensor) -> Tensor:
     """Outputs ``(B, H, L, E)`` in one go, at a cost that grows with L * L."""
-    _, exponent = _exponents(input_gate, forget_gate)
+    return weighted(query, key, value, exponents(input_gate, F.logsigmoid(at_least_float(forget_gate)))[1])
+
+
+def weighted(query: Tensor, key: Tensor, value: Tensor, exponent: Tensor) -> Tensor:
+    """:func:`parallel` of the second result of :func:`exponents`."""
     largest = exponent.amax(-1)
     weights = (query @ key.transpose(-1, -2)) * query.shape[-1] ** -0.5 * torch.exp(exponent - largest[..., None])
     return weights @ value / _divisor(weights.sum(-1), largest)
@@ -60,7 +64,7 @@ def chunkwise(
     memory, outputs = empty_memory(query), []
     parts = [x.split(chunk, 2) for x in (query, key * query.shape[-1] ** -0.5, value, input_gate, forget_gate)]
     for q, k, v, i, f in zip(*parts, strict=True):
-        forgotten, exponent = _exponents(i, f)
+        forgotten, exponent = exponents(i, F.logsigmoid(at_least_float(f)))
         # Both sources, positions of the chunk and memory, are scaled by the larger of their two largest exponents.
         from_memory = forgotten + memory.stabiliser[..., None]
         largest = torch.maximum(exponent.amax(-1), from_memory)
@@ -95,11 +99,15 @@ def recurrent(
     return output, MatrixMemory(values, normaliser, stabiliser)
 
 
-def _exponents(input_gate: Tensor, forget_gate: Tensor) -> tuple[Tensor, Tensor]:
+def exponents(input_gate: Tensor, log_forget: Tensor) -> tuple[Tensor, Tensor]:
     """Logarithms of two factors: ``(B, H, L)`` of what precedes the sequence, at each position, and ``(B, H, L, L)``
     of each older position; -inf for newer ones.
+
+    Args:
+        input_gate: ``(B, H, L)``, before its activation.
+        log_forget: ``(B, H, L)``, logarithm of the forget gate after its activation.
     """
-    forgotten = F.logsigmoid(at_least_float(forget_gate)).cumsum(-1)
+    forgotten = log_forget.cumsum(-1)
     exponent = forgotten[..., :, None] + (at_least_float(input_gate) - forgotten)[..., None, :]
     newer = torch.ones(exponent.shape[-2:], dtype=torch.bool, device=exponent.device).triu(1)
     return forgotten, exponent.masked_fill(newer, -torch.inf)

@@ -89,7 +89,7 @@ class XLSTM(Backbone):
     def encode(self, x: Tensor, valid: Tensor) -> Tensor:
         """See :meth:`Backbone.encode`; zero at padding."""
         packing, place, tokens = self.packed(x, valid)
-        every = torch.arange(len(tokens), device=tokens.device)
+        every = torch.arange(tokens.shape[0], device=tokens.device)
         short = self.short_states(tokens, every, place)
         return packing.unpack(self.fuse(self.long_states(tokens, packing, place), short))
 
@@ -98,7 +98,7 @@ class XLSTM(Backbone):
         packing, place, tokens = self.packed(self.item_embedding(items), items != 0)
         last = (items != 0).sum(1) - 1
         where = torch.empty(items.shape, dtype=torch.int64, device=items.device)
-        where.view(-1)[packing.index] = torch.arange(len(tokens), device=items.device)
+        where.view(-1)[packing.index] = torch.arange(tokens.shape[0], device=items.device)
         chosen = where.gather(1, last[:, None])[:, 0]
         long = self.long_states(tokens, packing, place)[chosen]
         return self.fuse(long, self.short_states(tokens, chosen, last))
@@ -130,7 +130,7 @@ class XLSTM(Backbone):
         limit = DEVICE_ELEMENTS if tokens.is_cuda else CACHED_ELEMENTS
         rows = max(1, limit // (self.short_window * self.dim))
         run = self.read_windows
-        if torch.is_grad_enabled() and len(chosen) * self.short_window * self.dim > KEPT_ELEMENTS:
+        if torch.is_grad_enabled() and chosen.shape[0] * self.short_window * self.dim > KEPT_ELEMENTS:
             run = partial(checkpoint, self.read_windows, use_reentrant=False)
         parts = zip(chosen[order].split(rows), place[order].split(rows), strict=True)
         states = torch.cat([run(tokens, newest, last) for newest, last in parts])

@@ -7,22 +7,45 @@ in which every part that has a form is one; the model itself stays as it is.
 from __future__ import annotations
 
 import copy
-from typing import TypeVar
+from typing import Protocol, TypeVar, runtime_checkable
 
 from torch import nn
 
 from seqrec.export.forms.attention import DotProduct, Uncertainty
+from seqrec.export.forms.gru import GRUOperator
+from seqrec.export.forms.lru import RealLRU, RealUnit
+from seqrec.export.forms.padded import WholeBSARec, WholeCaser, WholeMSSR
+from seqrec.export.forms.xlstm import RowConvolution, RowMLSTM, RowXLSTM, StepwiseSLSTM
 
-FORMS: dict[type[nn.Module], type[nn.Module]] = {form.__bases__[0]: form for form in (DotProduct, Uncertainty)}
+_ALL: tuple[type[nn.Module], ...] = (
+    *(DotProduct, Uncertainty),
+    GRUOperator,
+    *(RealUnit, RealLRU),
+    *(WholeBSARec, WholeCaser, WholeMSSR),
+    *(RowConvolution, RowMLSTM, RowXLSTM, StepwiseSLSTM),
+)
+
+FORMS: dict[type[nn.Module], type[nn.Module]] = {form.__bases__[0]: form for form in _ALL}
+"""The form of each class that has one."""
 
 Model = TypeVar("Model", bound=nn.Module)
 
 
-def exported(model: Model) -> Model:
+@runtime_checkable
+class HasConstants(Protocol):
+    """A form with constants that follow from its weights."""
+
+    def make_constants(self, max_length: int) -> None:
+        """Make them, for histories of up to ``max_length`` items."""
+
+
+def exported(model: Model, max_length: int) -> Model:
     """A twin of a model with its parts in their export forms; it shares all weights."""
     twin = copy.copy(model)
     object.__setattr__(twin, "__class__", FORMS.get(type(model), type(model)))
-    children = {name: None if part is None else exported(part) for name, part in model._modules.items()}
+    children = {name: None if part is None else exported(part, max_length) for name, part in model._modules.items()}
     own = {"_modules": children, "_parameters": dict(model._parameters), "_buffers": dict(model._buffers)}
     twin.__dict__.update(own)
+    if isinstance(twin, HasConstants):
+        twin.make_constants(max_length)
     return twin
