@@ -21,8 +21,8 @@ WITHOUT = {"popularity", "markov", "bpr"}
 OTHERS = sorted({path.stem for path in MODELS.glob("*.yaml")} - WITHOUT - {*FAST})
 
 TOLERANCE = {"lrurec": 2e-4}
-"""Of a vector, 1e-5 where nothing is said. LRURec's own states, whose angles are float32, are as far from those in float64,
-to which the graph is nearer."""
+"""Of a vector, 1e-5 where nothing is said. LRURec's own states have angles in float32, as far from those in float64; the
+graph is nearer to these."""
 
 CHOICES = {"xlstm_lsr": ("model.backbone.short_window=4",)}
 """What makes a graph smaller: the short stream's steps are written out."""
