@@ -3,6 +3,8 @@
 The graph takes *embedded* items, rows of the input table, so the table is stored once, as a plain file, and may grow::
 
     graph = encoder_graph(model, "encoder.onnx", max_length)   # (x (B, L, D), length (B,)) -> vector (B, D')
+    step = step_graph(model, "step.onnx")                      # (x (B, D), state) -> vector, next state; or None
+    fold("encoder.onnx"); quantise("encoder.onnx", "encoder.int8.onnx")
     tables = item_tables(model)                                # input (I + 2, D), output (I, D'), bias (I,) or None
     scores = vector @ tables.output.T + tables.bias
 
@@ -15,6 +17,18 @@ of :func:`user_table`. A model that knows users alone (BPR) has no graph: its ve
 
 from seqrec.export.encoder import encoder_graph
 from seqrec.export.graph import Graph
+from seqrec.export.quantise import fold, quantise
+from seqrec.export.step import StepGraph, step_graph
 from seqrec.export.tables import ItemTables, item_tables, user_table
 
-__all__ = ["Graph", "ItemTables", "encoder_graph", "item_tables", "user_table"]
+__all__ = [
+    "Graph",
+    "ItemTables",
+    "StepGraph",
+    "encoder_graph",
+    "fold",
+    "item_tables",
+    "quantise",
+    "step_graph",
+    "user_table",
+]

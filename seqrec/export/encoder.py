@@ -30,10 +30,11 @@ class Encoder(nn.Module):
         super().__init__()
         self.model = model
 
-    def forward(self, x: Tensor, length: Tensor, user: Tensor | None = None) -> Tensor:
-        """Vectors ``(B, D')`` of embedded items ``(B, L, D)``, lengths ``(B,)`` and, if known, users ``(B, D_u)``."""
+    def forward(self, inputs: dict[str, Tensor]) -> Tensor:
+        """Vectors ``(B, D')`` of ``x (B, L, D)``, ``length (B,)`` and, of models that know them, ``user (B, D_u)``."""
+        x, length = inputs["x"], inputs["length"]
         valid = torch.arange(x.shape[1], device=x.device) < length[:, None]
-        known = {} if user is None else {"user": user}
+        known = {name: inputs[name] for name in inputs if name == "user"}
         with packed_as(DensePacking):
             return self.model.asking(self.model.backbone.newest_of(x, valid, **known))
 

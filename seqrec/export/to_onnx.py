@@ -33,25 +33,23 @@ def check_installed() -> None:
 
 
 def write(
-    module: nn.Module,
-    path: str | Path,
-    inputs: Mapping[str, tuple[Tensor, Axes]],
-    outputs: Sequence[str],
+    module: nn.Module, path: str | Path, inputs: Mapping[str, tuple[Tensor, Axes]], outputs: Sequence[str]
 ) -> None:
     """Write a graph.
 
     Args:
         module: in evaluation mode.
         path: of the file; an existing one is replaced.
-        inputs: for each argument of the module its name, an example and its dynamic dimensions.
+        inputs: for each input its name, an example and its dynamic dimensions; the module is called with all of them,
+            as one dictionary.
         outputs: names of the results.
 
     Raises:
         ValueError: a package is missing.
     """
     check_installed()
-    examples = tuple(example for example, _ in inputs.values())
-    axes = tuple(dict(dynamic) for _, dynamic in inputs.values())
+    examples = ({name: example for name, (example, _) in inputs.items()},)
+    axes = ({name: dict(dynamic) for name, (_, dynamic) in inputs.items()},)
     with torch.no_grad(), _quiet():
         # A guard on the example's sizes that holds for all sizes is only found to do so by deferring it.
         program = torch.export.export(

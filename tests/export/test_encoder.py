@@ -21,8 +21,8 @@ WITHOUT = {"popularity", "markov", "bpr"}
 OTHERS = sorted({path.stem for path in MODELS.glob("*.yaml")} - WITHOUT - {*FAST})
 
 TOLERANCE = {"lrurec": 2e-4}
-"""Of a vector, 1e-5 where nothing is said. LRURec's own states have angles in float32, as far from those in float64; the
-graph is nearer to these."""
+"""Of a vector, 1e-5 where nothing is said. LRURec's own angles are float32, which moves its states by as much; those
+of the graph are not."""
 
 CHOICES = {"xlstm_lsr": ("model.backbone.short_window=4",)}
 """What makes a graph smaller: the short stream's steps are written out."""

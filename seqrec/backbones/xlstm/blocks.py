@@ -159,8 +159,14 @@ class MLSTMBlock(nn.Module):
         convolved, recent = self.convolution.step(inner, state.recent)
         convolved = F.silu(convolved)
         q, k, v, i, f = (part[:, :, 0] for part in self.split(self.project(inner, convolved)[:, None]))
-        y, memory = recurrent(q, k, v, i, f, state.memory)
+        y, memory = self.advance(q, k, v, i, f, state.memory)
         return self.finish(x, y.flatten(1), convolved, gate), MLSTMState(recent, memory)
+
+    def advance(
+        self, query: Tensor, key: Tensor, value: Tensor, input_gate: Tensor, forget_gate: Tensor, memory: MatrixMemory
+    ) -> tuple[Tensor, MatrixMemory]:
+        """The cell at one position, see :func:`recurrent`."""
+        return recurrent(query, key, value, input_gate, forget_gate, memory)
 
     def project(self, inner: Tensor, convolved: Tensor) -> Tensor:
         """Queries, keys, values and gates side by side, ``(N, 3 * P + 2 * H)``."""

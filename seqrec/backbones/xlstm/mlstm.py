@@ -88,7 +88,14 @@ def recurrent(
     query: Tensor, key: Tensor, value: Tensor, input_gate: Tensor, forget_gate: Tensor, memory: MatrixMemory
 ) -> tuple[Tensor, MatrixMemory]:
     """Outputs ``(B, H, E)`` and the next memory for one position: arguments without L, and the memory before it."""
-    forgotten = F.logsigmoid(at_least_float(forget_gate)) + memory.stabiliser
+    return advanced(query, key, value, input_gate, F.logsigmoid(at_least_float(forget_gate)), memory)
+
+
+def advanced(
+    query: Tensor, key: Tensor, value: Tensor, input_gate: Tensor, log_forget: Tensor, memory: MatrixMemory
+) -> tuple[Tensor, MatrixMemory]:
+    """:func:`recurrent` of the logarithm ``(B, H)`` of the forget gate after its activation."""
+    forgotten = log_forget + memory.stabiliser
     stabiliser = torch.maximum(forgotten, at_least_float(input_gate))
     kept, written = torch.exp(forgotten - stabiliser)[..., None], torch.exp(input_gate - stabiliser)[..., None]
     key = key * query.shape[-1] ** -0.5

@@ -7,7 +7,7 @@ in which every part that has a form is one; the model itself stays as it is.
 from __future__ import annotations
 
 import copy
-from typing import Protocol, TypeVar, runtime_checkable
+from typing import Any, Protocol, TypeVar, runtime_checkable
 
 from torch import nn
 
@@ -37,6 +37,18 @@ class HasConstants(Protocol):
 
     def make_constants(self, max_length: int) -> None:
         """Make them, for histories of up to ``max_length`` items."""
+
+
+@runtime_checkable
+class Stepwise(Protocol):
+    """The form of a backbone that can go on from a state, one item at a time, at a cost that does not grow."""
+
+    def state_shapes(self) -> dict[str, tuple[int, ...]]:
+        """Shape of each part of a history's state, float32, by name; all are zero before the first item."""
+
+    @property
+    def step_of(self) -> Any:
+        """Embedded items ``(B, D)`` and the parts of the state, B first, to states ``(B, D)`` and the next parts."""
 
 
 def exported(model: Model, max_length: int) -> Model:

@@ -24,6 +24,22 @@ class GRUOperator(GRU):
         newest: Tensor = self.output(steps[valid.sum(1) - 1, row])
         return newest
 
+    def state_shapes(self) -> dict[str, tuple[int, ...]]:
+        """See :class:`~seqrec.export.forms.Stepwise`: the states of all layers."""
+        return {"state": (self.gru.num_layers, self.gru.hidden_size)}
+
+    def step_of(self, x: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
+        """See :class:`~seqrec.export.forms.Stepwise`; the state is ``(B, layers, H)``."""
+        states = []
+        for layer, (input_weight, state_weight) in enumerate(self.gru.all_weights):
+            before = state[:, layer]
+            reset, update, new = (x @ input_weight.T).chunk(3, 1)
+            kept_reset, kept_update, kept_new = (before @ state_weight.T).chunk(3, 1)
+            candidate = torch.tanh(new + torch.sigmoid(reset + kept_reset) * kept_new)
+            x = candidate + torch.sigmoid(update + kept_update) * (before - candidate)
+            states.append(x)
+        return self.output(x), torch.stack(states, 1)
+
     def _layer(self, x: Tensor, input_weight: Tensor, state_weight: Tensor) -> Tensor:
         """States ``(L, B, H)`` of inputs ``(L, B, D)``."""
         width = self.gru.hidden_size

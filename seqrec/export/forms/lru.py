@@ -56,6 +56,14 @@ class RealUnit(LinearRecurrentUnit):
         outputs: Tensor = self.output(torch.stack(states, -1).flatten(-2))
         return outputs
 
+    def of_next(self, x: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
+        """Output ``(B, D)`` and next state ``(B, 2 * M)`` interleaved, of one input ``(B, D)`` and the state before."""
+        real, imaginary = self.powers[:, 1]
+        one, other = state.unflatten(-1, (-1, 2)).unbind(-1)
+        turned = torch.stack([real * one - imaginary * other, real * other + imaginary * one], -1)
+        state = turned.flatten(-2) + self.drive(x)
+        return self.output(state), state
+
 
 class RealLRU(LRU):
     """See :class:`~seqrec.backbones.lru.LRU`; the last block works on the newest items alone."""
@@ -68,3 +76,16 @@ class RealLRU(LRU):
             tokens = block.finish(tokens, cast(RealUnit, block.recurrence).of_all(tokens))
         newest = tokens[torch.arange(x.shape[0], device=x.device), last]
         return final.finish(newest, cast(RealUnit, final.recurrence).of_newest(tokens, last))
+
+    def state_shapes(self) -> dict[str, tuple[int, ...]]:
+        """See :class:`~seqrec.export.forms.Stepwise`: the states of all blocks."""
+        return {"state": (len(self.blocks), 2 * self.state_dim)}
+
+    def step_of(self, x: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
+        """See :class:`~seqrec.export.forms.Stepwise`; the state is ``(B, blocks, 2 * M)``."""
+        x, states = self.norm(x), []
+        for i, block in enumerate(cast("list[LRUBlock]", list(self.blocks))):
+            y, after = cast(RealUnit, block.recurrence).of_next(x, state[:, i])
+            x = block.finish(x, y)
+            states.append(after)
+        return x, torch.stack(states, 1)

@@ -9,8 +9,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from seqrec.backbones.xlstm import XLSTM
-from seqrec.backbones.xlstm.blocks import CausalConvolution, MLSTMBlock, SLSTMBlock
-from seqrec.backbones.xlstm.mlstm import exponents, weighted
+from seqrec.backbones.xlstm.blocks import CausalConvolution, MLSTMBlock, MLSTMState, SLSTMBlock
+from seqrec.backbones.xlstm.mlstm import MatrixMemory, advanced, exponents, weighted
 from seqrec.backbones.xlstm.xlstm import windows
 
 
@@ -36,6 +36,12 @@ class RowMLSTM(MLSTMBlock):
         query, key, value, input_gate, forget_gate = self.split(self.project(inner, convolved))
         y = weighted(query, key, value, exponents(input_gate, log_sigmoid(forget_gate))[1])
         return self.finish(x, y.transpose(1, 2).flatten(2), convolved, gate)
+
+    def advance(
+        self, query: Tensor, key: Tensor, value: Tensor, input_gate: Tensor, forget_gate: Tensor, memory: MatrixMemory
+    ) -> tuple[Tensor, MatrixMemory]:
+        """See :meth:`MLSTMBlock.advance`."""
+        return advanced(query, key, value, input_gate, log_sigmoid(forget_gate), memory)
 
 
 class StepwiseSLSTM(SLSTMBlock):
@@ -79,3 +85,43 @@ class RowXLSTM(XLSTM):
         for block in self.long_blocks:
             x = cast(RowMLSTM, block).of_rows(x)
         return self.fuse(self.long_norm(x[row, last]), self.read(recent, older))
+
+    def state_shapes(self) -> dict[str, tuple[int, ...]]:
+        """See :class:`~seqrec.export.forms.Stepwise`.
+
+        ``count``: items so far, at most K; ``recent``: the newest K embedded items, newest last; of the long stream's
+        blocks ``inputs`` of the convolution and the parts of :class:`~seqrec.backbones.xlstm.mlstm.MatrixMemory`.
+        """
+        blocks = cast("list[RowMLSTM]", list(self.long_blocks))
+        size, inner = blocks[0].convolution.kernel.shape
+        heads, layers = blocks[0].num_heads, len(blocks)
+        width = inner // heads
+        memory = {"values": (heads, width, width), "normaliser": (heads, width), "stabiliser": (heads,)}
+        of_blocks = {"inputs": (size - 1, inner), **memory}
+        shapes = {name: (layers, *shape) for name, shape in of_blocks.items()}
+        return {"count": (), "recent": (self.short_window, self.dim), **shapes}
+
+    def step_of(
+        self,
+        x: Tensor,
+        count: Tensor,
+        recent: Tensor,
+        inputs: Tensor,
+        values: Tensor,
+        normaliser: Tensor,
+        stabiliser: Tensor,
+    ) -> tuple[Tensor, ...]:
+        """See :class:`~seqrec.export.forms.Stepwise`; states as :meth:`state_shapes` has them, with B first."""
+        recent = torch.cat([recent[:, 1:], x[:, None]], 1)
+        older = count.clamp(max=self.short_window - 1).long()
+        newest = torch.full_like(older, self.short_window - 1)
+        row = torch.arange(x.shape[0], device=x.device)
+        short = self.read(recent[row[:, None], windows(newest, older, self.short_window)], older)
+        states = []
+        for i, block in enumerate(cast("list[RowMLSTM]", list(self.long_blocks))):
+            memory = MatrixMemory(values[:, i], normaliser[:, i], stabiliser[:, i])
+            x, after = block.step(x, MLSTMState(inputs[:, i], memory))
+            states.append((after.recent, *after.memory))
+        vector = self.fuse(self.long_norm(x), short)
+        count = (count + 1).clamp(max=self.short_window)
+        return vector, count, recent, *(torch.stack(parts, 1) for parts in zip(*states, strict=True))
