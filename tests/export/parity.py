@@ -23,6 +23,9 @@ from tests.factories import shrink
 NUM_ITEMS, NUM_USERS, MAX_LENGTH, K = 12_101, 40, 50, 10
 """The catalogue is that of Beauty, so that its histories can be taken."""
 
+CHOICES = {"xlstm_lsr": ("model.backbone.short_window=4",)}
+"""What makes a graph smaller: the short stream's steps are written out."""
+
 GAIN = 4.0  # small initial weights would hide errors
 
 

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from tests.conftest import MODELS
-from tests.export.parity import MAX_LENGTH, NUM_ITEMS, difference, drawn, graph_of
+from tests.export.parity import CHOICES, MAX_LENGTH, NUM_ITEMS, difference, drawn, graph_of
 
 FAST = ["sasrec", "easnrec", "bert4rec", "gru4rec", "lrurec", "bsarec"]
 """Exported in every test run; the others with ``-m export``."""
@@ -23,9 +23,6 @@ OTHERS = sorted({path.stem for path in MODELS.glob("*.yaml")} - WITHOUT - {*FAST
 TOLERANCE = {"lrurec": 2e-4}
 """Of a vector, 1e-5 where nothing is said. LRURec's own angles are float32, which moves its states by as much; those
 of the graph are not."""
-
-CHOICES = {"xlstm_lsr": ("model.backbone.short_window=4",)}
-"""What makes a graph smaller: the short stream's steps are written out."""
 
 
 @pytest.mark.parametrize("name", [*FAST, *(pytest.param(name, marks=pytest.mark.export) for name in OTHERS)])

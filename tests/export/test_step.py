@@ -11,7 +11,7 @@ import torch
 from seqrec.data.batch import Histories
 from seqrec.export import item_tables, step_graph
 from seqrec.export.agreement import session
-from tests.export.parity import MAX_LENGTH, NUM_ITEMS, model_of
+from tests.export.parity import CHOICES, MAX_LENGTH, NUM_ITEMS, model_of
 
 TOLERANCE = {"gru4rec": 1e-5, "lrurec": 2e-4, "xlstm_lsr": 1e-4}
 """Of a vector. The two forms of the mLSTM differ by the 1e-6 in its divisor, which has another scale in each."""
@@ -20,7 +20,7 @@ TOLERANCE = {"gru4rec": 1e-5, "lrurec": 2e-4, "xlstm_lsr": 1e-4}
 @pytest.mark.parametrize("name", ["gru4rec", "lrurec", pytest.param("xlstm_lsr", marks=pytest.mark.export)])
 @torch.no_grad()
 def test_step_by_step_is_the_whole_history(name: str, tmp_path: Path) -> None:
-    model, path = model_of(name), tmp_path / "step.onnx"
+    model, path = model_of(name, *CHOICES.get(name, ())), tmp_path / "step.onnx"
     graph = step_graph(model, path)
     assert graph is not None
     run, table = session(path), item_tables(model).input.numpy()
