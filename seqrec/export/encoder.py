@@ -54,7 +54,8 @@ def encoder_graph(model: Ranker, path: str | Path, max_length: int) -> Graph:
         What a runner must know; for a model that knows users alone there is no file.
 
     Raises:
-        ValueError: the model counts, a package is missing, or the graph does not give what the model gives.
+        ValueError: the model counts, a package is missing, a part of the model does what a graph cannot hold, or the
+            graph does not give what the model gives.
     """
     recommender = learnt(model)
     training = recommender.training
@@ -80,7 +81,7 @@ def _written(model: Recommender, path: str | Path, max_length: int) -> Graph:
     inputs = {"x": (x, {0: batch, 1: width}), "length": (length, {0: batch})}
     if users is not None:
         inputs["user"] = (users[:1].expand(3, -1).clone(), {0: batch})
-    write(Encoder(exported(model, max_length)).eval(), path, inputs, ["vector"])
+    write(Encoder(exported(model, max_length)).eval(), type(model).__name__, path, inputs, ["vector"])
     drops = model.always_drop and model.appends_mask
     keep = max_length - 1 if model.appends_mask and not drops else max_length
     graph = Graph(tuple(inputs), tables.input.shape[1], vector_dim, max_length, keep, model.appends_mask, drops)

@@ -70,5 +70,5 @@ def step_graph(model: Ranker, path: str | Path) -> StepGraph | None:
     batch = torch.export.Dim("B", min=1)
     example = {"x": (recommender.backbone.input_table.shape[1],), **shapes}
     inputs = {name: (torch.zeros(3, *shape), {0: batch}) for name, shape in example.items()}
-    write(Step(twin).eval(), path, inputs, ["vector", *(f"next_{name}" for name in shapes)])
+    write(Step(twin).eval(), type(recommender).__name__, path, inputs, ["vector", *(f"next_{name}" for name in shapes)])
     return StepGraph(shapes)

@@ -6,7 +6,7 @@ import contextlib
 import io
 import logging
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -33,24 +33,25 @@ def check_installed() -> None:
 
 
 def write(
-    module: nn.Module, path: str | Path, inputs: Mapping[str, tuple[Tensor, Axes]], outputs: Sequence[str]
+    module: nn.Module, name: str, path: str | Path, inputs: Mapping[str, tuple[Tensor, Axes]], outputs: Sequence[str]
 ) -> None:
     """Write a graph.
 
     Args:
         module: in evaluation mode.
+        name: of what it is made from, for messages.
         path: of the file; an existing one is replaced.
         inputs: for each input its name, an example and its dynamic dimensions; the module is called with all of them,
             as one dictionary.
         outputs: names of the results.
 
     Raises:
-        ValueError: a package is missing.
+        ValueError: a package is missing, or the module does something that a graph cannot hold.
     """
     check_installed()
     examples = ({name: example for name, (example, _) in inputs.items()},)
     axes = ({name: dict(dynamic) for name, (_, dynamic) in inputs.items()},)
-    with torch.no_grad(), _quiet():
+    with torch.no_grad(), _quiet(), _refusals(name):
         # A guard on the example's sizes that holds for all sizes is only found to do so by deferring it.
         program = torch.export.export(
             module, examples, dynamic_shapes=axes, strict=False, prefer_deferred_runtime_asserts_over_guards=True
@@ -66,9 +67,24 @@ def write(
 
 
 @contextlib.contextmanager
-def _quiet() -> Any:
+def _refusals(name: str) -> Iterator[None]:
+    """What the exporter refuses, in one line: its own classes of errors are not public."""
+    try:
+        yield
+    except ImportError:
+        raise
+    except Exception as error:
+        reason = next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
+        raise ValueError(
+            f"{name} cannot become a graph: {reason}; a part whose shapes or choices depend on values "
+            "needs a form of its own, see seqrec/export/forms"
+        ) from error
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
     disabled = logging.root.manager.disable
-    logging.disable(logging.WARNING)
+    logging.disable(logging.CRITICAL)  # what goes wrong is raised as well
     try:
         with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
             warnings.simplefilter("ignore")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
 from functools import cache
 from pathlib import Path
 from typing import NamedTuple
@@ -72,14 +73,21 @@ class Difference(NamedTuple):
     """Of a graph from its model.
 
     Attributes:
-        vector: largest error of a vector, relative to the largest entry.
+        vector, own: largest error of a vector of the graph and of the model, both of float32, from those of the model
+            in float64, relative to the largest entry.
         same: share of histories whose lists of the best K items are identical.
         score: largest error of a score in a list that differs, relative.
     """
 
     vector: float
+    own: float
     same: float
     score: float
+
+    def check(self) -> None:
+        """The graph is as exact as the model, and nearly all lists are the same; the others differ by near ties."""
+        assert self.vector < max(1e-5, 3 * self.own)
+        assert self.same >= 0.99 and self.score < 1e-5
 
 
 @torch.no_grad()
@@ -87,7 +95,8 @@ def difference(model: Recommender, graph: Graph, path: Path, histories: list[Ten
     """What differs over histories in one padded batch."""
     tables, users = item_tables(model), user_table(model)
     user = torch.arange(len(histories)) % NUM_USERS
-    wanted = model.query(Histories(pad_sequence(histories, batch_first=True), user)).numpy()
+    asked = Histories(pad_sequence(histories, batch_first=True), user)
+    wanted, exact = model.query(asked).numpy(), deepcopy(model).double().query(asked).numpy()
     inputs = feed(graph, histories, tables.input, None if users is None else users[user])
     found = session(path).run(None, inputs)[0]
     bias = 0 if tables.bias is None else tables.bias.numpy()
@@ -97,9 +106,8 @@ def difference(model: Recommender, graph: Graph, path: Path, histories: list[Ten
     # Where two lists differ, the model itself scores the items at the same place nearly alike.
     apart = np.abs(np.take_along_axis(scores, lists, 1) - np.take_along_axis(scores, others, 1)).max(1)
     swaps = apart / np.abs(scores).max(1)
-    return Difference(
-        float(np.abs(found - wanted).max() / np.abs(wanted).max()), float(same.mean()), float(swaps.max())
-    )
+    vector, own = (float(np.abs(some - exact).max() / np.abs(exact).max()) for some in (found, wanted))
+    return Difference(vector, own, float(same.mean()), float(swaps.max()))
 
 
 def drawn(lengths: list[int]) -> list[Tensor]:
