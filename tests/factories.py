@@ -8,11 +8,13 @@ from typing import Any
 import polars as pl
 import pytorch_lightning as lightning
 import torch
+from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 from torch import Tensor
 
 from seqrec.data.batch import Batch
 from seqrec.data.sequences import Sequences
+from seqrec.methods.ranker import Ranker
 
 SMALL = {
     "dim": 16,
@@ -24,6 +26,18 @@ SMALL = {
     "num_clusters": 16,
     "num_edges": 64,
 }
+
+
+def build(config: DictConfig) -> Ranker:
+    """The model of a configuration, over a small catalogue."""
+    config = config.copy()
+    config.catalog.num_items = 50
+    config.catalog.num_users = 60
+    config.catalog.num_attributes, config.catalog.attributes_per_item = 12, 2
+    model = instantiate(config.model, _convert_="all")
+    assert isinstance(model, Ranker)
+    assert model.backbone.num_items == 50
+    return model
 
 
 def make_sequences(histories: Iterable[Tensor | Sequence[int]], num_items: int) -> Sequences:

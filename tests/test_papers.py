@@ -15,11 +15,13 @@ from typing import Any
 
 import pytest
 import yaml
-from hydra import compose, initialize_config_dir
+from hydra import initialize_config_dir
 from omegaconf import DictConfig, OmegaConf
 
+from seqrec.cli import tree
 from seqrec.cli.overrides import CONF, check_configuration
 from seqrec.runs.moved import upgraded
+from tests.factories import build
 
 GOLDEN = Path(__file__).parent / "golden"
 STORED = json.loads(gzip.decompress((GOLDEN / "experiments.json.gz").read_bytes()))
@@ -85,9 +87,15 @@ CHANGED: dict[str, Mapping[str, Any]] = {
 
 @cache
 def row(*arguments: str) -> DictConfig:
-    """What Hydra composes of the arguments of a command line; not to be changed."""
+    """What Hydra composes of the arguments of a command line, which the check composes too; not to be changed."""
     with initialize_config_dir(str(CONF), version_base="1.3"):
-        return compose("config", list(arguments))
+        return tree.compose("config", list(arguments), return_hydra_config=True)
+
+
+@cache
+def checked(paper: str, model: str, data: str) -> DictConfig:
+    """The configuration of a cell, which passed the check of a command line; not to be changed."""
+    return check_configuration([f"paper={paper}", f"model={model}", f"data={data}"])
 
 
 def of_cell(values: Mapping[str, Any], data: str) -> dict[str, Any]:
@@ -130,7 +138,7 @@ def test_the_tables_are_whole() -> None:
 
 @pytest.mark.parametrize(("paper", "model", "data"), CELLS)
 def test_a_cell_has_the_settings_that_are_printed_or_released(paper: str, model: str, data: str) -> None:
-    config, sources = row(f"paper={paper}", f"model={model}", f"data={data}"), sources_of(paper, model, data)
+    config, sources = checked(paper, model, data), sources_of(paper, model, data)
     published = sources["printed"] | sources["released"]
     found = {key: OmegaConf.select(config, key) for key in published}
     assert {key: OmegaConf.to_object(v) if OmegaConf.is_list(v) else v for key, v in found.items()} == published
@@ -142,17 +150,24 @@ def test_a_cell_has_the_settings_that_are_printed_or_released(paper: str, model:
 
 @pytest.mark.parametrize(("paper", "model", "data"), CELLS)
 def test_a_cell_says_which_values_are_ours(paper: str, model: str, data: str) -> None:
-    config, sources = row(f"paper={paper}", f"model={model}", f"data={data}"), sources_of(paper, model, data)
+    config, sources = checked(paper, model, data), sources_of(paper, model, data)
     text = " ".join(said_to_be_ours(path) for path in files(paper, model, data))
     for key, words in sources["ours"].items():
         assert OmegaConf.select(config, key) is not None, key
         assert words in text, f"{key}: {words!r} is not in {text!r}"
 
 
+@pytest.mark.parametrize(("paper", "model", "data"), CELLS)
+def test_a_cell_passes_the_check_and_its_model_can_be_built(paper: str, model: str, data: str) -> None:
+    config = checked(paper, model, data)
+    assert config.hydra.runtime.choices["paper_settings"] == f"{paper}/{model}/{data}"
+    build(config)
+
+
 @pytest.mark.parametrize(("paper", "model", "data", "part"), VARIANTS)
 def test_a_variant_of_a_cell_keeps_its_printed_settings(paper: str, model: str, data: str, part: str) -> None:
     cell = (f"paper={paper}", f"model={model}", f"data={data}")
-    config, whole = row(*cell, part), row(*cell)
+    config, whole = row(*cell, part), checked(paper, model, data)
     assert config.model != whole.model
     for key, value in of_cell(PAPERS[paper]["every"]["printed"], data).items():
         assert OmegaConf.select(config, key) == value, key
@@ -188,7 +203,8 @@ def test_row_is_the_former_experiment(name: str) -> None:
     """Value for value; left out are the protocol's name, loggers, where the data lies, and keys that are new since."""
     before = upgraded(STORED[name]["config"])
     composed = row(*STORED[name]["arguments"].split())
-    after: Any = OmegaConf.to_container(composed, resolve=True, throw_on_missing=False)
+    own = OmegaConf.masked_copy(composed, [str(key) for key in composed if key != "hydra"])
+    after: Any = OmegaConf.to_container(own, resolve=True, throw_on_missing=False)
     for machine in ("root", "cache_dir"):
         del after["data"][machine]
     for since in ("first", "last"):  # Yelp's period, by default the former one
@@ -237,5 +253,5 @@ def test_a_value_of_the_command_line_wins_over_the_paper() -> None:
 def test_files_of_a_paper_are_of_its_data_sets() -> None:
     for file in (CONF / "paper_settings").glob("*/*/*.yaml"):
         paper, model, name = file.relative_to(CONF / "paper_settings").with_suffix("").parts
-        assert name in [*PAPERS[paper]["data"], "base"], file
+        assert name == "base" or (paper, model, name) in CELLS, f"{file} is of no row that is checked above"
         assert (CONF / "model" / f"{model}.yaml").exists(), file

@@ -13,7 +13,7 @@ from torch import Tensor
 from seqrec.data.batch import Histories, RankedBatch
 from seqrec.methods import ranker
 from seqrec.methods.evaluation import rank_targets
-from tests.integration.running import main_here
+from tests.integration.running import main_here, undrawn
 
 SMALL = [
     "data=synthetic",
@@ -61,7 +61,7 @@ def train(tmp_path_factory: pytest.TempPathFactory) -> Train:
 
             return rank_targets(noted, batch, *rest)
 
-        with pytest.MonkeyPatch.context() as patch:
+        with pytest.MonkeyPatch.context() as patch, undrawn():
             patch.setattr(ranker, "rank_targets", noting)
             main_here(folder, *SMALL, *SHORT, f"data.cache_dir={cache}", f"hydra.run.dir={folder}", *overrides)
         for file in sorted(cache.rglob("*"), reverse=True):

@@ -8,10 +8,8 @@ from pathlib import Path
 
 import pytest
 import torch
-from matplotlib.figure import Figure
 
-from seqrec.reporting import figures
-from tests.integration.running import Run, run_here
+from tests.integration.running import Run, run_here, undrawn
 
 
 @pytest.fixture(scope="session")
@@ -26,15 +24,10 @@ def run(workplace: Path) -> Run:
     return partial(run_here, workplace)
 
 
-@pytest.fixture(scope="module")
-def undrawn() -> Iterator[None]:
-    """For modules that look at no picture: runs make them, but leave out the drawing, a third of a small run's time."""
-
-    def leave_out(figure: Figure, path: Path, dpi: int = 150) -> None:
-        path.touch()
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(figures, "save", leave_out)
+@pytest.fixture(scope="module", name="undrawn")
+def without_drawing() -> Iterator[None]:
+    """For modules that look at no picture."""
+    with undrawn():
         yield
 
 

@@ -1,6 +1,6 @@
 """Runs of main.py in processes that begin with the libraries imported, which otherwise costs each some seconds.
 
-They are forked from a process that has imported them and done nothing else.
+They are forked from a process that has imported them and done nothing else. Of their pictures they draw none.
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.running import MAIN, arguments
+from tests.integration.running import MAIN, arguments, undrawn
 
 CONTEXT = multiprocessing.get_context("forkserver")
-LIBRARIES = ["torch", "pytorch_lightning", "torchmetrics", "hydra", "matplotlib.figure", "polars", "rich.progress"]
+LIBRARIES = ["torch", "pytorch_lightning", "torchmetrics", "hydra", "polars", "rich.progress", __name__]
 ENVIRONMENT = {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(MAIN.parent), "WANDB_MODE": "offline"}
 
 
@@ -63,4 +63,6 @@ def _main(workplace: Path, words: list[str], environment: dict[str, str], printe
     os.environ.update(environment)
     os.chdir(workplace)
     sys.argv[:] = [str(MAIN), *words]
-    runpy.run_path(str(MAIN), run_name="__main__")
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # tests in the background of a shell have it ignored
+    with undrawn():
+        runpy.run_path(str(MAIN), run_name="__main__")

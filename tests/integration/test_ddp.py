@@ -14,11 +14,13 @@ from tests.integration.comparison import assert_same_results, assert_same_state,
 from tests.integration.forked import Forked
 from tests.integration.running import Run, folders
 
+pytestmark = pytest.mark.usefixtures("undrawn")
+
 DDP = ["trainer=cpu", "trainer.devices=2", "trainer.strategy=ddp", "data.num_users=201"]
 
 
 def finished(workplace: Path, *overrides: str) -> Path:
-    """A run in processes of its own."""
+    """A run in two processes, of which the first starts the second."""
     before = folders(workplace)
     status, printed = Forked(workplace, *overrides).finish(timeout=300)
     assert status == 0, printed[-3000:]
@@ -52,9 +54,8 @@ def test_one_process_finds_the_same_metrics(folder: Path, run: Run, workplace: P
     assert pl.read_parquet(copy / "per_user.parquet").equals(pl.read_parquet(folder / "per_user.parquet"))
 
 
-@pytest.fixture(scope="module")
-def first_half(workplace: Path) -> Path:
-    """The first epoch, by processes as ``torchrun`` and Slurm start them: each by the same command, a little apart."""
+def launched(workplace: Path, *overrides: str) -> Path:
+    """A run in processes as ``torchrun`` and Slurm start them: each by the same command, a little apart."""
     before = folders(workplace)
     with socket.socket() as free:
         free.bind(("", 0))
@@ -65,12 +66,18 @@ def first_half(workplace: Path) -> Path:
         with pytest.MonkeyPatch.context() as patch:
             for name, value in {**group, "RANK": rank, "LOCAL_RANK": rank, "TORCHELASTIC_RUN_ID": "one"}.items():
                 patch.setenv(name, value)
-            processes.append(Forked(workplace, *DDP, "trainer.max_epochs=1"))
+            processes.append(Forked(workplace, *overrides))
     for process in processes:
         status, printed = process.finish(timeout=300)
         assert status == 0, printed[-3000:]
     (made,) = folders(workplace) - before
     return made
+
+
+@pytest.fixture(scope="module")
+def first_half(workplace: Path) -> Path:
+    """The first epoch."""
+    return launched(workplace, *DDP, "trainer.max_epochs=1")
 
 
 def test_processes_that_a_launcher_starts_share_one_folder(first_half: Path) -> None:
@@ -103,7 +110,7 @@ def test_weights_memories_and_clusters_are_the_same_on_both_ranks(
     choices: list[str], run: Run, workplace: Path
 ) -> None:
     """Each rank validates half of the users with its own copy; the stored copy is that of the first rank."""
-    folder = finished(workplace, *DDP, *choices, "trainer.max_epochs=1")
+    folder = launched(workplace, *DDP, *choices, "trainer.max_epochs=1")
     live = {name.removeprefix("val/"): value for name, value in curves(folder)[-1].items() if name.startswith("val/")}
     for name in ("metrics.json", "per_user.parquet"):
         (folder / name).unlink()

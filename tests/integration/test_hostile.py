@@ -16,6 +16,8 @@ from seqrec import inference
 from seqrec.runs.folder import BEST, CONFIG, LAST
 from tests.integration.running import Run, run_here
 
+pytestmark = pytest.mark.usefixtures("undrawn")
+
 HUB = "def evil(path):\n    open(path, 'w').close()\n"
 
 

@@ -19,6 +19,8 @@ from seqrec.runs.origin import Origin
 from tests.integration.running import Run, run_here
 from tests.integration.test_hostile import Evil, refusal
 
+pytestmark = pytest.mark.usefixtures("undrawn")
+
 
 @pytest.fixture(scope="module")
 def trained(run: Run) -> Path:

@@ -11,6 +11,8 @@ import pytest
 from tests.integration.comparison import metrics
 from tests.integration.running import Run
 
+pytestmark = pytest.mark.usefixtures("undrawn")
+
 
 def logged(folder: Path) -> dict[str, float]:
     """The last value of each column of Lightning's CSV logger."""

@@ -20,6 +20,8 @@ from seqrec.runs.kept import read_run
 from tests.integration.comparison import metrics
 from tests.integration.running import Run
 
+pytestmark = pytest.mark.usefixtures("undrawn")
+
 STORED = Path(__file__).parents[1] / "golden" / "run-0.1"
 
 

@@ -12,7 +12,8 @@ import pytest
 from omegaconf import OmegaConf
 
 from tests.integration.comparison import assert_same_results, assert_same_state, load, metrics
-from tests.integration.running import Run, folders, main_here, start
+from tests.integration.forked import Forked
+from tests.integration.running import Run, folders, main_here
 
 pytestmark = pytest.mark.usefixtures("undrawn")
 
@@ -21,7 +22,7 @@ MODELS = [
     pytest.param(["model=easnrec", "model.adversarial=simultaneous"], id="easnrec-simultaneous"),
     pytest.param(["model=easnrec", "model.adversarial=alternating"], id="easnrec-alternating"),
 ]
-LONG = ["trainer.max_epochs=14", "data.num_users=400"]
+LONG = ["trainer.max_epochs=14", "data.num_users=250"]
 
 
 @pytest.mark.parametrize("model", MODELS)
@@ -92,7 +93,7 @@ def whole(run: Run) -> Path:
 def stopped(workplace: Path, sign: signal.Signals) -> tuple[Path, int, str]:
     """A run that gets a signal in the middle of its fourth epoch or soon after; its status and last lines too."""
     before = folders(workplace)
-    process = start(workplace, *LONG)
+    process = Forked(workplace, *LONG)
     deadline = time.monotonic() + 300
     while time.monotonic() < deadline and process.poll() is None:
         logs = [folder / "log.csv" for folder in folders(workplace) - before]
@@ -100,11 +101,11 @@ def stopped(workplace: Path, sign: signal.Signals) -> tuple[Path, int, str]:
             break
         time.sleep(0.01)
     process.send_signal(sign)
-    _, errors = process.communicate(timeout=300)
+    status, errors = process.finish(timeout=300)
     (folder,) = folders(workplace) - before
     assert not (folder / "metrics.json").exists()
     assert 1 <= load(folder)["epoch"] < 13
-    return folder, process.returncode, errors
+    return folder, status, errors
 
 
 @pytest.mark.parametrize(

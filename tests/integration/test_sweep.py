@@ -14,6 +14,8 @@ from seqrec.cli import sweep
 from seqrec.cli.overrides import check_configuration
 from tests.integration.running import run_here
 
+pytestmark = pytest.mark.usefixtures("undrawn")
+
 JOBS = ["-m", "model=popularity", "data.batch_size=32,0,16,-1"]
 
 

@@ -24,6 +24,12 @@ def folder(run: Run) -> Path:
     return run("trainer.max_epochs=2")
 
 
+@pytest.fixture(scope="module", autouse=True)
+def others_are_undrawn(folder: Path, request: pytest.FixtureRequest) -> None:
+    """One run's pictures are looked at."""
+    request.getfixturevalue("undrawn")
+
+
 def test_run_folder_is_complete(folder: Path) -> None:
     names = {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
     assert names >= {

@@ -57,6 +57,12 @@ def folder(run: Run) -> Path:
     return run("logger=wandb", "trainer.max_epochs=2")
 
 
+@pytest.fixture(scope="module", autouse=True)
+def others_are_undrawn(folder: Path, request: pytest.FixtureRequest) -> None:
+    """One run's pictures are looked at."""
+    request.getfixturevalue("undrawn")
+
+
 def test_config_curves_and_results_are_sent(folder: Path) -> None:
     (offline,) = offline_runs(folder)
     config: dict[str, Any] = {}
