@@ -8,18 +8,17 @@ import os
 import pickle
 import platform
 from collections.abc import Iterator
-from functools import cache
 from pathlib import Path
 from typing import Any
 
-import omegaconf
 import pytest
 import torch
 from hydra.core.global_hydra import GlobalHydra
-from omegaconf import DictConfig, OmegaConf, grammar_parser
+from omegaconf import DictConfig
 
 from seqrec.cli import tree
 from seqrec.cli.conf import CONF
+from tests.remembered import remember_reads
 
 HERE = Path(__file__).parent
 GOLDEN = HERE / "golden"
@@ -115,27 +114,9 @@ def composed_once() -> Iterator[None]:
 
 @pytest.fixture(scope="session", autouse=True)
 def read_once() -> Iterator[None]:
-    """A text is read as YAML, and one with ``${...}`` parsed, once a session; each reader gets a copy of its own.
-
-    Of a composition of some dozen files that is more than half.
-    """
-    original, read = OmegaConf.load, {}
-
-    def load(file: Any) -> Any:
-        if isinstance(file, str | os.PathLike):
-            text = Path(file).read_text(encoding="utf-8")
-        else:
-            text = file.read()
-            file.seek(0)
-        if text not in read:
-            read[text] = pickle.dumps(original(file))  # whose error names the file
-        return pickle.loads(read[text])
-
-    parse = cache(grammar_parser.parse)
+    """See :func:`tests.remembered.remember_reads`."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(OmegaConf, "load", staticmethod(load))
-        for module in (omegaconf.base, omegaconf._utils):
-            patch.setattr(module, "parse", parse)
+        remember_reads(patch)
         yield
 
 

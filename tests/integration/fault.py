@@ -8,24 +8,27 @@ happens in the process itself, so that no thread works in it when it forks.
 
 from __future__ import annotations
 
-import atexit
 import importlib
 import json
 import os
 import pkgutil
 import resource
-import runpy
 import signal
 import subprocess
 import sys
 import tempfile
 import threading
-import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
+
+import pytest
+from matplotlib.figure import Figure
+
+from tests.preloaded import run_program
+from tests.remembered import remember_reads
 
 MAIN = Path(__file__).parents[2] / "main.py"
 EVENTS = ("os.rename", "os.remove", "os.mkdir", "os.rmdir", "os.link", "os.chmod")
@@ -123,15 +126,25 @@ def server() -> Iterator[Callable[[Request], Outcome]]:
 
 
 def serve() -> None:
-    """Import, read the configuration, then answer."""
+    """Import, read the configuration, then answer. Pictures are empty ones, which are drawn at once."""
+    remember_reads(pytest.MonkeyPatch())
     for name in ("seqrec.cli.main", "seqrec.tasks.train", "matplotlib.backends.backend_svg"):
         importlib.import_module(name)
     for package in PACKAGES:
         for module in pkgutil.walk_packages(importlib.import_module(package).__path__, f"{package}."):
             importlib.import_module(module.name)
-    importlib.import_module("seqrec.cli.main").check(["model=sasrec"])  # what it remembers of the files serves all runs
+    for model in ("sasrec", "easnrec", "s3rec", "fenrec", "bert4rec"):  # what it remembers of the files serves all runs
+        importlib.import_module("seqrec.cli.main").check([f"model={model}"])
+    for picture in ("comparison", "curves", "slices"):
+        setattr(importlib.import_module("seqrec.reporting.figures"), picture, _empty)
     for line in sys.stdin:
         print(json.dumps(asdict(_forked(Request(**json.loads(line))))), flush=True)
+
+
+def _empty(*_: object, **__: object) -> Figure:
+    figure = Figure(figsize=(1, 1))
+    figure.subplots().set_axis_off()
+    return figure
 
 
 def _forked(request: Request) -> Outcome:
@@ -158,24 +171,10 @@ def _forked(request: Request) -> Outcome:
 
 def _run(request: Request, events: int) -> None:
     """Be main.py; never returns."""
-    status = 1
     os.chdir(request.folder)
     os.environ["TMPDIR"], tempfile.tempdir = request.temporary, None
-    sys.argv = [str(MAIN), *request.arguments]
     seen = _set_trap(request)
-    try:
-        runpy.run_path(str(MAIN), run_name="__main__")
-        status = 0
-    except SystemExit as end:
-        status = end.code if isinstance(end.code, int) else int(end.code is not None)
-    except BaseException:
-        traceback.print_exc()
-    finally:
-        atexit._run_exitfuncs()
-        sys.stdout.flush()
-        sys.stderr.flush()
-        os.write(events, json.dumps(seen).encode())
-        os._exit(status)
+    run_program([str(MAIN), *request.arguments], lambda: os.write(events, json.dumps(seen).encode()))
 
 
 def _set_trap(request: Request) -> list[bool]:

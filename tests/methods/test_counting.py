@@ -54,9 +54,9 @@ def results(data: SequenceDataModule) -> dict[str, dict[str, dict[str, float]]]:
     """Metrics by split and anchor name."""
     found: dict[str, dict[str, dict[str, float]]] = {split: {} for split in SPLITS}
     for name, kind in MODELS.items():
+        model = kind(data.sequences.num_items)
+        model.count(data.sequences)
         for suffix, remove_seen in (("", False), ("_history_masked", True)):
-            model = kind(data.sequences.num_items)
-            model.count(data.sequences)
             for anchor, split in SPLITS.items():
                 metrics = evaluate(model.score, data, split, Protocol("test", remove_seen))
                 found[anchor][name + suffix] = metrics.compute()[0]

@@ -6,13 +6,15 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
+import tempfile
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from filelock import FileLock
 
 ROOT = Path(__file__).parents[2]
+PRELOADED = ROOT / "tests" / "preloaded.py"
 PIP = [sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check"]
 Run = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -43,15 +45,39 @@ def install(folder: Path) -> None:
     partial.rename(folder / "site")
 
 
-@pytest.fixture
-def seqrec(installed: Path, tmp_path: Path) -> Run:
-    """Runs the installed console script in an empty folder."""
+@pytest.fixture(scope="session")
+def python() -> Iterator[list[str]]:
+    """The command that runs a program as Python does, but begins with the libraries imported."""
+    with tempfile.TemporaryDirectory() as folder:
+        place = f"{folder}/socket"
+        own = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"} | {"OMP_NUM_THREADS": "1"}
+        command = [sys.executable, str(PRELOADED), "--serve", place]
+        with subprocess.Popen(command, env=own, stdout=subprocess.PIPE, text=True) as server:
+            assert server.stdout and server.stdout.readline() == "ready\n"
+            yield [sys.executable, "-IS", str(PRELOADED), place]
+            server.terminate()
+
+
+def starting(installed: Path, folder: Path, python: list[str]) -> Run:
+    """Runs the installed console script in ``folder``."""
 
     def run(*arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
-        own = {"SEQREC_CACHE": str(tmp_path / "cache"), "OMP_NUM_THREADS": "1", "PYTHONPATH": str(installed)}
-        command = [sys.executable, str(installed / "bin" / "seqrec"), *arguments]
+        own = {"SEQREC_CACHE": str(folder / "cache"), "OMP_NUM_THREADS": "1", "PYTHONPATH": str(installed)}
+        command = [*python, str(installed / "bin" / "seqrec"), *arguments]
         return subprocess.run(
-            command, cwd=tmp_path, env=os.environ | own | variables, capture_output=True, text=True, timeout=300
+            command, cwd=folder, env=os.environ | own | variables, capture_output=True, text=True, timeout=300
         )
 
     return run
+
+
+@pytest.fixture
+def seqrec(installed: Path, tmp_path: Path) -> Run:
+    """The installed console script, as a shell starts it in an empty folder."""
+    return starting(installed, tmp_path, [sys.executable])
+
+
+@pytest.fixture
+def quick(installed: Path, tmp_path: Path, python: list[str]) -> Run:
+    """The same, without the seconds that imports take."""
+    return starting(installed, tmp_path, python)

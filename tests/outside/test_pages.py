@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -39,17 +39,17 @@ def commands(page: Path) -> str:
     )
 
 
-def programs(folder: Path) -> None:
+def programs(folder: Path, python: list[str]) -> None:
     """``seqrec`` and ``python`` as a shell finds them: this interpreter, and the command line of this checkout."""
     folder.mkdir()
-    for name, call in {"seqrec": f"{sys.executable} {ROOT / 'main.py'}", "python": sys.executable}.items():
-        (folder / name).write_text(f'#!/bin/sh\nexec {call} "$@"\n', encoding="utf-8")
+    for name, call in {"seqrec": [*python, str(ROOT / "main.py")], "python": python}.items():
+        (folder / name).write_text(f'#!/bin/sh\nexec {shlex.join(call)} "$@"\n', encoding="utf-8")
         (folder / name).chmod(0o755)
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
-def test_a_page_can_be_followed(page: Path, tmp_path: Path) -> None:
-    programs(tmp_path / "bin")
+def test_a_page_can_be_followed(page: Path, python: list[str], tmp_path: Path) -> None:
+    programs(tmp_path / "bin", python)
     place = tmp_path / "place"
     place.mkdir()
     written(page, place)

@@ -22,15 +22,15 @@ def paths(installed: Path, tmp_path: Path) -> dict[str, str]:
     return {"PYTHONPATH": os.pathsep.join([str(tmp_path), str(installed)]), "SEQREC_PACKAGES": "mine"}
 
 
-def test_it_trains_resumes_and_stands_in_the_table(seqrec: Run, paths: dict[str, str], tmp_path: Path) -> None:
+def test_it_trains_resumes_and_stands_in_the_table(quick: Run, paths: dict[str, str], tmp_path: Path) -> None:
     line = ["--config-dir", "mine/conf", "model=mine", "data=toy", "trainer=cpu", "+model.backbone.dropout=0.1"]
-    done = seqrec(*line, "trainer.max_epochs=1", **paths)
+    done = quick(*line, "trainer.max_epochs=1", **paths)
     assert done.returncode == 0, done.stderr
     (folder,) = tmp_path.glob("outputs/mine-toy-s0/*")
     first = json.loads((folder / "metrics.json").read_text())
     assert first["epochs"] == 1
 
-    done = seqrec(f"resume={folder.relative_to(tmp_path)}", "trainer.max_epochs=4", **paths)
+    done = quick(f"resume={folder.relative_to(tmp_path)}", "trainer.max_epochs=4", **paths)
     assert done.returncode == 0, done.stderr
     result = json.loads((folder / "metrics.json").read_text())
     assert result["epochs"] == 4
@@ -40,19 +40,19 @@ def test_it_trains_resumes_and_stands_in_the_table(seqrec: Run, paths: dict[str,
     assert {"mine", "popularity", "markov"} <= set(rows)
 
 
-def test_an_experiment_with_options_inside_the_package(seqrec: Run, paths: dict[str, str], tmp_path: Path) -> None:
+def test_an_experiment_with_options_inside_the_package(quick: Run, paths: dict[str, str], tmp_path: Path) -> None:
     search = "hydra.searchpath=[pkg://mine.conf]"
-    done = seqrec("-m", search, "+experiment=mine/toy", "trainer=cpu", "seed=0,1", "trainer.max_epochs=1", **paths)
+    done = quick("-m", search, "+experiment=mine/toy", "trainer=cpu", "seed=0,1", "trainer.max_epochs=1", **paths)
     assert done.returncode == 0, done.stderr
     assert len(list(tmp_path.glob("multirun/*/*/metrics.json"))) == 2
 
 
-def test_mistakes_are_one_line(seqrec: Run, paths: dict[str, str]) -> None:
+def test_mistakes_are_one_line(quick: Run, paths: dict[str, str]) -> None:
     line = ["--config-dir", "mine/conf", "model=mine", "data=toy"]
     for arguments, variables, message in [
         (["model.backbone.dimm=3"], paths, "did you mean model.backbone.dim?"),
         ([], paths | {"SEQREC_PACKAGES": ""}, "allow your own package with SEQREC_PACKAGES=mine"),
     ]:
-        done = seqrec(*line, *arguments, **variables)
+        done = quick(*line, *arguments, **variables)
         assert done.returncode == 2
         assert message in done.stderr and done.stderr.count("\n") == 1
