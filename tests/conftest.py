@@ -26,28 +26,30 @@ MODELS = CONF / "model"
 LONGEST = (
     "integration/test_ddp.py",
     "integration/test_resume.py",
-    "outside/test_pages.py",
     "test_configs.py",
     "inference/test_load.py",
+    "integration/test_faults.py",
+    "outside/test_pages.py",
     "test_models.py",
     "test_papers.py",
     "integration/test_sizes.py",
-    "integration/test_faults.py",
+    "methods/test_counting.py",
     "test_tiny_data.py",
-    "outside/test_stranger.py",
+    "cli/test_check.py",
     "integration/test_train.py",
     "integration/test_wandb.py",
-    "integration/test_warm_start.py",
-    "test_steps.py",
-    "methods/test_counting.py",
-    "test_pages.py",
+    "outside/test_stranger.py",
     "integration/test_command_line_process.py",
-    "integration/test_hostile_folders.py",
-    "integration/test_hostile.py",
+    "integration/test_warm_start.py",
     "integration/test_run_folders.py",
-    "cli/test_check.py",
+    "test_steps.py",
+    "test_pages.py",
+    "integration/test_hostile.py",
+    "methods/test_easnrec.py",
+    "methods/test_fenrec.py",
     "outside/test_installed.py",
-    "integration/test_card.py",
+    "inference/test_engine.py",
+    "integration/test_hostile_folders.py",
 )
 """Files that take longest, which several processes begin with, so that none waits for another at the end."""
 
@@ -118,6 +120,13 @@ def read_once() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         remember_reads(patch)
         yield
+
+
+@pytest.fixture(scope="session")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder for what all processes of this session share; who makes something there locks it first."""
+    base = tmp_path_factory.getbasetemp()
+    return base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
 
 
 @pytest.fixture(scope="session")

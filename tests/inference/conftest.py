@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 import pytest
 import torch
+from filelock import FileLock
 from torch import Tensor
 
 from seqrec.data.batch import Histories, RankedBatch
@@ -72,13 +73,17 @@ def train(tmp_path_factory: pytest.TempPathFactory) -> Train:
 
 
 @pytest.fixture(scope="session")
-def finished(train: Train) -> dict[str, Finished]:
-    """Runs by model, made when a test asks for them."""
+def finished(train: Train, shared: Path) -> dict[str, Finished]:
+    """Runs by model, made when a test asks for them, once for all processes."""
 
     class Runs(dict[str, Finished]):
         def __missing__(self, name: str) -> Finished:
             first = ["warm_start.trainer.max_epochs=1"] if name in FIRST_STAGES else []
-            self[name] = train(f"model={name}", *first)
+            stored = shared / f"run-of-{name}.pt"
+            with FileLock(f"{stored}.lock"):
+                if not stored.exists():
+                    torch.save(tuple(train(f"model={name}", *first)), stored)
+            self[name] = Finished(*torch.load(stored, weights_only=False))
             return self[name]
 
     return Runs()

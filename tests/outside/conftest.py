@@ -20,10 +20,9 @@ Run = Callable[..., subprocess.CompletedProcess[str]]
 
 
 @pytest.fixture(scope="session")
-def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def installed(shared: Path) -> Path:
     """The folder into which the wheel was installed, once for all processes; its console script lies in ``bin``."""
-    base = tmp_path_factory.getbasetemp()
-    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "installed"
+    folder = shared / "installed"
     with FileLock(f"{folder}.lock"):
         if not (folder / "site").exists():
             install(folder)
