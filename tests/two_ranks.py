@@ -7,7 +7,9 @@ from datetime import timedelta
 from pathlib import Path
 
 import torch.distributed as dist
-from torch.multiprocessing.spawn import spawn
+from torch.multiprocessing.spawn import start_processes
+
+from tests.integration.forked import import_libraries
 
 RANKS = 2
 Task = Callable[[int, Path], None]
@@ -15,7 +17,8 @@ Task = Callable[[int, Path], None]
 
 def on_both(task: Task, folder: Path) -> None:
     """``task(rank, folder)`` on both ranks of a group; ``task`` is a function that another process can import."""
-    other = spawn(_of_rank_1, (task, folder), nprocs=1, join=False)
+    import_libraries()
+    other = start_processes(_of_rank_1, (task, folder), nprocs=1, join=False, start_method="forkserver")
     _member(0, task, folder)
     while not other.join():
         pass

@@ -22,14 +22,19 @@ LIBRARIES = ["torch", "pytorch_lightning", "torchmetrics", "hydra", "polars", "r
 ENVIRONMENT = {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(MAIN.parent), "WANDB_MODE": "offline"}
 
 
+def import_libraries() -> None:
+    """Have the process run from which others are forked, here and where else ``forkserver`` starts them."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("OMP_NUM_THREADS", "1")
+        CONTEXT.set_forkserver_preload(LIBRARIES)
+        forkserver.ensure_running()
+
+
 class Forked:
     """A run in the folder ``workplace``, begun at once; what it prints goes to a file."""
 
     def __init__(self, workplace: Path, *overrides: str) -> None:
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setenv("OMP_NUM_THREADS", "1")
-            CONTEXT.set_forkserver_preload(LIBRARIES)
-            forkserver.ensure_running()
+        import_libraries()
         self._printed = workplace / f"printed-{os.urandom(8).hex()}.txt"
         words = arguments(workplace, *overrides)
         self.process = CONTEXT.Process(target=_main, args=(workplace, words, os.environ | ENVIRONMENT, self._printed))
