@@ -7,7 +7,7 @@ from torch import Tensor
 
 CACHED_ELEMENTS = 1 << 18  # scores compared at a time on the CPU: they and their flags stay in the cache
 DEVICE_ELEMENTS = 1 << 24  # the same on other devices, where few large kernels are faster
-BLOCK = 128  # columns of which the best alone is looked at first
+BLOCKS = (128, 16)  # columns of which the best alone is looked at first
 
 
 def target_rank(scores: Tensor, target: Tensor, removed: tuple[Tensor, Tensor] | None = None) -> Tensor:
@@ -84,7 +84,7 @@ def reciprocal_rank(rank: Tensor) -> Tensor:
     return 1.0 / rank
 
 
-def best(scores: Tensor, k: int) -> tuple[Tensor, Tensor]:
+def best(scores: Tensor, k: int, maxima: Tensor | None = None) -> tuple[Tensor, Tensor]:
     """The k best of each row in the declared order of a list: higher scores first, equal ones by the lower column.
 
     Of a wide row the k blocks of columns with the highest maxima are enough: what is outside of them has k better ones.
@@ -92,6 +92,7 @@ def best(scores: Tensor, k: int) -> tuple[Tensor, Tensor]:
     Args:
         scores: ``(B, N)``; minus infinity takes no part, so its order, and what comes instead of it, means nothing.
         k: 1..N.
+        maxima: ``(B, N / BLOCKS[0])``, of each block of columns, where they are known.
 
     Returns:
         Scores ``(B, k)`` and columns ``(B, k)``.
@@ -99,31 +100,30 @@ def best(scores: Tensor, k: int) -> tuple[Tensor, Tensor]:
     Raises:
         ValueError: a score is NaN.
     """
-    blocks = scores.shape[1] // BLOCK
-    if blocks <= 4 * k:
-        return _ordered(scores, k)
-    inside = blocks * BLOCK
-    wide = scores[:, :inside].unflatten(1, (blocks, BLOCK))
-    chosen = _ordered(wide.amax(2), k)[1].sort(1).values
+    width = scores.shape[1]
+    block = next((size for size in BLOCKS if width // size > 4 * k), None)
+    if block is None:
+        columns = _best_columns(scores, k)
+        values, place = scores.gather(1, columns).sort(dim=1, descending=True, stable=True)
+        return values, columns.gather(1, place)
+    inside = width // block * block
+    wide = scores[:, :inside].unflatten(1, (-1, block))
+    chosen = _best_columns(wide.amax(2) if maxima is None or block != BLOCKS[0] else maxima, k)
     near = wide[torch.arange(len(scores), device=scores.device)[:, None], chosen].flatten(1)
-    values, place = _ordered(torch.cat([near, scores[:, inside:]], dim=1), k)
-    within = chosen.gather(1, (place // BLOCK).clamp(max=k - 1)) * BLOCK + place % BLOCK
-    return values, torch.where(place < k * BLOCK, within, place - k * BLOCK + inside)
+    values, place = best(near if inside == width else torch.cat([near, scores[:, inside:]], dim=1), k)
+    within = chosen.gather(1, (place // block).clamp(max=k - 1)) * block + place % block
+    return values, torch.where(place < k * block, within, place - k * block + inside)
 
 
-def _ordered(scores: Tensor, k: int) -> tuple[Tensor, Tensor]:
-    """See :func:`best`; of equal scores ``topk`` may return any."""
+def _best_columns(scores: Tensor, k: int) -> Tensor:
+    """The columns ``(B, k)`` of :func:`best`, ascending; of equal scores ``topk`` may return any."""
     values, columns = scores.topk(min(k + 1, scores.shape[1]))
     if bool(values[:, :1].isnan().any()):
         raise ValueError("the model scored an item with NaN, so no order can be given; its training has diverged")
     if scores.shape[1] > k:
         doubtful = ((values[:, k - 1] == values[:, k]) & (values[:, k] > -torch.inf)).nonzero()[:, 0]
-        values, columns = values[:, :k], columns[:, :k]
+        columns = columns[:, :k]
         if len(doubtful):
-            again = scores[doubtful].sort(dim=1, descending=True, stable=True)
-            values, columns = (
-                x.index_copy(0, doubtful, y[:, :k]) for x, y in ((values, again[0]), (columns, again[1]))
-            )
-    columns, order = columns.sort(1)
-    values, place = values.gather(1, order).sort(dim=1, descending=True, stable=True)
-    return values, columns.gather(1, place)
+            again = scores[doubtful].sort(dim=1, descending=True, stable=True).indices
+            columns = columns.index_copy(0, doubtful, again[:, :k])
+    return columns.sort(1).values

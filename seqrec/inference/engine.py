@@ -11,11 +11,14 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from seqrec.data.batch import Histories
-from seqrec.functional.ranking import BLOCK, best
+from seqrec.functional.ranking import BLOCKS, best
 from seqrec.inference.scorer import Scorer
 from seqrec.methods.base import Recommender
 from seqrec.runs.card import tested_weights
 from seqrec.runs.catalog import CATALOG
+
+TILE = 16 * BLOCKS[0]
+"""Items scored at a time: their scores are looked at again while they are in the cache."""
 
 
 class TorchEngine:
@@ -33,8 +36,8 @@ class TorchEngine:
         if isinstance(self.model, Recommender):
             with torch.no_grad():
                 table, bias = self.model.output_table()
-                behind = -self.width % BLOCK  # of whole blocks the best are found without a copy
-                self._table = F.pad(table.float(), (0, 0, 1, 1 + behind))
+                behind = -self.width % BLOCKS[0]  # of whole blocks the best are found without a copy
+                self._table = F.pad(table.float().T, (1, 1 + behind))  # (D, W), which is quicker to multiply with
                 self._bias = None if bias is None else F.pad(bias.float(), (1, 1 + behind))
 
     @cached_property
@@ -62,12 +65,8 @@ class TorchEngine:
         """Items ``(B, k)`` and their scores ``(B, k)``."""
         asked, less = (torch.from_numpy(array).to(self.model.device) for array in (vectors, penalty))
         if isinstance(self.model, Recommender):
-            scores = self._table.new_empty(len(vectors), len(self._table))
-            scores[:, : self.width], scores[:, self.width :] = less, -torch.inf
-            if self._bias is not None:
-                scores += self._bias
-            scores.addmm_(asked, self._table.T)
-            values, items = best(scores, k)
+            scores, maxima = self._penalised(asked, less)
+            values, items = best(scores, k, maxima)
         else:
             values, columns = best(self._counted(asked) + less[:, 1:-1], k)
             items = columns + 1
@@ -78,7 +77,7 @@ class TorchEngine:
         """Scores ``(B, M)`` of items ``(M,)``."""
         asked, wanted = (torch.from_numpy(array).to(self.model.device) for array in (vectors, items))
         if isinstance(self.model, Recommender):
-            found = F.linear(asked, self._table[wanted], None if self._bias is None else self._bias[wanted])
+            found = asked @ self._table[:, wanted] + (0 if self._bias is None else self._bias[wanted])
         else:
             found = self._counted(asked)[:, wanted - 1]
         scores: np.ndarray = found.cpu().numpy()
@@ -88,8 +87,21 @@ class TorchEngine:
         """Vectors ``(I, D)`` by which the items are scored."""
         if not isinstance(self.model, Recommender):
             raise ValueError(f"{type(self.model).__name__} scores by counts and has no vectors of items to compare")
-        vectors: np.ndarray = self._table[1 : self.width - 1].cpu().numpy()
+        vectors: np.ndarray = self._table[:, 1 : self.width - 1].T.cpu().numpy()
         return vectors
+
+    def _penalised(self, asked: Tensor, less: Tensor) -> tuple[Tensor, Tensor]:
+        """Scores ``(B, W)`` and the maximum of each block of them; column i is item i."""
+        rows, width = len(asked), self._table.shape[1]
+        scores, maxima = asked.new_empty(rows, width), asked.new_empty(rows, width // BLOCKS[0])
+        for first in range(0, width, TILE):
+            tile, given = scores[:, first : first + TILE], less[:, first : first + TILE]
+            tile[:, : given.shape[1]], tile[:, given.shape[1] :] = given, -torch.inf
+            if self._bias is not None:
+                tile += self._bias[first : first + TILE]
+            tile.addmm_(asked, self._table[:, first : first + TILE])
+            maxima[:, first // BLOCKS[0] : (first + TILE) // BLOCKS[0]] = tile.unflatten(1, (-1, BLOCKS[0])).amax(2)
+        return scores, maxima
 
     def _counted(self, asked: Tensor) -> Tensor:
         """Scores ``(B, I)`` of a model without vectors, from what :meth:`vectors` gave for it."""

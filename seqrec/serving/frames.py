@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 
     import polars as pl
 
-COLUMNS = {"user": "user", "item": "item", "time": "time"}
+
+COLUMNS: Mapping[str, str | None] = {"user": "user", "item": "item", "time": "time"}
 """Names of the columns of a table, unless others are given."""
 
 

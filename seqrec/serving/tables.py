@@ -76,7 +76,7 @@ def long_table(found: Recommendations, users: pl.Series) -> pl.DataFrame:
             "user": users.gather(row),
             "item": pl.Series(found.ids.raw).gather(found.numbers[row, place] - 1),
             "score": found.scores[row, place],
-            "rank": (place + 1).astype(np.int16),
+            "rank": (place + 1).astype(np.int32),
         }
     )
 

@@ -1,0 +1,99 @@
+"""predict: lists of recommended items for the users of a file, part by part."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from omegaconf import DictConfig, OmegaConf
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from seqrec import __version__
+from seqrec.opening import load
+from seqrec.serving.inputs import digest, open_requests
+from seqrec.serving.outputs import Output
+
+COUNTED = {
+    "unknown_items": "unknown items in the histories were left out",
+    "empty_histories": "histories have no known item, so they got the most popular ones",
+    "short_lists": "lists are shorter, since no more items remain",
+}
+STORED = ("data", "windows", "trainer", "protocol", "callbacks", "logger", "warm_start", "model")
+
+
+def predict(
+    config: DictConfig,
+    run: str,
+    input: str,
+    output: str,
+    k: int,
+    seen: str,
+    allow: Sequence[Any] | None,
+    block: Sequence[Any],
+    unknown: str,
+    empty: str,
+    form: str | None,
+    columns: Mapping[str, str | None],
+    read: Mapping[str, Any],
+    part_users: int,
+) -> None:
+    """Write a list of k items for each user of ``input`` to ``output``.
+
+    Args:
+        config: the whole configuration, of which the task alone counts: the run knows its model and its data.
+        run: folder of a finished run.
+        input: log, nested lists or sequence file, see :func:`~seqrec.serving.inputs.open_requests`.
+        output: ``.parquet``, ``.csv`` or ``.jsonl``, see :class:`~seqrec.serving.outputs.Output`.
+        k, seen, allow, block, unknown, empty: see :meth:`~seqrec.serving.recommend.LoadedModel.recommend`.
+        form: ``long`` or ``nested``; None takes what fits the output.
+        columns: names in the input of ``user``, ``item`` and ``time``.
+        read: how the input is read.
+        part_users: users in memory at a time; a killed job goes on after the last of such parts.
+
+    Raises:
+        ValueError: what is wrong with an option, the run or a file.
+    """
+    beside = [name for name in STORED if name in config]
+    if beside:
+        raise ValueError(f"{beside[0]}=...: the run in task.run knows its own; leave {beside[0]} out")
+    if part_users < 1:
+        raise ValueError(f"task.part_users is {part_users}; it must be at least 1")
+    given: dict[str, Any] = {"columns": _plain(columns), "read": _plain(read)}
+    screen, target = Console(highlight=False), Output(Path(output).expanduser(), form)
+    rec = load(Path(run).expanduser())
+    options: dict[str, Any] = {"seen": seen, "block": list(block), "unknown": unknown, "empty": empty}
+    options["allow"] = None if allow is None else list(allow)
+    rec.recommend(
+        [], k, users=[] if rec.users else None, **options
+    )  # what is wrong with an option is said before a file is read
+    source = Path(input).expanduser()
+    request = {"input": digest(source), "model": rec.engine.fingerprint, "version": __version__}
+    requests = open_requests(source, given["columns"], rec.items, given["read"])
+    if target.begin(request | options | given | {"k": k, "part_users": part_users}):
+        screen.print(f"going on with the parts in {target.parts}", soft_wrap=True)
+    parts, counts = range(0, max(requests.rows, 1), part_users), Counter[str]()
+    bar = (TextColumn("users"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*bar, console=screen, disable=not screen.is_terminal) as progress:
+        shown = progress.add_task("", total=requests.rows)
+        for number, first in enumerate(parts):
+            counted = target.counts(number)
+            if counted is None:
+                users, numbers, offsets = requests.part(first, part_users)
+                asked = rec.asked_of(numbers, offsets, unknown, users.to_list() if rec.users else None)
+                found = rec.recommend(asked, k, **options)
+                target.write(number, found, users)
+                counted = found.counts
+            counts.update(counted)
+            progress.update(shown, completed=min(first + part_users, requests.rows))
+    target.join(len(parts))
+    screen.print(f"{requests.rows:,} lists of {k} items in {target.path}", soft_wrap=True)
+    for name, meaning in COUNTED.items():
+        screen.print(f"{counts[name]:,} {meaning}", soft_wrap=True)
+
+
+def _plain(node: Any) -> Any:
+    """A node of the configuration as a mapping of plain values."""
+    return OmegaConf.to_container(OmegaConf.create(dict(node)))
