@@ -19,6 +19,7 @@ from seqrec.metrics import Protocol
 from seqrec.runs.folder import CONFIG, PER_USER
 from seqrec.serving.frames import FrameModel
 from tests.inference.conftest import KNOW_USERS, MODELS, Finished, Train
+from tests.integration.running import main_here
 
 COUNTING = {"markov", "popularity"}
 
@@ -123,3 +124,16 @@ def test_what_is_no_run_is_refused(tmp_path: Path) -> None:
         seqrec.load(tmp_path)
     with pytest.raises(AttributeError, match="no attribute 'lode'"):
         seqrec.lode
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("protocol", ["all_items", "unseen_items"])
+def test_hits_on_beauty(protocol: str, tmp_path: Path) -> None:
+    """As above for 22,363 users and 12,101 items; give their files with SEQREC_DATA."""
+    small = ["model.backbone.dim=32", "trainer=cpu", "trainer.max_epochs=1", f"data.cache_dir={tmp_path / 'cache'}"]
+    main_here(tmp_path, "model=sasrec", "data=beauty", f"protocol={protocol}", *small, f"hydra.run.dir={tmp_path}/run")
+    rec = seqrec.load(tmp_path / "run")
+    histories, _ = whole_histories(tmp_path / "run")
+    stored = pl.read_parquet(tmp_path / "run" / PER_USER)
+    assert len(stored) > 20_000
+    assert hits(asked(rec, histories), stored["target"].to_list()) == (stored["rank"] <= 10).to_list()
