@@ -35,6 +35,7 @@ def fold(path: str | Path) -> None:
     kept = [versions for versions in model.opset_import if versions.domain in used]
     del model.opset_import[:]  # the runtime declares all that it knows
     model.opset_import.extend(kept)
+    del model.graph.value_info[:]  # shapes of what is between, which quantise would have to keep right
     onnx.save(model, path)
 
 

@@ -76,8 +76,8 @@ def _refusals(name: str) -> Iterator[None]:
     except Exception as error:
         reason = next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
         raise ValueError(
-            f"{name} cannot become a graph: {reason}; a part whose shapes or choices depend on values "
-            "needs a form of its own, see seqrec/export/forms"
+            f"{name} cannot become a graph: {reason}; where shapes or choices depend on values, a part needs a form "
+            "of its own, see seqrec/export/forms"
         ) from error
 
 

@@ -83,7 +83,9 @@ def test_a_backbone_of_ones_own(tmp_path: Path) -> None:
 
 
 def test_what_cannot_be_a_graph_is_refused_in_one_line(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match=r"NextItem cannot become a graph: .*needs a form of its own") as refusal:
+    with pytest.raises(
+        ValueError, match=r"NextItem cannot become a graph: .*a part needs a form of its own"
+    ) as refusal:
         encoder_graph(learning(Choosy()), tmp_path / "encoder.onnx", MAX_LENGTH)
     assert "\n" not in str(refusal.value)
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import cast
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from seqrec.backbones.lru.lru import LRU, LRUBlock
@@ -19,16 +20,25 @@ class RealUnit(LinearRecurrentUnit):
 
     Attributes:
         powers: ``(2, max_length, M)``, real and imaginary parts of lambda^0, lambda^1, ...
+        scaled: ``(2 * M, D + 1)``, ``gamma * W_in`` and, in the last column, ``gamma * b_in``.
     """
 
     powers: Tensor
+    scaled: Tensor
 
     def make_constants(self, max_length: int) -> None:
-        """Make the powers, in float64: angles grow with the exponent."""
+        """Make the powers in float64, because angles grow with the exponent, and the scaled map."""
+        gamma = self.ring_log[2].detach().exp().repeat_interleave(2)[:, None]
+        joined = torch.cat([self.input.weight, self.input.bias[:, None]], 1).detach()
+        self.register_buffer("scaled", gamma * joined)
         nu, theta = self.ring_log[:2].detach().double().exp()
         exponent = torch.arange(max_length, dtype=torch.float64)[:, None]
         powers = torch.polar(torch.exp(-nu * exponent), theta * exponent)
         self.register_buffer("powers", torch.view_as_real(powers).movedim(-1, 0).to(self.ring_log.dtype))
+
+    def drive(self, x: Tensor) -> Tensor:
+        """See :meth:`LinearRecurrentUnit.drive`."""
+        return F.linear(x, self.scaled[:, :-1], self.scaled[:, -1])
 
     def of_all(self, x: Tensor) -> Tensor:
         """Outputs ``(B, L, D)`` of inputs ``(B, L, D)``."""
