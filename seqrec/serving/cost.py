@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from seqrec.serving.recommend import Asked, LoadedModel
+from seqrec.serving.recommend import LoadedModel
 
 LENGTHS = (50, 8)
 """Histories that are timed: a long one, and a usual one of reviews."""
@@ -51,7 +51,7 @@ def instructions() -> dict[str, Any]:
 def cpu_milliseconds(
     models: Mapping[str, LoadedModel], lengths: Iterable[int] = LENGTHS, histories: int = 40, rounds: int = 5
 ) -> dict[str, dict[int, tuple[float, float]]]:
-    """CPU time of one list of ten for one user: the median and the 99th percentile, in milliseconds.
+    """CPU time from raw ids to a list of ten for one user: the median and the 99th percentile, in milliseconds.
 
     All models take turns, so that what else the machine does slows all of them.
 
@@ -62,15 +62,16 @@ def cpu_milliseconds(
         rounds: how often each is timed, after one round that is not.
     """
     any_model = next(iter(models.values()))
-    draws, num_items = np.random.default_rng(0), len(any_model.items.raw)
-    asked = {n: [_asked(any_model, draws.integers(1, num_items + 1, n)) for _ in range(histories)] for n in lengths}
+    draws, raw = np.random.default_rng(0), any_model.items.raw
+    users = None if any_model.users is None else [any_model.users.raw[0]]
+    asked = {n: [[[raw[i] for i in draws.integers(0, len(raw), n)]] for _ in range(histories)] for n in lengths}
     taken: dict[str, dict[int, list[int]]] = {name: {n: [] for n in asked} for name in models}
     for turn in range(rounds + 1):
         for n, some in asked.items():
             for name, model in models.items():
                 for one in some:
                     before = time.process_time_ns()
-                    model.recommend(one)
+                    model.recommend(one, users=users)
                     if turn:
                         taken[name][n].append(time.process_time_ns() - before)
     return {
@@ -93,11 +94,6 @@ def first_answer(folder: Path) -> dict[str, float | None]:
         raise ValueError(f"{folder} gives no list in a process of its own: {done.stderr.strip().splitlines()[-1]}")
     found: dict[str, float | None] = json.loads(done.stdout)
     return found
-
-
-def _asked(model: LoadedModel, numbers: np.ndarray) -> Asked:
-    users = None if model.users is None else [model.users.raw[0]]
-    return model.asked_of(numbers, np.array([0, len(numbers)]), users=users)
 
 
 def _milliseconds(times: list[int], percentile: int) -> float:
