@@ -22,6 +22,10 @@ def test_every_package_is_installed() -> None:
     assert set(SETUPTOOLS["packages"]) == found | set(SETUPTOOLS["package-dir"])
 
 
+EXTRAS = {"export": "export", "serving/service": "serve"}
+"""Rooms that need more than the package itself, and the extra that brings it."""
+
+
 def test_a_checkout_has_its_configuration_beside_the_package() -> None:
     assert CONF == ROOT / "conf"
     assert (CONF / "config.yaml").exists()
@@ -46,14 +50,10 @@ def test_main_only_starts_the_command_line() -> None:
 def test_every_imported_library_is_declared() -> None:
     """A library that another one happens to install is missing as soon as that one drops it."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    of_extras = {
-        room: declared(project["dependencies"] + project["optional-dependencies"][room])
-        for room in project["optional-dependencies"]
-        if (ROOT / "seqrec" / room).is_dir()  # a room with the name of an extra needs that extra
-    }
     for path in (ROOT / "seqrec").rglob("*.py"):
-        room = path.relative_to(ROOT / "seqrec").parts[0]
-        assert imported(path) - of_extras.get(room, declared(project["dependencies"])) == set(), path
+        inside = path.relative_to(ROOT / "seqrec").parents
+        extras = [project["optional-dependencies"][EXTRAS[str(room)]] for room in inside if str(room) in EXTRAS]
+        assert imported(path) - declared(sum(extras, project["dependencies"])) == set(), path
 
 
 def declared(lines: list[str]) -> set[str]:
