@@ -204,7 +204,9 @@ def _resume(folder: Path) -> str:
 
 def _stopped(status: int) -> NoReturn:
     folder = Path(HydraConfig.get().runtime.output_dir)
-    if resumable(folder):
+    if HydraConfig.get().output_subdir is None:
+        hint = "stopped"  # a task without a folder of its own has nothing to resume
+    elif resumable(folder):
         hint = f"stopped; resume with: {_resume(folder)}"
     else:
         hint = "stopped before the end of the first epoch; there is nothing to resume"
