@@ -31,13 +31,13 @@ def import_libraries() -> None:
 
 
 class Forked:
-    """A run in the folder ``workplace``, begun at once; what it prints goes to a file."""
+    """A run in the folder ``workplace``, begun at once; what it prints goes to the file ``printed``."""
 
     def __init__(self, workplace: Path, *overrides: str) -> None:
         import_libraries()
-        self._printed = workplace / f"printed-{os.urandom(8).hex()}.txt"
+        self.printed = workplace / f"printed-{os.urandom(8).hex()}.txt"
         words = arguments(workplace, *overrides)
-        self.process = CONTEXT.Process(target=_main, args=(workplace, words, os.environ | ENVIRONMENT, self._printed))
+        self.process = CONTEXT.Process(target=_main, args=(workplace, words, os.environ | ENVIRONMENT, self.printed))
         self.process.start()
 
     def poll(self) -> int | None:
@@ -55,8 +55,8 @@ class Forked:
         if self.process.exitcode is None:
             self.process.kill()
             self.process.join()
-            raise TimeoutError(f"{self.process} did not end within {timeout} seconds: {self._printed.read_text()}")
-        return self.process.exitcode, self._printed.read_text()
+            raise TimeoutError(f"{self.process} did not end within {timeout} seconds: {self.printed.read_text()}")
+        return self.process.exitcode, self.printed.read_text()
 
 
 def _main(workplace: Path, words: list[str], environment: dict[str, str], printed: Path) -> None:

@@ -1,0 +1,144 @@
+"""A finished run is served by main.py, with the answers that seqrec.load gives."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import seqrec
+from seqrec.serving.service import limits
+from seqrec.serving.service.server import listening
+from tests.integration.forked import Forked
+from tests.integration.running import MAIN, Run, main_here
+from tests.serving.asking import LIMITS, Service
+
+pytestmark = pytest.mark.usefixtures("undrawn")
+
+WITHOUT_TORCH = """
+import sys
+from seqrec.cli.main import check, register_resolvers
+register_resolvers()
+check(["task=serve", "task.bundle=nothing"])
+import seqrec.tasks.serve, seqrec.serving.service.server
+assert not {"torch", "pytorch_lightning", "matplotlib", "polars"} & set(sys.modules)
+"""
+
+
+@pytest.fixture(scope="module")
+def folder(run: Run) -> Path:
+    return run("trainer.max_epochs=1")
+
+
+@pytest.fixture
+def elsewhere(tmp_path: Path) -> Iterator[Path]:
+    """A working directory in which nothing may be left."""
+    yield tmp_path
+    assert [path.name for path in tmp_path.iterdir() if not path.name.startswith("printed-")] == []
+
+
+def questions(folder: Path) -> list[dict[str, Any]]:
+    ids = seqrec.load(folder).items.raw
+    histories = [list(ids[start : start + 1 + start % 70]) for start in range(0, 100, 7)]
+    return [
+        {"histories": [[str(item) for item in history] for history in histories], "k": 20},
+        {"histories": [*histories, ["nobody"], []], "k": 5, "seen": "remove", "block": ids[:10]},
+        {"histories": histories[:3], "allow": ids[5:12], "k": 10, "seen": "keep"},
+    ]
+
+
+def test_a_service_gives_the_lists_of_the_loaded_model(folder: Path) -> None:
+    model, service = seqrec.load(folder), Service(seqrec.load(folder), body_bytes=10**6, history=100)
+    for question in questions(folder):
+        options = {name: value for name, value in question.items() if name != "histories"}
+        expected = model.recommend(question["histories"], **options)
+        found = service.post("/recommend", question).json
+        assert [row["items"] for row in found["lists"]] == expected.items and found["counts"] == expected.counts
+        assert any(row["items"] for row in found["lists"])
+    items = model.items.raw[:5]
+    found = service.post("/similar", {"items": items, "k": 7}).json
+    assert [row["items"] for row in found["lists"]] == model.similar(items, 7).items
+
+
+def test_a_process_serves_a_run_until_it_is_stopped(folder: Path, elsewhere: Path) -> None:
+    server = Forked(elsewhere, "task=serve", f"task.bundle={folder}", "task.port=0")
+    until = time.monotonic() + 120
+    while not (server.printed.exists() and "listening" in server.printed.read_text()):
+        assert time.monotonic() < until and server.poll() is None
+        time.sleep(0.02)
+    port = int(json.loads(server.printed.read_text())["url"].rpartition(":")[2])
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+    question = questions(folder)[0]
+    connection.request("POST", "/recommend", json.dumps(question), {"content-type": "application/json"})
+    found = json.loads(connection.getresponse().read())
+    assert [row["items"] for row in found["lists"]] == seqrec.load(folder).recommend(question["histories"], 20).items
+    server.send_signal(signal.SIGTERM)
+    status, printed = server.finish(timeout=30)
+    lines = [json.loads(line) for line in printed.splitlines()]  # nothing else was printed
+    assert status == 0 and [line.get("event") for line in lines] == ["listening", None, "stopped"]
+    assert lines[1]["lists"] == len(question["histories"])
+
+
+def refused(capsys: pytest.CaptureFixture[str], place: Path, *words: str) -> str:
+    with pytest.MonkeyPatch.context() as patch, pytest.raises(SystemExit) as end:
+        patch.setenv("HYDRA_FULL_ERROR", "0")
+        main_here(place, "task=serve", *words)
+    assert end.value.code == 2
+    line: str = capsys.readouterr().err
+    assert line.startswith("error: ") and line.count("\n") == 1
+    return line
+
+
+def test_what_cannot_be_served_is_said_in_one_line(elsewhere: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    nothing = f"task.bundle={elsewhere / 'nothing'}"
+    assert "holds no finished run" in refused(capsys, elsewhere, nothing, "task.port=0")
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        line = refused(capsys, elsewhere, nothing, f"task.port={port}")
+    assert f"127.0.0.1 port {port} cannot be listened on (address already in use); choose" in line
+    assert "task.limits has no key 'q'" in refused(capsys, elsewhere, nothing, "task.limits.q=0")
+    assert "task.limits.k is 'x'" in refused(capsys, elsewhere, nothing, "task.limits.k=x")
+
+
+@pytest.mark.parametrize(
+    ("host", "port"), [("127.0.0.1", 99999), ("192.0.2.1", 0), ("no such host", 0), ("fe80::1", 0)]
+)
+def test_an_address_that_is_none_of_this_machine_is_refused(host: str, port: int) -> None:
+    with pytest.raises(
+        ValueError, match=rf"^{host} port {port} cannot be listened on \(.+\); choose others with task.host"
+    ):
+        listening(host, port)
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"k": 3}, "limits has k; give exactly body_bytes, body_seconds"),
+        (LIMITS | {"k": 0}, "limits.k is 0; it must be more than 0"),
+        (LIMITS | {"body_seconds": 3.0}, "limits.stop_seconds is 3; it must be more than limits.body_seconds, 3.0"),
+    ],
+)
+def test_limits_that_mean_nothing_are_refused(values: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        limits.Limits.of(values)
+
+
+def test_a_missing_package_is_named(
+    elsewhere: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limits, "find_spec", lambda name: None if name == "msgspec" else name)
+    line = refused(capsys, elsewhere, "task.bundle=nothing")
+    assert line == "error: a service needs msgspec; run: pip install 'seqrec[serve]'\n"
+
+
+def test_the_command_itself_needs_no_torch() -> None:
+    subprocess.run([sys.executable, "-c", WITHOUT_TORCH], cwd=MAIN.parent, check=True)
