@@ -137,7 +137,7 @@ def test_a_missing_package_is_named(
 ) -> None:
     monkeypatch.setattr(limits, "find_spec", lambda name: None if name == "msgspec" else name)
     line = refused(capsys, elsewhere, "task.bundle=nothing")
-    assert line == "error: a service needs msgspec; run: pip install 'seqrec[serve]'\n"
+    assert line == "error: a service needs msgspec; run: pip install 'seqrec[serving]'\n"
 
 
 def test_the_command_itself_needs_no_torch() -> None:

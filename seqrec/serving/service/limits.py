@@ -67,4 +67,4 @@ def check_installed() -> None:
     """
     missing = [name for name in NEEDED if find_spec(name) is None]
     if missing:
-        raise ValueError(f"a service needs {', '.join(missing)}; run: pip install 'seqrec[serve]'")
+        raise ValueError(f"a service needs {', '.join(missing)}; run: pip install 'seqrec[serving]'")
