@@ -217,7 +217,7 @@ def test_bug_keeps_its_own_traceback() -> None:
 def test_interrupt_says_how_to_go_on(
     saved: bool, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    hydra = OmegaConf.create({"runtime": {"output_dir": str(tmp_path / "run")}})
+    hydra = OmegaConf.create({"output_subdir": ".hydra", "runtime": {"output_dir": str(tmp_path / "run")}})
     monkeypatch.setattr(command_line.HydraConfig, "get", lambda: hydra)
     monkeypatch.chdir(tmp_path)
     if saved:
