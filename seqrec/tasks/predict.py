@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from seqrec import __version__
 from seqrec.opening import load
 from seqrec.serving.inputs import digest, open_requests
 from seqrec.serving.outputs import Output
+from seqrec.serving.parts import write_parts
 
 COUNTED = {
     "unknown_items": "unknown items in the histories were left out",
@@ -74,21 +73,7 @@ def predict(
     requests = open_requests(source, given["columns"], rec.items, given["read"])
     if target.begin(request | options | given | {"k": k, "part_users": part_users}):
         screen.print(f"going on with the parts in {target.parts}", soft_wrap=True)
-    parts, counts = range(0, max(requests.rows, 1), part_users), Counter[str]()
-    bar = (TextColumn("users"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*bar, console=screen, disable=not screen.is_terminal) as progress:
-        shown = progress.add_task("", total=requests.rows)
-        for number, first in enumerate(parts):
-            counted = target.counts(number)
-            if counted is None:
-                users, numbers, offsets = requests.part(first, part_users)
-                asked = rec.asked_of(numbers, offsets, unknown, users.to_list() if rec.users else None)
-                found = rec.recommend(asked, k, **options)
-                target.write(number, found, users)
-                counted = found.counts
-            counts.update(counted)
-            progress.update(shown, completed=min(first + part_users, requests.rows))
-    target.join(len(parts))
+    counts = write_parts(rec, requests, target, screen, part_users, {"k": k} | options)
     screen.print(f"{requests.rows:,} lists of {k} items in {target.path}", soft_wrap=True)
     for name, meaning in COUNTED.items():
         screen.print(f"{counts[name]:,} {meaning}", soft_wrap=True)

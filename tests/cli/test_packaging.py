@@ -22,7 +22,7 @@ def test_every_package_is_installed() -> None:
     assert set(SETUPTOOLS["packages"]) == found | set(SETUPTOOLS["package-dir"])
 
 
-EXTRAS = {"export": "export", "serving/service": "serve"}
+EXTRAS = {"export": "export", "serving": "serving"}
 """Rooms that need more than the package itself, and the extra that brings it."""
 
 
