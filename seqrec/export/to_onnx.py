@@ -74,7 +74,10 @@ def _refusals(name: str) -> Iterator[None]:
     except ImportError:
         raise
     except Exception as error:
-        reason = next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
+        first: BaseException = error
+        while first.__cause__ is not None:
+            first = first.__cause__
+        reason = next((line.strip() for line in str(first).splitlines() if line.strip()), type(first).__name__)
         raise ValueError(
             f"{name} cannot become a graph: {reason}; where shapes or choices depend on values, a part needs a form "
             "of its own, see seqrec/export/forms"

@@ -95,7 +95,9 @@ class HorizontalFilters(nn.Module):
             columns = F.pad(image, (0, max(0, places + taken - 1 - image.shape[2])))[:, :, : places + taken - 1]
             response = F.conv1d(columns, group[:, :taken].transpose(1, 2))  # (B, heights * K, places)
             if places > self.rows - high + 1:  # the higher filters have fewer places
-                height = torch.arange(low, high + 1, device=image.device).repeat_interleave(self.num_filters)
+                height = (
+                    torch.arange(low, high + 1, device=image.device)[:, None].expand(-1, self.num_filters).flatten()
+                )
                 outside = torch.arange(places, device=image.device) > self.rows - height[:, None]
                 response = response.masked_fill(outside, -torch.inf)
             pooled.append(response.amax(2))
