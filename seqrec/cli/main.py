@@ -204,7 +204,7 @@ def _resume(folder: Path) -> str:
 
 def _stopped(status: int) -> NoReturn:
     folder = Path(HydraConfig.get().runtime.output_dir)
-    if HydraConfig.get().output_subdir is None:
+    if getattr(HydraConfig.get(), "output_subdir", "") is None:
         hint = "stopped"  # a task without a folder of its own has nothing to resume
     elif resumable(folder):
         hint = f"stopped; resume with: {_resume(folder)}"

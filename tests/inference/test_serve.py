@@ -16,13 +16,13 @@ from typing import Any
 import pytest
 
 import seqrec
+from seqrec.serving.recommend import LoadedModel
 from seqrec.serving.service import limits
 from seqrec.serving.service.server import listening
+from tests.inference.conftest import Finished
 from tests.integration.forked import Forked
-from tests.integration.running import MAIN, Run, main_here
+from tests.integration.running import MAIN, main_here
 from tests.serving.asking import LIMITS, Service
-
-pytestmark = pytest.mark.usefixtures("undrawn")
 
 WITHOUT_TORCH = """
 import sys
@@ -35,8 +35,8 @@ assert not {"torch", "pytorch_lightning", "matplotlib", "polars"} & set(sys.modu
 
 
 @pytest.fixture(scope="module")
-def folder(run: Run) -> Path:
-    return run("trainer.max_epochs=1")
+def folder(finished: dict[str, Finished]) -> Path:
+    return finished["sasrec"].folder
 
 
 @pytest.fixture
@@ -46,21 +46,24 @@ def elsewhere(tmp_path: Path) -> Iterator[Path]:
     assert [path.name for path in tmp_path.iterdir() if not path.name.startswith("printed-")] == []
 
 
-def questions(folder: Path) -> list[dict[str, Any]]:
-    ids = seqrec.load(folder).items.raw
-    histories = [list(ids[start : start + 1 + start % 70]) for start in range(0, 100, 7)]
-    return [
+def questions(model: LoadedModel) -> list[dict[str, Any]]:
+    ids = model.items.raw
+    histories = [list(ids[start : start + 1 + start % 24]) for start in range(0, 45, 7)]
+    asked: list[dict[str, Any]] = [
         {"histories": [[str(item) for item in history] for history in histories], "k": 20},
         {"histories": [*histories, ["nobody"], []], "k": 5, "seen": "remove", "block": ids[:10]},
         {"histories": histories[:3], "allow": ids[5:12], "k": 10, "seen": "keep"},
     ]
+    users = [] if model.users is None else [*model.users.raw[:20], "nobody"]
+    return [question | ({"users": users[-len(question["histories"]) :]} if users else {}) for question in asked]
 
 
-def test_a_service_gives_the_lists_of_the_loaded_model(folder: Path) -> None:
-    model, service = seqrec.load(folder), Service(seqrec.load(folder), body_bytes=10**6, history=100)
-    for question in questions(folder):
-        options = {name: value for name, value in question.items() if name != "histories"}
-        expected = model.recommend(question["histories"], **options)
+@pytest.mark.parametrize("name", ["sasrec", "bert4rec", "caser"])
+def test_a_service_gives_the_lists_of_the_loaded_model(finished: dict[str, Finished], name: str) -> None:
+    model = seqrec.load(finished[name].folder)
+    service = Service(seqrec.load(finished[name].folder), body_bytes=10**6)
+    for question in questions(model):
+        expected = model.recommend(**question)
         found = service.post("/recommend", question).json
         assert [row["items"] for row in found["lists"]] == expected.items and found["counts"] == expected.counts
         assert any(row["items"] for row in found["lists"])
@@ -77,10 +80,11 @@ def test_a_process_serves_a_run_until_it_is_stopped(folder: Path, elsewhere: Pat
         time.sleep(0.02)
     port = int(json.loads(server.printed.read_text())["url"].rpartition(":")[2])
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
-    question = questions(folder)[0]
+    model = seqrec.load(folder)
+    question = questions(model)[0]
     connection.request("POST", "/recommend", json.dumps(question), {"content-type": "application/json"})
     found = json.loads(connection.getresponse().read())
-    assert [row["items"] for row in found["lists"]] == seqrec.load(folder).recommend(question["histories"], 20).items
+    assert [row["items"] for row in found["lists"]] == model.recommend(**question).items
     server.send_signal(signal.SIGTERM)
     status, printed = server.finish(timeout=30)
     lines = [json.loads(line) for line in printed.splitlines()]  # nothing else was printed
