@@ -12,7 +12,11 @@ from omegaconf import DictConfig, OmegaConf
 from seqrec.cli.overrides import CONF, check_configuration
 from tests.factories import build
 
-NEEDED = {"data/custom": ["data.path=log.csv"], "warm_start/complementary": ["model=mvs"]}
+NEEDED = {
+    "data/custom": ["data.path=log.csv"],
+    "task/update": ["task.run=run", "data.path=log.csv"],
+    "warm_start/complementary": ["model=mvs"],
+}
 OF_ROWS = set(CONF.glob("paper_settings/*/**/*.yaml"))  # test_papers.py checks them with the rows that they are of
 FILES = sorted(
     path.relative_to(CONF).with_suffix("").as_posix()

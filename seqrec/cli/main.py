@@ -24,7 +24,7 @@ from seqrec.cli.explain import explain
 from seqrec.cli.help import group_list
 from seqrec.cli.overrides import check_configuration
 from seqrec.cli.resumed import check_resumed
-from seqrec.cli.run_folders import run_folder
+from seqrec.cli.run_folders import run_folder, updated_folder
 from seqrec.cli.stops import leaving_at_once, stop_of, terminable
 from seqrec.cli.sweep import USER_ERROR, fail_job, in_sweep
 from seqrec.cli.traces import discard, leave_nothing
@@ -74,6 +74,7 @@ def show_origin(key: str, arguments: list[str]) -> None:
 def register_resolvers() -> None:
     """Make the functions known that ``config.yaml`` calls as ``${name:...}``."""
     OmegaConf.register_new_resolver("run_folder", run_folder, replace=True)
+    OmegaConf.register_new_resolver("updated_folder", updated_folder, replace=True)
     OmegaConf.register_new_resolver("group_list", group_list, replace=True)
     OmegaConf.register_new_resolver("model_list", partial(text_list, CONF.parent), replace=True)
 

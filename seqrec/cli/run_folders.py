@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import yaml
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
@@ -50,6 +51,22 @@ def run_folder(
         shown = ", ".join(other[:5]) + (f" and {len(other) - 5} more" if len(other) > 5 else "")
         print(f"resume=auto: {folder} is unfinished, but another run: {shown}", file=sys.stderr)
     return str(folder_here(new_folder(prefix, time)))
+
+
+def updated_folder(run: str, time: str) -> str:
+    """The folder of an updated run: a new one named as that of its run, by what the run stored.
+
+    Args:
+        run: folder of the run to update; what is wrong with it is said when it is read.
+        time: when the update began.
+    """
+    try:
+        stored = yaml.safe_load((Path(run).expanduser() / CONFIG).read_text(encoding="utf-8"))
+        words = [str(value) for value in (stored["name"], stored["data"]["name"], stored["seed"])]
+    except (OSError, ValueError, YAMLError, TypeError, KeyError):
+        words = ["update", "of", "nothing"]
+    model, data, seed = map(_folder_name, words)
+    return str(folder_here(new_folder(f"outputs/{model}-{data}-s{seed}", time)))
 
 
 def other_keys(asked: DictConfig, folder: Path) -> list[str]:

@@ -126,28 +126,26 @@ def _found(entry: Path) -> Sequences | None:
     return None
 
 
-def _facts(file: Path) -> dict[str, Any]:
-    """What identifies a file, or the files of a folder, and its version without reading it."""
-    if not file.is_file():
-        return {"path": str(file.resolve()), "parts": [_facts(part) for part in part_files(file)]}
-    status = file.stat()
-    return {"path": str(file.resolve()), "size": status.st_size, "modified_ns": status.st_mtime_ns}
+def write_entry(entry: Path, sequences: Sequences, about: dict[str, Any]) -> None:
+    """Write sequences into a new folder, first beside it and then renamed in one step.
 
+    Args:
+        entry: the folder.
+        sequences: to be read with :func:`read_entry`.
+        about: JSON, kept with their digest, sizes and checksums.
 
-def _write(entry: Path, sequences: Sequences, facts: dict[str, Any], file: Path | None, others: Sequence[Path]) -> None:
-    """Write an entry into a temporary folder, then rename it in one step."""
-    meta = facts | {
-        "source_sha256": None if file is None else _source_sha256(file),
-        "attributes_sha256": [file_sha256(other) for other in others],
+    Raises:
+        OSError: it cannot be written.
+    """
+    meta = about | {
         "digest": sequences.digest(),
         "users": sequences.num_users,
         "items": sequences.num_items,
         "interactions": sequences.num_interactions,
         "dropped": sequences.dropped,
     }
-    folder = None
+    folder = unfinished(entry)
     try:
-        folder = unfinished(entry)
         write_array(folder / "items.npy", sequences.items.numpy())
         write_array(folder / "offsets.npy", sequences.offsets.numpy())
         if sequences.attributes is not None:
@@ -159,14 +157,43 @@ def _write(entry: Path, sequences: Sequences, facts: dict[str, Any], file: Path 
         (folder / META).write_text(json.dumps(meta, indent=2) + "\n")
         folder.chmod(0o755)  # mkdtemp's folders are for their owner only; a cache may be shared
         _put_in_place(folder, entry)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def read_entry(entry: Path) -> Sequences:
+    """What :func:`write_entry` wrote, memory-mapped.
+
+    Raises:
+        DataError: it is not there, or not as it was written.
+    """
+    sequences, damage = intact(entry, _load)
+    if sequences is None:
+        raise DataError(f"{entry}: {damage}; restore the folder from a copy")
+    return sequences
+
+
+def _facts(file: Path) -> dict[str, Any]:
+    """What identifies a file, or the files of a folder, and its version without reading it."""
+    if not file.is_file():
+        return {"path": str(file.resolve()), "parts": [_facts(part) for part in part_files(file)]}
+    status = file.stat()
+    return {"path": str(file.resolve()), "size": status.st_size, "modified_ns": status.st_mtime_ns}
+
+
+def _write(entry: Path, sequences: Sequences, facts: dict[str, Any], file: Path | None, others: Sequence[Path]) -> None:
+    """Write an entry of the cache."""
+    sources = {
+        "source_sha256": None if file is None else _source_sha256(file),
+        "attributes_sha256": [file_sha256(other) for other in others],
+    }
+    try:
+        write_entry(entry, sequences, facts | sources)
     except OSError as error:
         raise DataError(
             f"{entry.parent}: the cache cannot be written ({error.strerror or error}); set data.cache_dir to another "
             "folder, or make room in this one"
         ) from error
-    finally:
-        if folder is not None:
-            shutil.rmtree(folder, ignore_errors=True)
 
 
 def _put_in_place(folder: Path, entry: Path) -> None:

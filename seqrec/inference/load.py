@@ -37,15 +37,15 @@ def load(folder: str | Path, device: str | torch.device = "cpu") -> Scorer:
             f"{folder} holds no finished run ({', '.join(missing)} missing); give the folder of one, such as "
             "outputs/<model>-<data>-s<seed>/<time>"
         )
-    config = _config(folder / CONFIG)
-    model = _model(config)
+    config = stored_config(folder / CONFIG)
+    model = initial_model(config)
     checkpoint = read_checkpoint(folder / weights)
     _restore(model, checkpoint, folder, weights)
     name = config.get("name") or type(model).__name__
     return Scorer(model.to(device), folder, config["data"]["max_length"], name)
 
 
-def _config(path: Path) -> dict[str, Any]:
+def stored_config(path: Path) -> dict[str, Any]:
     """A stored configuration whose model and protocol call nothing but what a configuration may call."""
     try:
         config = upgraded(yaml.safe_load(path.read_text(encoding="utf-8")))
@@ -57,7 +57,7 @@ def _config(path: Path) -> dict[str, Any]:
     return config
 
 
-def _model(config: dict[str, Any]) -> Ranker:
+def initial_model(config: dict[str, Any]) -> Ranker:
     """The configured model with initial weights; the caller's random draws are as if none had been made."""
     with torch.random.fork_rng(devices=[]):
         protocol = build(config["protocol"], "protocol")

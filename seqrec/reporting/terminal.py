@@ -31,17 +31,17 @@ def show_start(name: str, model: Ranker, folder: Path, validated: bool = True) -
     applied = [f"conf/{group}/{option}.yaml" for group, option in files.items() if option]
     if applied:
         console.print(f"values  of {' and '.join(applied)}", soft_wrap=True)
-    console.print(f"folder  {_from_here(folder)}", soft_wrap=True)
+    console.print(f"folder  {from_here(folder)}", soft_wrap=True)
 
 
 def show_result(title: str, rows: Sequence[Mapping[str, str | float]], folder: Path) -> None:
     """The result table: one row a model, which all have the same columns."""
     table = Table(list(rows[0]), [list(row.values()) for row in rows])
     console.print(f"\n{title}\n\n{table.text()}\n", soft_wrap=True)
-    console.print(f"results and plots in {_from_here(folder)}", soft_wrap=True)
+    console.print(f"results and plots in {from_here(folder)}", soft_wrap=True)
 
 
-def _from_here(folder: Path) -> Path:
+def from_here(folder: Path) -> Path:
     """A folder below the current one by its short name, which a command can take as well."""
     here = Path.cwd()
     return folder.relative_to(here) if folder.is_relative_to(here) else folder

@@ -49,8 +49,9 @@ def read_catalog(folder: Path) -> Catalog:
     Raises:
         ValueError: the folder has no such table.
     """
-    table = _read(folder / CATALOG, "items", {"item", "number", "count"})
-    return Catalog(table["item"], torch.from_numpy(table["count"].to_numpy(writable=True)))
+    table = _read(folder / CATALOG, "items", {"item", "number", "count", "source_order"})
+    count, source_order = (torch.from_numpy(table[name].to_numpy(writable=True)) for name in ("count", "source_order"))
+    return Catalog(table["item"], count, source_order)
 
 
 def read_users(folder: Path) -> Numbers:
@@ -103,11 +104,12 @@ class Catalog(Numbers):
 
     Attributes:
         count: ``(I,)`` int64, training interactions of each item.
+        source_order: ``(I,)`` int64, place 1..I of each item in the source.
     """
 
-    def __init__(self, raw: pl.Series, count: Tensor) -> None:
+    def __init__(self, raw: pl.Series, count: Tensor, source_order: Tensor) -> None:
         super().__init__(raw, FIRST_ITEM)
-        self.count = count
+        self.count, self.source_order = count, source_order
 
 
 def _write(path: Path, column: str, numbers: Numbers, more: dict[str, Any]) -> None:

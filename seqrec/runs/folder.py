@@ -15,8 +15,10 @@ CONFIG, CARD, METRICS, LOG = "config.yaml", "protocol.json", "metrics.json", "lo
 PER_USER = "per_user.parquet"
 ORIGIN = "origin.json"  # what was asked for when the run began
 WANDB_ID = "wandb_id"  # of the run at Weights & Biases, which a resumed run continues
+HISTORIES = "histories"  # of an updated run, which has a log of its own
+UPDATE = "update.json"  # of an updated run: what it gave to whom
 FIRST_STAGE = "warm_start"  # the folder of a first stage inside that of its run
-BEFORE_TRAINING = {LOCK, CONFIG, ORIGIN, "catalog.parquet", "users.parquet"}
+BEFORE_TRAINING = {LOCK, CONFIG, ORIGIN, "catalog.parquet", "users.parquet", HISTORIES}
 
 
 def new_folder(prefix: str, time: str) -> Path:

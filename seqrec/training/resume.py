@@ -54,7 +54,7 @@ def stored_or_given(config: DictConfig, overrides: list[str], folder: Path) -> D
         raise ValueError(
             f"resume={config.resume}: no checkpoint at {folder / LAST}; give the folder of a run that finished an epoch"
         )
-    stored = _read(folder / CONFIG, config)
+    stored = read_stored(folder / CONFIG, config)
     stored.resume = config.resume
     before = stored.trainer.get("max_epochs")
     asked = config.copy()
@@ -138,7 +138,7 @@ def _leaves(node: DictConfig, above: str = "") -> list[tuple[str, Any]]:
     return found
 
 
-def _read(path: Path, config: DictConfig) -> DictConfig:
+def read_stored(path: Path, config: DictConfig) -> DictConfig:
     """A stored configuration; what a run of an older version did not store is as composed now."""
     try:
         found = OmegaConf.load(path)
