@@ -1,10 +1,11 @@
-"""Attention as three maps, two products and a softmax.
+"""Attention with its maps arranged for a graph.
 
-The maps of queries, keys and values are arranged once, so that heads need no cutting and joining, and scale and signs
-are in their weights. The exporter guards its own attention against queries without a key, whose weights would be NaN.
-There are none here: a query sees itself, or a history that has an item.
+Heads need no cutting and joining, and scale and signs are in the weights. Where the newest items alone ask, keys and
+values are not even made: a query goes through the keys' map backwards and looks at the tokens themselves, and what it
+reads there goes through the values' map. The exporter guards its own attention against queries without a key, whose
+weights would be NaN; there are none here, since a query sees itself, or a history that has an item.
 
-Shapes: H heads, E = D / H entries of a value, E' of a key.
+Shapes: H heads, E = D / H entries of a value, E' of a key. A map holds weights and, in its last column, biases.
 """
 
 from __future__ import annotations
@@ -24,7 +25,9 @@ class Arranged(SelfAttention):
     Attributes:
         num_heads: H.
         causal: a query sees itself and what is older.
-        query, key: ``(H * E', D + 1)``, ``value (D, D + 1)``: weights and, in the last column, biases.
+        query, key: maps ``(H * E', D + 1)``.
+        value: map ``(D, D + 1)``.
+        look: map ``(H * D, D + 1)``, from the newest token to what each head multiplies tokens with.
     """
 
     num_heads: int
@@ -32,25 +35,36 @@ class Arranged(SelfAttention):
     query: Tensor
     key: Tensor
     value: Tensor
+    look: Tensor
 
     def arrange(self, query: Tensor, key: Tensor, value: Tensor) -> None:
         """Keep the maps, ``(H, E' or E, D + 1)``."""
-        for name, map_ in {"query": query, "key": key, "value": value}.items():
-            self.register_buffer(name, map_.detach().flatten(0, 1).contiguous())
+        query, key, value = (map_.detach() for map_ in (query, key, value))
+        # (W_q x + b_q) (W_k y + b_k) without the bias of the key, which adds the same to the scores of all keys.
+        look = torch.einsum("hed,hef->hdf", key[..., :-1].double(), query.double()).to(query.dtype)
+        for name, map_ in {"query": query, "key": key, "value": value, "look": look}.items():
+            self.register_buffer(name, map_.flatten(0, 1).contiguous())
 
     def forward(self, tokens: Tensor, packing: Packing, newest: bool = False) -> Tensor:
         """See :meth:`SelfAttention.forward`; packings are dense."""
-        rows, width = packing.valid.shape
-        query = self._mapped(self.query, tokens[packing.newest] if newest else tokens, rows, 1 if newest else width)
-        key, value = (self._mapped(map_, tokens, rows, width) for map_ in (self.key, self.value))
-        allowed = older_or_same(packing.valid) if self.causal and not newest else packing.valid[:, None, None]
-        scores = query.transpose(1, 2) @ key.permute(0, 2, 3, 1)  # (B, H, Q, L)
-        weights = torch.softmax(scores + torch.where(allowed, 0.0, -torch.inf), dim=-1)
-        return (weights @ value.transpose(1, 2)).transpose(1, 2).reshape(-1, self.num_heads * value.shape[-1])
+        return self._of_newest(tokens, packing) if newest else self._of_all(tokens, packing)
 
-    def _mapped(self, map_: Tensor, tokens: Tensor, rows: int, width: int) -> Tensor:
-        """Tokens ``(B * L, D)`` -> ``(B, L, H, E' or E)``."""
-        return F.linear(tokens, map_[:, :-1], map_[:, -1]).view(rows, width, self.num_heads, -1)
+    def _of_all(self, tokens: Tensor, packing: Packing) -> Tensor:
+        rows, width = packing.valid.shape
+        query, key, value = (
+            mapped(map_, tokens).view(rows, width, self.num_heads, -1) for map_ in (self.query, self.key, self.value)
+        )
+        allowed = older_or_same(packing.valid) if self.causal else packing.valid[:, None, None]
+        weights = shares(query.transpose(1, 2) @ key.permute(0, 2, 3, 1), allowed)  # (B, H, L, L)
+        return (weights @ value.transpose(1, 2)).transpose(1, 2).reshape(-1, self.value.shape[0])
+
+    def _of_newest(self, tokens: Tensor, packing: Packing) -> Tensor:
+        rows, width = packing.valid.shape
+        x = tokens.view(rows, width, -1)
+        look = mapped(self.look, tokens[packing.newest]).view(rows, self.num_heads, -1)
+        weights = shares(look @ x.transpose(1, 2), packing.valid[:, None])  # (B, H, L)
+        read = (weights @ x).unbind(1)
+        return torch.cat([mapped(*head) for head in zip(self.value.chunk(self.num_heads), read, strict=True)], -1)
 
 
 class DotProduct(DotProductAttention, Arranged):
@@ -80,10 +94,20 @@ class Uncertainty(UncertaintyAttention, Arranged):
 
 
 def maps(attention: DotProductAttention | UncertaintyAttention, count: int) -> Tensor:
-    """Weights and biases of the maps of an attention, ``(count, H, E, D + 1)``."""
+    """The maps of an attention, ``(count, H, E, D + 1)``."""
     projection = attention.projection
     joined = torch.cat([projection.weight, projection.bias[:, None]], 1)
     return joined.unflatten(0, (count, attention.num_heads, -1))
+
+
+def mapped(map_: Tensor, x: Tensor) -> Tensor:
+    """``(N, D)`` -> ``(N, M)`` of a map ``(M, D + 1)``."""
+    return F.linear(x, map_[:, :-1], map_[:, -1])
+
+
+def shares(scores: Tensor, allowed: Tensor) -> Tensor:
+    """Weights of keys, 0 where ``allowed`` is False."""
+    return torch.softmax(scores + torch.where(allowed, 0.0, -torch.inf), dim=-1)
 
 
 def older_or_same(rows: Tensor) -> Tensor:
