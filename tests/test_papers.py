@@ -58,7 +58,7 @@ OF_READINGS = {
     **{f"{part}._partial_": True for part in READINGS if part != "model.similarity"},
     "model.masking.extra": 1,
     **{f"model.{owner}memory.slots": "written" for owner in ("backbone.", "generator.")},
-    **{f"model.{owner}memory.initial_std": 2.0 for owner in ("backbone.", "generator.")},
+    **{f"model.{owner}memory.initial_std": 4.0 for owner in ("backbone.", "generator.")},
     **{f"model.{owner}memory_layers": "last" for owner in ("backbone.", "generator.")},
 }
 WEIGHTS = [f"model.{term}_weight" for term in ("contrast", "generator", "discriminator")]

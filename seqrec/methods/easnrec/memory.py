@@ -58,7 +58,7 @@ class ExternalMemory(nn.Module):
         fusion: Literal["add_norm", "add", "concat", "gate"] = "add_norm",
         write_norm: Literal["slot_mean", "sum", "token_softmax"] = "slot_mean",
         slots: Literal["written", "learned"] = "written",
-        initial_std: float = 2.0,
+        initial_std: float = 4.0,
     ) -> None:
         super().__init__()
         width = dim if slot_dim is None else slot_dim
