@@ -32,6 +32,7 @@ LONGEST = (
     "outside/test_pages.py",
     "test_models.py",
     "test_papers.py",
+    "export/test_encoder.py",
     "integration/test_sizes.py",
     "methods/test_counting.py",
     "test_tiny_data.py",

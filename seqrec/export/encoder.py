@@ -46,7 +46,8 @@ def encoder_graph(model: Ranker, path: str | Path, max_length: int) -> Graph:
     stay behind, and so do the item tables, see :func:`~seqrec.export.tables.item_tables`.
 
     Args:
-        model: with its trained weights; it is left as it was.
+        model: with its trained weights; it is left in training or evaluation as it was, but holds nothing any more, see
+            :meth:`Ranker.hold`.
         path: of the file to write.
         max_length: longest history that the model sees, ``data.max_length`` of its run.
 

@@ -24,7 +24,7 @@ OTHERS = sorted({path.stem for path in MODELS.glob("*.yaml")} - WITHOUT - {*FAST
 @pytest.mark.parametrize("name", [*FAST, *(pytest.param(name, marks=pytest.mark.export) for name in OTHERS)])
 def test_graphs_agree_with_their_models(name: str, graphs: Path) -> None:
     model, graph, path = graph_of(name, graphs, *CHOICES.get(name, ()))
-    mixed = drawn([*range(1, MAX_LENGTH + 1)] * 2)
+    mixed = drawn([*range(1, MAX_LENGTH + 1)] * 6)
     for histories in (mixed, drawn([1]), drawn([7, 7]), drawn([MAX_LENGTH])):
         difference(model, graph, path, histories).check()
 

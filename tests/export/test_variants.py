@@ -36,7 +36,7 @@ VARIANTS = {
 def test_variants_of_models(variant: str, tmp_path: Path) -> None:
     model, path = model_of(*VARIANTS[variant]), tmp_path / "encoder.onnx"
     graph = encoder_graph(model, path, MAX_LENGTH)
-    difference(model, graph, path, drawn([*range(1, MAX_LENGTH + 1)] * 2)).check()
+    difference(model, graph, path, drawn([*range(1, MAX_LENGTH + 1)] * 6)).check()
 
 
 class Fading(Backbone):
