@@ -39,7 +39,9 @@ def model_of(name: str, *choices: str) -> Recommender:
     shrink(config.model)
     torch.manual_seed(0)
     model: Recommender = instantiate(config.model, _convert_="all")
-    for parameter in model.parameters():
+    for path, parameter in model.named_parameters():
+        if path.endswith("ring_log"):  # logarithms of angles, which a gain would make thousands of turns
+            continue
         if parameter.dim() > 1:
             parameter.data.mul_(GAIN)
         elif not parameter.any():  # biases that start at zero

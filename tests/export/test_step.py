@@ -29,8 +29,7 @@ def test_step_by_step_is_the_whole_history(name: str, tmp_path: Path) -> None:
         state = dict(zip(graph.states, after, strict=True))
         assert [part.shape for part in after] == [(3, *shape) for shape in graph.states.values()]
         if t in (0, 1, 6, 20, MAX_LENGTH - 1):
-            # In float64, since LRURec's own angles are less exact in float32 than those of the graph. The two forms of
-            # the mLSTM differ by the 1e-6 in its divisor, which has another scale in each.
+            # The two forms of the mLSTM differ by the 1e-6 in its divisor, which has another scale in each.
             wanted = exact.query(Histories(items[:, : t + 1])).numpy()
             np.testing.assert_allclose(vector, wanted, rtol=0, atol=1e-5 * np.abs(wanted).max())
 
