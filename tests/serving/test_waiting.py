@@ -96,6 +96,29 @@ def test_requests_with_other_options_are_asked_alone(other: dict[str, Any]) -> N
     assert [lists.items for place, lists in enumerate(found) if place != 2] == [expected] * 4
 
 
+def test_a_quick_model_is_asked_in_the_same_thread_and_a_slow_one_in_another() -> None:
+    held, threads = Held(), list[str]()
+    recommend = held.recommend
+
+    def noting(*given: Any, **options: Any) -> Recommendations:
+        threads.append(threading.current_thread().name.partition("_")[0])
+        return recommend(*given, **options)
+
+    async def run(brief: float) -> None:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr("seqrec.serving.service.waiting.BRIEF", brief)
+            waiting = Waiting(held.model)
+            for _ in range(3):
+                await waiting.recommend(asked(histories=[["a"]], k=2))
+            waiting.close()
+
+    held.recommend = noting
+    held.go.set()
+    asyncio.run(run(brief=20.0))
+    asyncio.run(run(brief=0.0))
+    assert threads == ["model", "MainThread", "MainThread", "model", "model", "model"]
+
+
 def test_a_refused_request_does_not_disturb_the_others() -> None:
     held = Held()
     plain, wrong = asked(histories=[["a"]], k=2), asked(histories=[["x"]], unknown="error")

@@ -87,10 +87,11 @@ class Routes:
                 found = await ask(asked)
             except ValueError as error:  # what only the model can know to be wrong
                 raise Refused(422, str(error)) from None
-        size = len(found.numbers)
-        self.counters.lists.update({"lists": size} | found.counts)
-        request.scope[COUNTS].update({"lists": size, "k": asked.k} | found.counts)
-        return Response(encode(Lists.of(found)), media_type=JSON)
+        answer = Lists.of(found)
+        about = {"lists": len(answer.lists)} | answer.counts
+        self.counters.lists.update(about)
+        request.scope[COUNTS].update(about | {"k": asked.k})
+        return Response(encode(answer), media_type=JSON)
 
     @contextmanager
     def _place(self) -> Iterator[None]:

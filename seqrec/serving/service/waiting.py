@@ -1,8 +1,10 @@
-"""Requests that wait for the model. One thread asks it, together for several of them if several wait."""
+"""Requests that wait for the model, which is asked together for several of them if several wait."""
 
 from __future__ import annotations
 
 import asyncio
+import math
+import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -13,6 +15,10 @@ from seqrec.serving.recommend import LoadedModel, Recommendations
 
 TOGETHER = 16
 """Histories of different requests that the model is asked with at a time: more do not fit the cache."""
+
+BRIEF = 0.02
+"""Seconds for which nothing else may happen: what takes longer is asked in another thread. Changing threads for each
+question would cost as much as a small model itself."""
 
 
 class Question(NamedTuple):
@@ -33,7 +39,7 @@ class Waiting:
     """Asks a model, first come, first served. What waits is asked together; nothing waits for others to come.
 
     Args:
-        model: is asked from one thread, so it need not be safe for several.
+        model: is never asked for two things at a time.
         together: see :data:`TOGETHER`; 1 asks for each request alone.
 
     Attributes:
@@ -43,6 +49,7 @@ class Waiting:
     def __init__(self, model: LoadedModel, together: int = TOGETHER) -> None:
         self.model, self.together, self.batches = model, together, 0
         self._thread = ThreadPoolExecutor(1, "model")
+        self._pace = math.inf  # seconds that the model has last taken for a list
         self._waiting: deque[tuple[Question, asyncio.Future[Recommendations]]] = deque()
         self._work: asyncio.Task[None] | None = None
 
@@ -78,10 +85,8 @@ class Waiting:
         if not open_ones:
             return
         self.batches += 1
-        asked = [question.asked for question, _ in open_ones]
-        loop = asyncio.get_running_loop()
         try:
-            found = await loop.run_in_executor(self._thread, open_ones[0][0].ask, asked)
+            found = await self._asked(open_ones)
         except Exception as error:
             for _, answer in open_ones:
                 if not answer.done():
@@ -90,6 +95,16 @@ class Waiting:
         for (_, answer), lists in zip(open_ones, found, strict=True):
             if not answer.done():
                 answer.set_result(lists)
+
+    async def _asked(self, batch: Sequence[tuple[Question, Any]]) -> list[Recommendations]:
+        ask, asked, size = batch[0][0].ask, [question.asked for question, _ in batch], sum(q.size for q, _ in batch)
+        started = time.perf_counter()
+        if self._pace * max(1, size) <= BRIEF:
+            found = ask(asked)
+        else:
+            found = await asyncio.get_running_loop().run_in_executor(self._thread, ask, asked)
+        self._pace = (time.perf_counter() - started) / max(1, size)
+        return found
 
     def _next(self) -> list[tuple[Question, asyncio.Future[Recommendations]]]:
         """The first that waits, and those right behind it that can be asked with it."""
