@@ -1,9 +1,10 @@
-"""A finished run is served by main.py, with the answers that seqrec.load gives."""
+"""A finished run, or its bundle, is served by main.py, with the answers that seqrec.load gives."""
 
 from __future__ import annotations
 
 import http.client
 import json
+import os
 import signal
 import socket
 import subprocess
@@ -19,8 +20,9 @@ import seqrec
 from seqrec.serving.recommend import LoadedModel
 from seqrec.serving.service import limits
 from seqrec.serving.service.server import listening
+from tests.export.conftest import Bundles
 from tests.inference.conftest import Finished
-from tests.integration.forked import Forked
+from tests.integration.forked import ENVIRONMENT, Forked
 from tests.integration.running import MAIN, main_here
 from tests.serving.asking import LIMITS, Service
 
@@ -31,6 +33,13 @@ register_resolvers()
 check(["task=serve", "task.bundle=nothing"])
 import seqrec.tasks.serve, seqrec.serving.service.server
 assert not {"torch", "pytorch_lightning", "matplotlib", "polars"} & set(sys.modules)
+"""
+
+NO_TORCH = """
+import sys
+sys.modules["torch"] = sys.modules["pytorch_lightning"] = None
+from seqrec.cli.main import entry
+entry()
 """
 
 
@@ -59,9 +68,21 @@ def questions(model: LoadedModel) -> list[dict[str, Any]]:
 
 
 @pytest.mark.parametrize("name", ["sasrec", "bert4rec", "caser"])
-def test_a_service_gives_the_lists_of_the_loaded_model(finished: dict[str, Finished], name: str) -> None:
-    model = seqrec.load(finished[name].folder)
-    service = Service(seqrec.load(finished[name].folder), body_bytes=10**6)
+def test_a_service_of_a_run_gives_its_lists(finished: dict[str, Finished], name: str) -> None:
+    agree(finished[name].folder)
+
+
+@pytest.mark.parametrize(
+    ("name", "quant"),
+    [("gru4rec", "none"), *(pytest.param(name, "int8", marks=pytest.mark.export) for name in ("sasrec", "easnrec"))],
+)
+def test_a_service_of_a_bundle_gives_its_lists(bundles: Bundles, name: str, quant: str) -> None:
+    agree(bundles[name, quant])
+
+
+def agree(folder: Path) -> None:
+    """See that a service of a folder answers as ``seqrec.load`` of it does."""
+    model, service = seqrec.load(folder), Service(seqrec.load(folder), body_bytes=10**6)
     for question in questions(model):
         expected = model.recommend(**question)
         found = service.post("/recommend", question).json
@@ -90,6 +111,28 @@ def test_a_process_serves_a_run_until_it_is_stopped(folder: Path, elsewhere: Pat
     lines = [json.loads(line) for line in printed.splitlines()]  # nothing else was printed
     assert status == 0 and [line.get("event") for line in lines] == ["listening", None, "stopped"]
     assert lines[1]["lists"] == len(question["histories"])
+
+
+def test_a_bundle_is_served_where_torch_is_missing(bundles: Bundles, elsewhere: Path) -> None:
+    folder = bundles["gru4rec", "none"]
+    words = ["task=serve", f"task.bundle={folder}", "task.port=0"]
+    command = [sys.executable, "-c", NO_TORCH, *words]
+    with subprocess.Popen(
+        command, cwd=elsewhere, env=os.environ | ENVIRONMENT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout
+        line = process.stdout.readline()
+        assert line, process.communicate()[1]
+        port = int(json.loads(line)["url"].rpartition(":")[2])
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+        model = seqrec.load(folder)
+        question = questions(model)[0]
+        connection.request("POST", "/recommend", json.dumps(question), {"content-type": "application/json"})
+        found = json.loads(connection.getresponse().read())
+        process.terminate()
+        _, errors = process.communicate(timeout=30)
+    assert [row["items"] for row in found["lists"]] == model.recommend(**question).items
+    assert (process.returncode, errors) == (0, "")
 
 
 def refused(capsys: pytest.CaptureFixture[str], place: Path, *words: str) -> str:
