@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import Any, Protocol
 
 import numpy as np
@@ -59,12 +60,12 @@ class Cells:
 
     def __init__(self, vectors: np.ndarray, probes: int = 16) -> None:
         try:
-            import faiss
+            faiss = import_module("faiss")  # an extra, which only this kind of index needs
         except ModuleNotFoundError:
             raise ValueError("index=ivf needs faiss; run: pip install 'seqrec[index]'") from None
         items, dim = vectors.shape
         cells = max(1, min(int(4 * items**0.5), items // CELL_VECTORS))
-        self.index: Any = faiss.index_factory(dim, f"IVF{cells},SQ8", faiss.METRIC_INNER_PRODUCT)
+        self.index = faiss.index_factory(dim, f"IVF{cells},SQ8", faiss.METRIC_INNER_PRODUCT)
         self.index.train(vectors)
         self.index.add(vectors)
         self.index.nprobe = min(probes, cells)
