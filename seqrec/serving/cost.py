@@ -26,7 +26,8 @@ FIRST_ANSWER = """
 import json, sys, time
 import recommend
 model = recommend.load()
-model.recommend([[json.loads(sys.argv[1])]])
+users = None if model.users is None else [model.users.raw[0]]
+model.recommend([[model.items.raw[0]]], users=users)
 lines = open("/proc/self/status") if sys.platform == "linux" else []
 peak = [int(line.split()[1]) / 1024 for line in lines if line.startswith("VmHWM")]
 print(json.dumps({"cpu_seconds": time.process_time(), "peak_mb": peak[0] if peak else None}))
@@ -86,9 +87,8 @@ def first_answer(folder: Path) -> dict[str, float | None]:
     Raises:
         ValueError: the process failed.
     """
-    item = json.loads((folder / "ids.json").read_text(encoding="utf-8"))[0]
     environment = os.environ | {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "PYTHONDONTWRITEBYTECODE": "1"}
-    command = [sys.executable, "-c", FIRST_ANSWER, json.dumps(item)]
+    command = [sys.executable, "-c", FIRST_ANSWER]
     done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
     if done.returncode:
         raise ValueError(f"{folder} gives no list in a process of its own: {done.stderr.strip().splitlines()[-1]}")
