@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
 import seqrec
 from seqrec.export import bundle as writing
@@ -231,3 +232,21 @@ def test_lists_of_another_model_are_far_from_those_of_a_run(finished: dict[str, 
     other.engine._table = other.engine._table.flip(0)
     found = measure(run, other)
     assert found["identical"] < 0.5 and found["largest_swap"] > 1e-3 and found["largest_error"] > 1e-3
+
+
+@pytest.mark.export
+def test_an_export_gives_the_same_bytes_again_and_new_items_leave_the_encoder_as_it_was(
+    finished: dict[str, Finished], bundles: Bundles, tmp_path: Path
+) -> None:
+    """So a device that has the bundle fetches the tables alone after an update that trained no more than items."""
+    first = reading.read_card(bundles[CHEAP, "none"])["files"]
+    run = shutil.copytree(finished[CHEAP].folder, tmp_path / "run")
+    again = reading.read_card(write_bundle(run, tmp_path / "again").folder)["files"]
+    more = {"cost.json", "names.json"}  # times, and the names that were not given again
+    assert all(again[name] == first[name] for name in first if name not in more)
+    checkpoint = torch.load(run / "checkpoints" / "best.ckpt", weights_only=False)
+    checkpoint["state_dict"]["backbone.item_embedding.weight"] *= 1.5
+    torch.save(checkpoint, run / "checkpoints" / "best.ckpt")
+    other = reading.read_card(write_bundle(run, tmp_path / "other").folder)["files"]
+    differing = {name for name in again if other[name] != again[name]}
+    assert {"items.bin"} <= differing <= {"items.bin", "parity.json", "cost.json"}
