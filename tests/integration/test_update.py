@@ -13,6 +13,7 @@ import torch
 
 import seqrec
 from seqrec import inference
+from seqrec.export.bundle import write_bundle
 from seqrec.inference.shared_encoder import shares_encoder
 from seqrec.methods.checkpoint import read_checkpoint
 from seqrec.runs.catalog import read_catalog, read_users
@@ -104,6 +105,18 @@ def test_frozen_only_new_rows_learn(runs: dict[str, Path], place: Path) -> None:
     assert shares_encoder(runs["sasrec"], new) and shares_encoder(new, untrained)
     thawed = updated(runs["sasrec"], "thawed", place / "new.parquet", "task.epochs=3")
     assert report(thawed)["epoch"] > 0 and not shares_encoder(runs["sasrec"], thawed)
+
+
+@pytest.mark.export
+def test_bundles_of_a_frozen_update_share_the_encoder_byte_for_byte(runs: dict[str, Path], place: Path) -> None:
+    run = runs["gru4rec"]
+    frozen = updated(run, "gru4rec-frozen", place / "new.parquet", "task.freeze=true", "task.epochs=1")
+    thawed = updated(run, "gru4rec-thawed", place / "new.parquet", "task.epochs=3")
+    bundles = [write_bundle(folder, place / f"bundle-{folder.name}").folder for folder in (run, frozen, thawed)]
+    before, same, other = ((folder / "encoder.onnx").read_bytes() for folder in bundles)
+    assert shares_encoder(run, frozen) and same == before
+    assert not shares_encoder(run, thawed) and other != before
+    assert "n0" in seqrec.load(bundles[1]).recommend([["i0", "n1"]], k=23, seen="keep").items[0]
 
 
 def test_a_whole_log_gives_what_new_rows_give(runs: dict[str, Path], place: Path) -> None:
@@ -216,3 +229,24 @@ def test_attributes_of_old_items_keep_their_numbers(tmp_path: Path, model: str) 
         of_new, thing = after[known].tolist(), set(after[known[2]].tolist()) & set(after[known[1]].tolist())
         assert sorted(of_new[0])[0] == 0 and len(thing) >= 1, "what no old item has is left out"
     assert "n0" in seqrec.load(new).recommend([["i0"]], k=23, seen="keep").items[0]
+
+
+@pytest.mark.slow
+def test_beauty_split_in_time(tmp_path: Path, data_root: Path) -> None:
+    """Old users lose nothing when the last tenth of the time comes, and new items are recommended."""
+    reviews = pl.read_csv(data_root / "raw" / "amazon" / "Beauty_file_order.csv.gz")
+    names = {"user_id": "who", "item_id": "what", "timestamp": "when"}
+    times = reviews.select(*names).rename(names)
+    came = pl.col("when") >= times["when"].quantile(0.9)
+    times.filter(~came).write_parquet(tmp_path / "old.parquet")
+    times.filter(came).write_parquet(tmp_path / "new.parquet")
+    less = ["data.min_user=3", "data.min_item=3", "data.max_length=20", "trainer.max_epochs=10"]
+    sizes = ["model.backbone.dim=64", "model.backbone.ffn_dim=256", "model.backbone.dropout=0.2"]
+    run = trained(tmp_path, "sasrec", *less, *sizes, "model.optimizer.lr=0.001", "model/loss=shared_softmax")
+    found = report(updated(run, "updated", tmp_path / "new.parquet", "task.epochs=4"))
+    old = found["difference"]["old users"]
+    assert old["ndcg@10"] + 2 * old["standard_error"] > 0, "old users do not lose"
+    assert found["metrics"]["targets that are new items"]["after"]["ndcg@10"] > 0.02
+    shares = found["new_items"]["share_of_top10"]
+    assert shares["before"] == 0 < 0.2 * found["new_items"]["share_of_targets"] < shares["after"]
+    assert shares["after"] < 2 * found["new_items"]["share_of_targets"]

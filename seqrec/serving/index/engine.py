@@ -57,7 +57,8 @@ class IndexedEngine:
 
     def top(self, vectors: np.ndarray, penalty: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
         """See :class:`~seqrec.serving.engine.Engine`; which items come may differ from the engine's, scores may not."""
-        count = SLACK * k + int((penalty[:, 1:-1] == -np.inf).sum(1).max(initial=0))
+        removed = max((int(np.count_nonzero(row)) for row in penalty.view(np.int32)), default=2) - 2  # padding, mask
+        count = SLACK * k + removed
         if not len(vectors) or count > WORTHWHILE * len(self.vectors_of_items):
             return self.engine.top(vectors, penalty, k)
         queries = np.pad(vectors, ((0, 0), (0, 1)), constant_values=1) if self.has_bias else vectors

@@ -7,7 +7,7 @@ from typing import Protocol
 
 import numpy as np
 
-CHUNK_ROWS = 65_536  # vectors that are scored at a time: they and their scores stay in the cache
+CHUNK_ROWS = 8_192  # vectors that are scored at a time: they and their scores stay in the cache
 CELL_VECTORS = 39  # that faiss wants at least to place the centre of a cell
 
 
@@ -22,28 +22,31 @@ class Search(Protocol):
 
 
 class Int8:
-    """All vectors in 8 bits, each with a scale: a quarter of the memory, read from the first to the last.
+    """All vectors in 8 bits, each with a scale: a quarter of what has to be read.
 
     Args:
         vectors: ``(I, D)`` float32.
     """
 
     def __init__(self, vectors: np.ndarray) -> None:
-        self.scale = np.maximum(np.abs(vectors).max(1, initial=0), 1e-12)[:, None] / 127
-        self.codes = np.round(vectors / self.scale).astype(np.int8)
+        self.scale = np.maximum(np.abs(vectors).max(1, initial=0), 1e-12).astype(np.float32) / 127
+        self.codes = np.round(vectors / self.scale[:, None]).astype(np.int8)
 
     def nearest(self, queries: np.ndarray, count: int) -> np.ndarray:
-        """See :class:`Search`; the best so far are kept while chunks of vectors pass."""
-        rows = np.zeros((len(queries), 0), np.int64)
-        values = np.zeros((len(queries), 0), np.float32)
+        """See :class:`Search`; of each chunk of vectors only what beats the worst of the best so far is looked at."""
+        rows = np.full((len(queries), count), -1)
+        values = np.full((len(queries), count), -np.inf, np.float32)
         for start in range(0, len(self.codes), CHUNK_ROWS):
             part = slice(start, start + CHUNK_ROWS)
-            scores = queries @ (self.codes[part].astype(np.float32) * self.scale[part]).T
-            here = np.broadcast_to(np.arange(start, start + scores.shape[1]), scores.shape)
-            values, rows = np.concatenate([values, scores], 1), np.concatenate([rows, here], 1)
-            if values.shape[1] > count:
-                kept = np.argpartition(values, -count, axis=1)[:, -count:]
-                values, rows = np.take_along_axis(values, kept, 1), np.take_along_axis(rows, kept, 1)
+            scores = queries @ self.codes[part].T.astype(np.float32)
+            scores *= self.scale[part]
+            better = np.flatnonzero((scores > values.min(1, keepdims=True)).any(0))
+            if not len(better):
+                continue
+            both = np.concatenate([values, scores[:, better]], 1)
+            places = np.concatenate([rows, np.broadcast_to(start + better, (len(queries), len(better)))], 1)
+            kept = np.argpartition(both, -count, axis=1)[:, -count:]
+            values, rows = np.take_along_axis(both, kept, 1), np.take_along_axis(places, kept, 1)
         return rows
 
 
@@ -64,7 +67,7 @@ class Cells:
         except ModuleNotFoundError:
             raise ValueError("index=ivf needs faiss; run: pip install 'seqrec[index]'") from None
         items, dim = vectors.shape
-        cells = max(1, min(int(4 * items**0.5), items // CELL_VECTORS))
+        cells = max(1, min(int(items**0.5), items // CELL_VECTORS))
         self.index = faiss.index_factory(dim, f"IVF{cells},SQ8", faiss.METRIC_INNER_PRODUCT)
         self.index.train(vectors)
         self.index.add(vectors)
