@@ -9,6 +9,7 @@ import os
 import re
 import shutil
 import subprocess
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -104,6 +105,11 @@ def test_the_list_follows_what_is_chosen(site: Callable[..., Path], browser: Bro
         browser.value("document.querySelector('#history button').click()")
         assert browser.shown(first) == listed(rec, [raw[first]])
         assert browser.value("document.documentElement.scrollWidth <= innerWidth")
+        turn = browser.value("document.body.dataset.turn")
+        browser.value("document.getElementById('new').click()")
+        while browser.value("document.body.dataset.turn") == turn:
+            time.sleep(0.1)
+        assert browser.shown(first) == listed(rec, [raw[first]], seen="keep") != listed(rec, [raw[first]])
 
 
 @pytest.mark.parametrize("name", ["caser", "bpr"])
