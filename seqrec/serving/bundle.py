@@ -57,6 +57,7 @@ class OnnxEngine:
         self.folder, self.card, self.threads = folder, card, threads
         self.max_length, self.width = int(card["max_length"]), int(card["num_items"]) + 2
         self.states: dict[str, tuple[int, ...]] = {name: tuple(shape) for name, shape in card["states"].items()}
+        self._keep, self._drop, self._mask = (int(card["query"][n]) for n in ("keep", "drop_oldest", "append_mask"))
         self.fingerprint = fingerprint(card)
         self._largest = LARGEST[card["quant"]]
         self._input, self._input_scale = self._table(ITEMS, SCALE, card["dim"])
@@ -119,14 +120,13 @@ class OnnxEngine:
 
     def _inputs(self, items: np.ndarray, users: np.ndarray | None) -> dict[str, np.ndarray]:
         """Of the encoder: the newest items, without the oldest of them and with a mask token where the model is so."""
-        query = self.card["query"]
         known = (items != 0).sum(1)
-        first = np.maximum(known - query["keep"], 0) + int(query["drop_oldest"])
-        length = known - first + int(query["append_mask"])
+        first = np.maximum(known - self._keep, 0) + self._drop
+        length = known - first + self._mask
         place = first[:, None] + np.arange(int(length.max()))
         numbers = np.take_along_axis(items, np.minimum(place, items.shape[1] - 1), axis=1)
         numbers[place >= known[:, None]] = 0
-        if query["append_mask"]:
+        if self._mask:
             numbers[np.arange(len(items)), length - 1] = self.width - 1
         inputs = {"x": self._embedded(numbers), "length": length}
         if users is not None and self._users is not None:
@@ -173,17 +173,19 @@ def read_bundle(folder: str | Path, threads: int = 1) -> dict[str, Any]:
     """
     folder = Path(folder)
     card = read_card(folder)
-    check_files(folder, card, READ)
-    raw = json.loads((folder / IDS).read_text(encoding="utf-8"))
-    users = json.loads((folder / USER_IDS).read_text(encoding="utf-8")) if USER_IDS in card["files"] else None
-    return {
-        "engine": OnnxEngine(folder, card, threads),
-        "items": raw,
-        "counts": np.fromfile(folder / POPULAR, "<i4"),
-        "remove_seen": card["remove_seen"],
-        "name": card["model"],
-        "users": users,
-    }
+    try:
+        check_files(folder, card, READ)
+        users = json.loads((folder / USER_IDS).read_text(encoding="utf-8")) if USER_IDS in card["files"] else None
+        return {
+            "engine": OnnxEngine(folder, card, threads),
+            "items": json.loads((folder / IDS).read_text(encoding="utf-8")),
+            "counts": np.fromfile(folder / POPULAR, "<i4"),
+            "remove_seen": card["remove_seen"],
+            "name": card["model"],
+            "users": users,
+        }
+    except (AttributeError, KeyError, TypeError) as error:
+        raise ValueError(f"{folder / CARD} is not what an export writes ({error!r}); was it changed?") from None
 
 
 def read_card(folder: Path) -> dict[str, Any]:

@@ -166,6 +166,9 @@ HOSTILE = [
     ("bundle.json", lambda content: content.replace(b'"format": 1', b'"format": 2'), "of format 2, and this version"),
     ("bundle.json", lambda content: content.replace(b'"quant": "none"', b'"quant": "int3"'), "quantisation 'int3'"),
     ("bundle.json", lambda content: content.replace(b'"num_items"', b'"items"'), "lacks num_items"),
+    ("bundle.json", lambda content: content.replace(b'"dim": 64', b'"dim": "wide"'), "is not what an export writes"),
+    ("bundle.json", lambda content: content.replace(b'"bytes"', b'"size"'), "is not what an export writes"),
+    ("bundle.json", lambda content: content.replace(b'"query": {', b'"query": 3, "q": {'), "is not what an export w"),
 ]
 
 
