@@ -10,8 +10,8 @@ from omegaconf import DictConfig
 from rich.console import Console
 
 from seqrec.export.bundle import Written, write_bundle
+from seqrec.opening import refuse_others
 
-STORED = ("data", "windows", "trainer", "protocol", "callbacks", "logger", "warm_start", "model")
 READERS: dict[str, Any] = {".csv": pl.read_csv, ".jsonl": pl.read_ndjson, ".parquet": pl.read_parquet}
 
 
@@ -29,9 +29,7 @@ def export(config: DictConfig, run: str, output: str, quant: str, names: str | N
     Raises:
         ValueError: what is wrong with an option, the run or a file.
     """
-    beside = [name for name in STORED if name in config]
-    if beside:
-        raise ValueError(f"{beside[0]}=...: the run in task.run knows its own; leave {beside[0]} out")
+    refuse_others(config, "task.run")
     called = {} if names is None else read_names(Path(names).expanduser())
     written = write_bundle(Path(run).expanduser(), Path(output).expanduser(), str(quant).lower(), called, reduce_range)
     screen = Console(highlight=False)

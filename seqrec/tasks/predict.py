@@ -10,7 +10,7 @@ from omegaconf import DictConfig, OmegaConf
 from rich.console import Console
 
 from seqrec import __version__
-from seqrec.opening import load
+from seqrec.opening import load, refuse_others
 from seqrec.serving.inputs import digest, open_requests
 from seqrec.serving.outputs import Output
 from seqrec.serving.parts import write_parts
@@ -20,7 +20,6 @@ COUNTED = {
     "empty_histories": "histories have no known item, so they got the most popular ones",
     "short_lists": "lists are shorter, since no more items remain",
 }
-STORED = ("data", "windows", "trainer", "protocol", "callbacks", "logger", "warm_start", "model")
 
 
 def predict(
@@ -55,9 +54,7 @@ def predict(
     Raises:
         ValueError: what is wrong with an option, the run or a file.
     """
-    beside = [name for name in STORED if name in config]
-    if beside:
-        raise ValueError(f"{beside[0]}=...: the run in task.run knows its own; leave {beside[0]} out")
+    refuse_others(config, "task.run")
     if part_users < 1:
         raise ValueError(f"task.part_users is {part_users}; it must be at least 1")
     given: dict[str, Any] = {"columns": _plain(columns), "read": _plain(read)}
