@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 
 from seqrec.export.bundle import write_bundle
 from tests.inference.conftest import Finished, finished, one_thread, train
@@ -22,14 +23,17 @@ def graphs(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def bundles(finished: dict[str, Finished], tmp_path_factory: pytest.TempPathFactory) -> Bundles:
-    """Bundles of small finished runs, made when a test asks for them."""
+def bundles(finished: dict[str, Finished], shared: Path) -> Bundles:
+    """Bundles of small finished runs, made when a test asks for them, once for all processes; tests change copies."""
 
     class Made(Bundles):
         def __missing__(self, key: tuple[str, str]) -> Path:
-            folder = tmp_path_factory.mktemp("bundle") / "made"
+            folder = shared / f"bundle-of-{key[0]}-{key[1]}" / "made"
             names = {"1": "The first", "2": 'With "quotes" & <tags>'}
-            self[key] = write_bundle(finished[key[0]].folder, folder, key[1], names).folder
+            with FileLock(f"{folder.parent}.lock"):
+                if not folder.exists():
+                    write_bundle(finished[key[0]].folder, folder, key[1], names)
+            self[key] = folder
             return self[key]
 
     return Made()
