@@ -115,6 +115,17 @@ def test_many_clients_get_their_own_answers(running: Served) -> None:
     assert not wrong
 
 
+def test_answers_on_an_open_connection_do_not_wait_for_acknowledgements(running: Served) -> None:
+    seconds = []
+    with running.connect() as connection:
+        for _ in range(40):
+            started = time.perf_counter()
+            connection.sendall(request(ASKED))
+            until(connection, b"}}")
+            seconds.append(time.perf_counter() - started)
+    assert sorted(seconds[20:])[5] < 0.03  # of a quarter of them; with Nagle's delay all take 40 ms and more
+
+
 def test_requests_that_come_at_once_are_answered_in_their_order(running: Served) -> None:
     asked = [{"histories": [["b"]], "k": k} for k in (3, 1, 2)]
     with running.connect() as connection:
