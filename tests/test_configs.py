@@ -14,6 +14,10 @@ from tests.factories import build
 
 NEEDED = {
     "data/custom": ["data.path=log.csv"],
+    "task/bench_bundle": ["task.bundles=[bundle]"],
+    "task/export": ["task.run=run", "task.output=bundle"],
+    "task/predict": ["task.run=run", "task.input=users.csv", "task.output=lists.csv"],
+    "task/serve": ["task.bundle=bundle"],
     "task/update": ["task.run=run", "data.path=log.csv"],
     "warm_start/complementary": ["model=mvs"],
 }
