@@ -15,9 +15,9 @@ from typing import Any, NamedTuple
 
 from seqrec import __version__
 from seqrec.export.encoder import encoder_graph
+from seqrec.export.exportable import exportable
 from seqrec.export.files import write_floats, write_tables
 from seqrec.export.graph import Graph
-from seqrec.export.learnt import learnt
 from seqrec.export.parity import measure, refuse
 from seqrec.export.quantise import fold, quantise
 from seqrec.export.score import score_graph
@@ -98,7 +98,7 @@ def _write_model(model: LoadedModel, folder: Path, quant: str) -> None:
     """Graphs, tables and the card of a run."""
     assert isinstance(model.engine, TorchEngine)
     scorer = model.engine.scorer
-    recommender = learnt(scorer.model)
+    recommender = exportable(scorer.model)
     graph = encoder_graph(recommender, folder / bundle.ENCODER, scorer.max_length)
     if (folder / bundle.ENCODER).exists():
         fold(folder / bundle.ENCODER)

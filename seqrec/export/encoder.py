@@ -8,9 +8,9 @@ import torch
 from torch import Tensor, nn
 
 from seqrec.export.agreement import check_agreement
+from seqrec.export.exportable import exportable
 from seqrec.export.forms import exported
 from seqrec.export.graph import Graph
-from seqrec.export.learnt import learnt
 from seqrec.export.tables import item_tables, user_table
 from seqrec.export.to_onnx import write
 from seqrec.methods.base import Recommender
@@ -58,7 +58,7 @@ def encoder_graph(model: Ranker, path: str | Path, max_length: int) -> Graph:
         ValueError: the model counts, a package is missing, a part of the model does what a graph cannot hold, or the
             graph does not give what the model gives.
     """
-    recommender = learnt(model)
+    recommender = exportable(model)
     training = recommender.training
     recommender.eval()
     try:

@@ -8,8 +8,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
+from seqrec.export.exportable import exportable
 from seqrec.export.forms import Stepwise, exported
-from seqrec.export.learnt import learnt
 from seqrec.export.to_onnx import write
 from seqrec.methods.base import Recommender
 from seqrec.methods.ranker import Ranker
@@ -57,12 +57,12 @@ def step_graph(model: Ranker, path: str | Path) -> StepGraph | None:
         path: of the file to write.
 
     Returns:
-        What a runner must know, or None, and no file, where the model has no state to go on from.
+        What a runner must know, or None, and no file, where the model has no state that one more item could update.
 
     Raises:
         ValueError: the model counts, or a package is missing.
     """
-    recommender = learnt(model)
+    recommender = exportable(model)
     twin = exported(recommender, max_length=2)  # a step needs the first power of a constant, not those of all ages
     if not isinstance(twin.backbone, Stepwise) or twin.appends_mask:
         return None

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from seqrec.export.learnt import learnt
+from seqrec.export.exportable import exportable
 from seqrec.methods.ranker import Ranker
 
 
@@ -32,7 +32,7 @@ def item_tables(model: Ranker) -> ItemTables:
     Raises:
         ValueError: the model counts.
     """
-    recommender = learnt(model)
+    recommender = exportable(model)
     table, bias = recommender.output_table()
     given = recommender.backbone.input_table.detach().float().cpu()
     made = table.detach().float().cpu()
@@ -43,6 +43,6 @@ def item_tables(model: Ranker) -> ItemTables:
 
 def user_table(model: Ranker) -> Tensor | None:
     """Vectors ``(U, D_u)`` of the users of a model that knows them, row ``u`` is user ``u``; None for others."""
-    backbone = learnt(model).backbone
+    backbone = exportable(model).backbone
     table = getattr(backbone, "user_matrix", None)
     return None if table is None else table.detach().float().cpu()

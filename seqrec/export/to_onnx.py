@@ -7,12 +7,13 @@ import io
 import logging
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor, nn
+
+from seqrec.serving.extras import require
 
 OPSET = 20  # the first with GELU; LayerNormalization is there since 17
 NEEDED = ("onnx", "onnxscript", "onnxruntime")
@@ -27,9 +28,7 @@ def check_installed() -> None:
     Raises:
         ValueError: one of them is missing.
     """
-    missing = [name for name in NEEDED if find_spec(name) is None]
-    if missing:
-        raise ValueError(f"export needs {', '.join(missing)}; run: pip install 'seqrec[export]'")
+    require(NEEDED, "export", "export")
 
 
 def write(

@@ -1,4 +1,4 @@
-"""Lists of items to a file, part by part, so that a killed job goes on where it was."""
+"""Lists of items to a file, part by part, so that a killed job can be resumed."""
 
 from __future__ import annotations
 

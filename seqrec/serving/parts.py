@@ -1,4 +1,4 @@
-"""Lists for many users, written part by part, so that memory is bounded and a killed job goes on."""
+"""Lists for many users, written part by part, so that memory is bounded and a killed job can be resumed."""
 
 from __future__ import annotations
 

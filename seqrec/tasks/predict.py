@@ -49,7 +49,7 @@ def predict(
         form: ``long`` or ``nested``; None takes what fits the output.
         columns: names in the input of ``user``, ``item`` and ``time``.
         read: how the input is read.
-        part_users: users in memory at a time; a killed job goes on after the last of such parts.
+        part_users: users in memory at a time; a killed job resumes after the last of these parts.
 
     Raises:
         ValueError: what is wrong with an option, the run or a file.
@@ -69,7 +69,7 @@ def predict(
     request = {"input": digest(source), "model": rec.engine.fingerprint, "version": __version__}
     requests = open_requests(source, given["columns"], rec.items, given["read"])
     if target.begin(request | options | given | {"k": k, "part_users": part_users}):
-        screen.print(f"going on with the parts in {target.parts}", soft_wrap=True)
+        screen.print(f"resuming after the parts in {target.parts}", soft_wrap=True)
     counts = write_parts(rec, requests, target, screen, part_users, {"k": k} | options)
     screen.print(f"{requests.rows:,} lists of {k} items in {target.path}", soft_wrap=True)
     for name, meaning in COUNTED.items():

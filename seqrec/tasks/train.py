@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 from pytorch_lightning.utilities import rank_zero_only
 
 from seqrec.metrics import Protocol
@@ -24,7 +23,7 @@ from seqrec.training.loggers import open_loggers
 from seqrec.training.origin import origin
 from seqrec.training.quiet import silence_libraries
 from seqrec.training.references import reference_results
-from seqrec.training.run import open_run, own_folder
+from seqrec.training.run import open_run, own_folder, plain
 from seqrec.training.stages import Stage, stages
 from seqrec.training.start_check import check_callbacks
 
@@ -82,8 +81,3 @@ def pretrain(stage: Stage, protocol: Protocol) -> Path:
         stage.open()
         show_start(stage.config.name, model, stage.folder, stage.config.patience is not None)
     return stage.finish(fit(model, data, stage.config, stage.folder))
-
-
-def plain(config: DictConfig) -> dict[str, Any]:
-    """A configuration as plain values, with references resolved."""
-    return dict(OmegaConf.to_container(config, resolve=True))  # type: ignore[arg-type]

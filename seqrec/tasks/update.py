@@ -27,8 +27,8 @@ from seqrec.training.loggers import open_loggers
 from seqrec.training.origin import origin
 from seqrec.training.quiet import silence_libraries
 from seqrec.training.references import reference_results
-from seqrec.training.run import own_folder, show_data
-from seqrec.training.update.configuration import check, plain, updated_config
+from seqrec.training.run import own_folder, plain, show_data
+from seqrec.training.update.configuration import check, updated_config
 from seqrec.training.update.finished import FinishedRun
 from seqrec.training.update.judged import as_before, judged
 from seqrec.training.update.log import histories, reader

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
@@ -115,3 +116,8 @@ def _tidy(folder: Path) -> None:
     return_to_whole_epochs(folder)
     if not (folder / FIRST_STAGE / METRICS).exists():
         return_to_whole_epochs(folder / FIRST_STAGE)
+
+
+def plain(config: DictConfig) -> dict[str, Any]:
+    """A configuration as plain values, with references resolved."""
+    return dict(OmegaConf.to_container(config, resolve=True))  # type: ignore[arg-type]

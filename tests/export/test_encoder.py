@@ -1,4 +1,4 @@
-"""The graphs of all learnt models give what the models give: the exporter is never trusted."""
+"""The graphs of all models that learn give what the models give: the exporter is never trusted."""
 
 from __future__ import annotations
 

@@ -41,7 +41,7 @@ class HasConstants(Protocol):
 
 @runtime_checkable
 class Stepwise(Protocol):
-    """The form of a backbone that can go on from a state, one item at a time, at a cost that does not grow."""
+    """The form of a backbone that updates a state, one item at a time, at a cost that does not grow."""
 
     def state_shapes(self) -> dict[str, tuple[int, ...]]:
         """Shape of each part of a history's state, float32, by name; all are zero before the first item."""

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from importlib.util import find_spec
 from typing import Any
+
+from seqrec.serving.extras import require
 
 NEEDED = ("starlette", "msgspec", "uvicorn")
 
@@ -65,6 +66,4 @@ def check_installed() -> None:
     Raises:
         ValueError: one of them is missing.
     """
-    missing = [name for name in NEEDED if find_spec(name) is None]
-    if missing:
-        raise ValueError(f"a service needs {', '.join(missing)}; run: pip install 'seqrec[serving]'")
+    require(NEEDED, "a service", "serving")

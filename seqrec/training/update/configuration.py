@@ -14,6 +14,7 @@ from seqrec.metrics import Protocol
 from seqrec.runs.folder import HISTORIES
 from seqrec.runs.sizes import resized
 from seqrec.training.resume import MACHINE
+from seqrec.training.run import plain
 from seqrec.training.start_check import check_callbacks, check_values
 from seqrec.training.strategies import check_accelerator, check_strategy
 from seqrec.training.update.finished import FinishedRun
@@ -88,8 +89,3 @@ def updated_config(
     check_strategy(complete)
     OmegaConf.set_readonly(complete, True)
     return complete, protocol
-
-
-def plain(config: DictConfig) -> dict[str, Any]:
-    """A configuration as plain values, with references resolved."""
-    return dict(OmegaConf.to_container(config, resolve=True))  # type: ignore[arg-type]

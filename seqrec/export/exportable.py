@@ -6,8 +6,8 @@ from seqrec.methods.base import Recommender
 from seqrec.methods.ranker import Ranker
 
 
-def learnt(model: Ranker) -> Recommender:
-    """The same model, known to learn.
+def exportable(model: Ranker) -> Recommender:
+    """The same model, as the type that has vectors and tables.
 
     Raises:
         ValueError: it counts, so it has neither vectors nor a graph.
