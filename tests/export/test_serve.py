@@ -185,7 +185,7 @@ def test_limits_that_mean_nothing_are_refused(values: dict[str, Any], message: s
 def test_a_missing_package_is_named(
     elsewhere: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(limits, "find_spec", lambda name: None if name == "msgspec" else name)
+    monkeypatch.setattr("seqrec.serving.extras.find_spec", lambda name: None if name == "msgspec" else name)
     line = refused(capsys, elsewhere, "task.bundle=nothing")
     assert line == "error: a service needs msgspec; run: pip install 'seqrec[serving]'\n"
 

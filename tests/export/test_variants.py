@@ -102,7 +102,7 @@ def test_a_model_that_knows_users_alone_has_tables_only(tmp_path: Path) -> None:
 
 
 def test_a_missing_package_is_named_with_the_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("seqrec.export.to_onnx.find_spec", lambda name: None if name == "onnxscript" else name)
+    monkeypatch.setattr("seqrec.serving.extras.find_spec", lambda name: None if name == "onnxscript" else name)
     with pytest.raises(ValueError, match=r"export needs onnxscript; run: pip install 'seqrec\[export\]'"):
         encoder_graph(learning(Fading()), tmp_path / "encoder.onnx", MAX_LENGTH)
 
