@@ -9,7 +9,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from seqrec.methods.easnrec.memory import ExternalMemory, first_reads, read_variance, written
+from seqrec.methods.easnrec.memory import ExternalMemory, first_reads, keep_from_decay, read_variance, written
 from seqrec.nn.packing import Packing
 from tests.methods.small_easnrec import BATCHES, DIM, MEMORY, gradients, plain, same
 
@@ -55,6 +55,22 @@ def test_learned_slots_vary_from_the_start() -> None:
             memory(states)
         share[slots] = float(seen[memory].variance())
     assert share["written"] < 1e-4 and share["learned"] > 0.01
+
+
+def test_memories_do_not_decay() -> None:
+    network = torch.nn.Sequential(torch.nn.Linear(DIM, DIM), ExternalMemory(DIM, 5, 0.0, slots="learned"))
+    before = {name: value.clone() for name, value in network.named_parameters()}
+    optimizer = keep_from_decay(torch.optim.AdamW(network.parameters(), lr=0.1, weight_decay=0.5), network)
+    for parameter in network.parameters():
+        parameter.grad = torch.zeros_like(parameter)
+    optimizer.step()
+    for name, value in network.named_parameters():
+        torch.testing.assert_close(value, before[name] * (0.95 if name.startswith("0.") else 1.0))
+
+
+def test_without_decay_there_is_one_group() -> None:
+    memory = ExternalMemory(DIM, 5, 0.0)
+    assert len(keep_from_decay(torch.optim.Adam(memory.parameters()), memory).param_groups) == 1
 
 
 def test_a_memory_after_every_layer() -> None:

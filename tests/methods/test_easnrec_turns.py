@@ -65,11 +65,14 @@ def test_alternating_turns_have_moments_of_their_own(own_discriminator: bool) ->
 
 
 def test_states_of_other_optimizers_are_refused_and_weights_alone_are_not() -> None:
-    """A checkpoint of the time when the players of alternating turns had one optimizer each."""
+    """Once the players of alternating turns had one optimizer each, and memories decayed with all else."""
     model = build("alternating")
-    with pytest.raises(ValueError, match="stored with 4 optimizers and its model has 6"):
-        model.on_load_checkpoint({"optimizer_states": [{}] * 4})
-    model.on_load_checkpoint({"optimizer_states": [{}] * 6, "random_states": []})
+    one: dict[str, Any] = {"param_groups": [{}]}
+    two: dict[str, Any] = {"param_groups": [{}, {}]}
+    for states in ([one] * 4, [one, two] * 3):
+        with pytest.raises(ValueError, match="stored with other optimizers than its model has"):
+            model.on_load_checkpoint({"optimizer_states": states})
+    model.on_load_checkpoint({"optimizer_states": [one] * 6, "random_states": []})
     model.on_load_checkpoint({"random_states": []})
 
 

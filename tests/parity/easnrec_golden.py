@@ -18,6 +18,7 @@ from seqrec.methods.easnrec.easnrec import EASNRec
 from seqrec.methods.easnrec.memory import ExternalMemory
 from seqrec.methods.easnrec.siamese import FullyConnected
 from seqrec.methods.easnrec.uncertainty import UncertaintyAttention
+from seqrec.nn.attention import PAIRS
 from seqrec.nn.packing import Packing
 from seqrec.nn.trunk import TransformerTrunk
 from tests.parity.golden import Golden
@@ -50,10 +51,18 @@ def packed_noise(noise: Tensor, left: Tensor, to_right: Callable, packing: Packi
     return packing.pack(to_right(noise.permute(1, 3, 0, 2, 4).flatten(2), left))
 
 
-def feed(kernel: UncertaintyAttention, noise: list[Tensor]) -> None:
-    """The kernel's next noises."""
-    queue = iter(noise)
-    kernel.noise = lambda like: next(queue)  # type: ignore[method-assign]
+def feed(kernel: UncertaintyAttention, noise: list[Tensor], packing: Packing) -> None:
+    """The kernel's next noises, packed ``(N, 2 * D)``: those of the queries, then those of the keys of each group."""
+    queue: list[Tensor] = []
+
+    def keep(padded: Tensor, valid: Tensor) -> Tensor:
+        queue.extend(kernel.split_heads(padded))
+        return padded
+
+    for packed in noise:
+        packing.by_length(keep, packed, PAIRS)
+    following = iter(queue)
+    kernel.noise = lambda like: next(following)  # type: ignore[method-assign]
 
 
 def draws(reference: Golden, left: Tensor, to_right: Callable) -> list[Tensor]:

@@ -52,7 +52,7 @@ def step(reference: Golden, to_right: Callable, monkeypatch: pytest.MonkeyPatch)
     ):
         for i, layer in enumerate(trunk.layers):
             noises = [reference[f"in/full_noise_{name}"][i] for name in passes]
-            feed(layer.attention, [packed_noise(noise, left, to_right, packing) for noise in noises])
+            feed(layer.attention, [packed_noise(noise, left, to_right, packing) for noise in noises], packing)
     resting = SimpleNamespace(step=lambda: None, zero_grad=lambda: None)
     monkeypatch.setattr(model, "optimizers", lambda: [resting] * len(model.players()))
     monkeypatch.setattr(model, "manual_backward", lambda loss: loss.backward())

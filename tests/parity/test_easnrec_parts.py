@@ -52,7 +52,7 @@ def test_uncertainty_attention(reference: Golden, to_right: Callable, to_left: C
         for kind in ("weight", "bias"):
             parts = [reference[f"param/uaa.{part}.{kind}"] for part in PROJECTIONS]
             getattr(kernel.projection, kind).data = torch.cat(parts)
-        feed(kernel, [packed_noise(noise, left, to_right, packing)])
+        feed(kernel, [packed_noise(noise, left, to_right, packing)], packing)
         context = packing.unpack(kernel(tokens, packing))
         reference.check(f"out/uaa_context_{name}", to_left(context, left), left != 0)
         context = packing.unpack(kernel.eval()(tokens, packing))

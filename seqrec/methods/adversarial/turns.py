@@ -161,13 +161,14 @@ class AdversarialRecommender(Recommender, ABC):
         """Refuse the state of other optimizers, which could only be loaded into the wrong ones.
 
         Raises:
-            ValueError: their number differs.
+            ValueError: their number, or that of their groups of parameters, differs.
         """
-        stored, wanted = len(checkpoint.get("optimizer_states", [])), len(self.parameter_groups())
-        if stored not in (0, wanted):
+        stored = [len(state["param_groups"]) for state in checkpoint.get("optimizer_states", [])]
+        wanted = [len(optimizer.param_groups) for optimizer in self.build_optimizers()]
+        if stored not in ([], wanted):
             raise ValueError(
-                f"the run was stored with {stored} optimizers and its model has {wanted} in this version (see "
-                "CHANGELOG.md), so it cannot be continued; its weights can still be used, or start the training anew"
+                "the run was stored with other optimizers than its model has in this version (see CHANGELOG.md), so it "
+                "cannot be continued; its weights can still be used, or start the training anew"
             )
         super().on_load_checkpoint(checkpoint)
 

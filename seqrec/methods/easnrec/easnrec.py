@@ -15,6 +15,7 @@ from typing import Any, Literal, NamedTuple
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.optim import Optimizer
 
 from seqrec.backbones.base import Backbone
 from seqrec.data.batch import Batch
@@ -28,7 +29,7 @@ from seqrec.methods.adversarial.generator_discriminator import GeneratorDiscrimi
 from seqrec.methods.adversarial.turns import constant
 from seqrec.methods.base import BuildOptimizer
 from seqrec.methods.easnrec.contrast import Contrast, Contrasted
-from seqrec.methods.easnrec.memory import first_reads, read_variance, remember, settle, written
+from seqrec.methods.easnrec.memory import first_reads, keep_from_decay, read_variance, remember, settle, written
 from seqrec.methods.easnrec.similarity import GeneratedStates, Influence, Similarity, Split, Weights, encoded
 from seqrec.nn.trunk import TransformerTrunk, initialise
 
@@ -150,6 +151,10 @@ class EASNRec(GeneratorDiscriminator[Losses]):
             return super().turns()
         judges = {"discriminator": 1.0} | ({"encoder": self.lambda_5} if self.discriminator is None else {})
         return [{"generator": 1.0, "embedding": self.lambda_4}, judges, {"encoder": 1.0, "embedding": 1.0}]
+
+    def build_optimizers(self) -> list[Optimizer]:
+        """Of the players; weights of memories do not decay."""
+        return [keep_from_decay(optimizer, self) for optimizer in super().build_optimizers()]
 
     def pool(self, states: Tensor, valid: Tensor) -> Tensor:
         """User vectors ``(B, D)`` (9) of ``(B, L, D)``."""
@@ -290,6 +295,6 @@ class EASNRec(GeneratorDiscriminator[Losses]):
         settle(self)
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Finish pending memory writes, in place: the state dict that was taken already has them too."""
+        """Finish pending memory writes, in place: they are in the state dict that was taken, too."""
         super().on_save_checkpoint(checkpoint)
         settle(self)

@@ -12,6 +12,7 @@ from typing import Literal, NamedTuple, TypeVar
 
 import torch
 from torch import Tensor, nn
+from torch.optim import Optimizer
 
 from seqrec.methods.easnrec.fusion import FUSIONS
 from seqrec.methods.easnrec.memory_rules import ADDRESSINGS, WRITE_NORMS, WriteRule, gated_update
@@ -113,6 +114,22 @@ class ExternalMemory(nn.Module):
         if self.pending is not None:
             self.memory.copy_(self.after_write())
             self.pending = None
+
+
+def keep_from_decay(optimizer: Optimizer, network: nn.Module) -> Optimizer:
+    """The optimizer, whose weight decay, if it has any, leaves the memories of a network alone.
+
+    Decay draws the slots to one point and their addresses to the uniform one, so that in the end all states read the
+    same vector: with a decay of 0.5 what is read varied by 0.7 % of the states' variance after 12 epochs on Beauty, and
+    by 2.4 % without.
+    """
+    own = {id(parameter) for memory in memories(network) for parameter in memory.parameters()}
+    group = optimizer.param_groups[0]
+    still = [parameter for parameter in group["params"] if id(parameter) in own]
+    if still and group.get("weight_decay"):
+        group["params"] = [parameter for parameter in group["params"] if id(parameter) not in own]
+        optimizer.add_param_group({**group, "params": still, "weight_decay": 0.0})
+    return optimizer
 
 
 def memories(network: nn.Module | None) -> list[ExternalMemory]:

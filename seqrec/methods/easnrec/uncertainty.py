@@ -37,7 +37,7 @@ class UncertaintyAttention(SelfAttention):
         self.projection = Projection(dim, 5)  # query, key, value, penalty query, penalty key
 
     def noise(self, like: Tensor) -> Tensor:
-        """Fresh noise for packed queries and keys ``(N, 2 * D)``, sigma included."""
+        """Fresh noise for queries or keys ``(B, H, L, D / H)``, sigma included."""
         return torch.randn_like(like).mul_(self.noise_std)
 
     def forward(self, tokens: Tensor, packing: Packing, newest: bool = False) -> Tensor:
@@ -49,9 +49,7 @@ class UncertaintyAttention(SelfAttention):
     def _all(self, tokens: Tensor, packing: Packing) -> Tensor:
         projected = self.projection(tokens)
         if self.training:
-            noisy, others = projected.split([2 * self.dim, 3 * self.dim], dim=1)
-            together = torch.cat([noisy, others, noisy + self.noise(noisy)], dim=1)
-            return packing.by_length(self.attend_twice, together, PAIRS)
+            return packing.by_length(self.attend_twice, projected, PAIRS)
         return packing.by_length(self.attend_clean, projected)
 
     def _newest(self, tokens: Tensor, packing: Packing) -> Tensor:
@@ -59,12 +57,13 @@ class UncertaintyAttention(SelfAttention):
         return packing.newest_by_length(self.attend_newest, query, projected)
 
     def attend_twice(self, projected: Tensor, valid: Tensor) -> Tensor:
-        """Contexts ``(B, L, D)`` of (20); ``(B, L, 7 * D)``: the projections, then noisy queries and keys."""
-        query, key, value, penalty_query, penalty_key, noisy_query, noisy_key = self.split_heads(projected)
+        """Contexts ``(B, L, D)`` of (20), of projections ``(B, L, 5 * D)``."""
+        query, key, value, penalty_query, penalty_key = self.split_heads(projected)
         # The penalty (18) and the mask are the same in both branches.
         bias = biased_scores(visible(valid, self.causal, query), penalty_query, penalty_key, -1.0)
         weights = self._weights(biased_scores(bias, query, key, 1.0))
-        weights = weights + self._weights(biased_scores(bias, noisy_query, noisy_key, 1.0))
+        query, key = query + self.noise(query), key + self.noise(key)
+        weights = weights + self._weights(biased_scores(bias, query, key, 1.0))
         context = (weights.to(value.dtype) @ value.flatten(0, 1)).view_as(value)
         return context.transpose(1, 2).flatten(2)
 

@@ -1,0 +1,137 @@
+"""The tables of a study: readings of one model under one budget, several seeds each, from the runs in ``docs/studies``.
+
+``docs/studies/<study>/<data>/<reading>/seed-<n>`` holds three files of a run folder (``log.csv``, ``metrics.json``,
+``protocol.json``) and the test ranks of all users, without their names. ``python -m seqrec.reporting.study`` writes
+the tables into the page of the model; folders of finished runs named ``<study>/<data>/<reading>/seed-<n>`` that it is
+given are kept first.
+"""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from statistics import fmean, stdev
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from seqrec.reporting.pages import ROOT, write_part
+from seqrec.reporting.table import Cell, Table
+from seqrec.runs.folder import CARD, LOG, METRICS, PER_USER
+from seqrec.runs.kept import Run, read_run
+
+STUDIES = {"easnrec_readings": "docs/models/easnrec.md"}
+"""The page of each study."""
+DIAGNOSTICS = {
+    "train/positive_cosine": "cosine of positives",
+    "train/read_variance": "variance read",
+    "train/similarity": "similarity",
+}
+PAIR = REFERENCE, BASELINE = "text", "sasrec"
+RANKS = "ranks.parquet"
+
+Readings = Mapping[str, Sequence[Run]]
+
+
+def readings(folder: Path) -> Readings:
+    """The runs of one data set by reading, in the order of their seeds; the reference and the baseline first."""
+    found = {
+        path.name: [read_run(run) for run in sorted(path.glob("seed-*"))]
+        for path in sorted(folder.iterdir())
+        if path.is_dir()
+    }
+    first = [name for name in PAIR if name in found]
+    return {name: found[name] for name in [*first, *(name for name in found if name not in first)]}
+
+
+def table(found: Readings) -> Table:
+    """One row a reading: mean ± deviation of validation over seeds, diagnostics of the first and last epoch."""
+    columns = ["reading", "seeds", "NDCG@10", "Recall@10", *DIAGNOSTICS.values(), "s an epoch"]
+    rows: list[list[Cell]] = []
+    for name, stored in found.items():
+        scores = [_spread([run.metrics["val"][metric] for run in stored]) for metric in ("ndcg@10", "recall@10")]
+        changes = [_change(stored, term) for term in DIAGNOSTICS]
+        seconds = fmean(row["train_seconds"] for run in stored for row in run.log)
+        rows.append([name, len(stored), *scores, *changes, f"{seconds:.0f}"])
+    return Table(columns, rows)
+
+
+def paired(folder: Path) -> tuple[float, float, int] | None:
+    """Test NDCG@10 of the reference less that of the baseline, each user's mean over the seeds that both have.
+
+    Args:
+        folder: of one data set.
+
+    Returns:
+        The mean over users, its standard error, and the number of seeds; None where no seed has both.
+    """
+    seeds = sorted(
+        path.parent.name
+        for path in (folder / REFERENCE).glob(f"*/{RANKS}")
+        if (folder / BASELINE / path.parent.name / RANKS).exists()
+    )
+    if not seeds:
+        return None
+    mine, other = (np.mean([_gains(folder / name / seed / RANKS) for seed in seeds], axis=0) for name in PAIR)
+    difference = mine - other
+    return float(difference.mean()), float(difference.std(ddof=1) / len(difference) ** 0.5), len(seeds)
+
+
+def keep(run: Path, folder: Path) -> None:
+    """Copy what the tables need of a finished run; raw ids stay behind.
+
+    Raises:
+        ValueError: it is no finished run.
+    """
+    read_run(run)
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in (LOG, METRICS, CARD):
+        shutil.copyfile(run / name, folder / name)
+    pl.read_parquet(run / PER_USER).sort("user").select("rank").write_parquet(folder / RANKS)
+
+
+def _gains(path: Path) -> NDArray[np.float64]:
+    """NDCG@10 of each user, in the order of their names; a rank of 1 is the best."""
+    rank = pl.read_parquet(path)["rank"].to_numpy()
+    return np.where(rank <= 10, 1 / np.log2(rank + 1.0), 0.0)
+
+
+def _spread(values: Sequence[float]) -> str:
+    return f"{fmean(values):.4f}" + (f" ± {stdev(values):.4f}" if len(values) > 1 else "")
+
+
+def _change(stored: Sequence[Run], term: str) -> str:
+    """The mean over seeds in the first and in the last epoch; empty where the model has no such term."""
+    ends = [[run.log[epoch].get(term) for run in stored] for epoch in (0, -1)]
+    known = [[value for value in values if value is not None] for values in ends]
+    return " → ".join(f"{fmean(values):.3g}" for values in known) if all(known) else ""
+
+
+def text(folder: Path) -> str:
+    """The tables of all data sets of a study, and the comparison with the baseline."""
+    parts = []
+    for data in sorted(path for path in folder.iterdir() if path.is_dir()):
+        parts.append(f"\n{data.name.capitalize()}:\n\n{table(readings(data)).markdown()}")
+        compared = paired(data)
+        if compared is not None:
+            mean, error, seeds = compared
+            parts.append(
+                f"\nTest NDCG@10 of `{REFERENCE}` less that of `{BASELINE}`, paired over users, {seeds} seeds: "
+                f"{mean:+.4f} ± {error:.4f}.\n"
+            )
+    return "".join(parts) + "\n"
+
+
+def main(root: Path = ROOT, finished: Sequence[Path] = ()) -> None:
+    """Keep runs that are ``finished``, then write the tables of each study into its page."""
+    for run in finished:
+        keep(run, root / "docs" / "studies" / Path(*run.parts[-4:]))
+    for name, page in STUDIES.items():
+        write_part(root / page, name, "seqrec.reporting.study", text(root / "docs" / "studies" / name))
+
+
+if __name__ == "__main__":
+    main(finished=[Path(name).resolve() for name in sys.argv[1:]])
