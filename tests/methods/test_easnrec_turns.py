@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from functools import partial
 
+from typing import Any
+
 import pytest
 import torch
 from torch import Tensor, nn
