@@ -18,7 +18,8 @@ def polars_frame(table: Any) -> pl.DataFrame:
     try:
         return pl.DataFrame(table)
     except (ImportError, TypeError, ValueError):  # pandas without pyarrow hands over its columns one by one
-        return pl.DataFrame({str(name): table[name].tolist() for name in table.columns})
+        values = {str(name): table[name].astype(object) for name in table.columns}
+        return pl.DataFrame({name: column.where(column.notna(), None).tolist() for name, column in values.items()})
 
 
 def like(table: Any, answer: pl.DataFrame) -> Any:
@@ -41,7 +42,10 @@ def nested_histories(table: pl.DataFrame, columns: Mapping[str, str | None]) -> 
                 f"the table has no column {columns.get(key)!r} for {key}s, only {', '.join(map(repr, table.columns))}; "
                 "name the columns with columns={'user': ..., 'item': ...}"
             )
-    if table.schema[str(columns["item"])].is_nested():
+    items = table.schema[str(columns["item"])]
+    if isinstance(items, pl.Array):  # lists of the same length
+        names["item"] = names["item"].arr.to_list()
+    if items.is_nested():
         return table.select(names["user"], names["item"].alias("items"))
     time = columns.get("time")
     ordered = table.sort(time, maintain_order=True) if time in table.columns and time is not None else table

@@ -66,23 +66,50 @@ def test_a_nested_table_comes_back_nested() -> None:
     assert found.counts["empty_histories"] == 2
 
 
-def test_a_table_of_pandas_comes_back_as_one(monkeypatch: pytest.MonkeyPatch) -> None:
-    """pandas is no dependency; this stands for it: columns by name, made from a mapping, ints turned to floats."""
+def test_lists_of_the_same_length_are_lists() -> None:
+    nested = pl.DataFrame({"user": [3, 1], "item": LISTS[:2]})
+    arrays = nested.with_columns(pl.col("item").cast(pl.Array(pl.String, 2)))
+    assert asked_with(arrays)[0].items == asked_with(nested)[0].items
 
-    class DataFrame:
-        def __init__(self, columns: dict[str, list[Any]]) -> None:
-            self.content, self.columns = columns, list(columns)
 
-        def __dataframe__(self) -> None:
-            raise ImportError("pyarrow is missing")
+def test_a_log_of_pandas_comes_back_as_one() -> None:
+    pandas = pytest.importorskip("pandas")
+    log = pandas.DataFrame(LOG.to_dict(as_series=False))
+    lists = dot(remove_seen=True).recommend(LISTS, 2)
+    others = [log.astype(object), log.astype({"item": "category"}), log.set_index("time", drop=False)]
+    for frame in (log, *others, log.assign(time=pandas.to_datetime(log["time"], unit="D"))):
+        found, table = asked_with(frame)
+        assert found.items == lists.items and found.counts == lists.counts
+        assert type(table) is pandas.DataFrame and list(table) == ["user", "item", "score", "rank"]
+        assert table["user"].tolist() == ["u", "u", "v", "v", "w", "w"] and table["rank"].tolist() == [1, 2] * 3
+        assert table["item"].tolist() == [item for row in lists.items for item in row]
+        np.testing.assert_array_equal(table["score"], lists.scores.ravel())
 
-        def __getitem__(self, name: str) -> np.ndarray:
-            return np.array(self.content[name], dtype=object)
 
-    monkeypatch.setattr(DataFrame, "__module__", "pandas.core.frame")
-    found, table = asked_with(DataFrame(LOG.to_dict(as_series=False)))
-    assert type(table) is DataFrame
-    assert table.content["item"] == [item for row in found.items for item in row]
+def test_what_is_missing_in_pandas_is_unknown() -> None:
+    """pandas has several words for it: None, NaN and NA, each in columns of other types."""
+    pandas = pytest.importorskip("pandas")
+    log = pandas.DataFrame(LOG.to_dict(as_series=False))
+    expected = dot(remove_seen=True).recommend([["a", "b"], ["d"], ["nobody"]], 2)
+    for kind in (object, "str", "string"):
+        gone = log.astype({"item": kind})
+        gone.loc[1, "item"] = None
+        found = asked_with(gone)[0]
+        assert found.items == expected.items and found.counts["unknown_items"] == 2
+    lists = dot(remove_seen=True).recommend([["b", "a"], ["c", "d"], ["nobody"]], 2)
+    times = pandas.array([1, None, 2, 3, 4], dtype="Int64")
+    assert asked_with(log.assign(time=times))[0].items == lists.items
+
+
+def test_a_nested_table_of_pandas_comes_back_nested() -> None:
+    pandas = pytest.importorskip("pandas")
+    nested = pandas.DataFrame({"who": [3, 1, 2, 4], "what": [LISTS[0], tuple(LISTS[1]), np.array(LISTS[2]), None]})
+    found, table = asked_with(nested, columns={"user": "who", "item": "what"})
+    assert found.items == dot(remove_seen=True).recommend([*LISTS, []], 2).items
+    assert type(table) is pandas.DataFrame and list(table) == ["who", "items", "scores"]
+    assert table["who"].tolist() == [3, 1, 2, 4] and table["items"].tolist() == found.items
+    alike = asked_with(nested.iloc[:2], columns={"user": "who", "item": "what"})[0]
+    assert alike.items == found.items[:2]
 
 
 def test_whole_floats_are_whole_numbers() -> None:
