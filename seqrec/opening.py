@@ -2,29 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Container
 from pathlib import Path
 
 from seqrec.serving.bundle import CARD, read_bundle
 from seqrec.serving.frames import FrameModel
-
-STORED = ("data", "windows", "trainer", "protocol", "callbacks", "logger", "warm_start", "model")
-"""What a finished run knows of itself."""
-
-
-def refuse_others(config: Container[str], folder: str) -> None:
-    """Refuse parts of a training beside a run or a bundle, which has its own.
-
-    Args:
-        config: the whole configuration of a task that opens a folder.
-        folder: key that names the folder, such as ``task.run``.
-
-    Raises:
-        ValueError: a part was asked for.
-    """
-    for name in STORED:
-        if name in config:
-            raise ValueError(f"{name}=...: what {folder} names has its own; leave {name} out")
 
 
 def load(path: str | Path, device: str = "cpu", index: str = "exact") -> FrameModel:

@@ -64,8 +64,6 @@ def check_configuration(
 
 def _check_job(config: DictConfig, sweep: bool, targets: bool) -> None:
     """What can only be checked on the whole of a configuration."""
-    if "model" in config and config.hydra.runtime.choices.get("data", "") is None:  # a task that has put data to null
-        raise ValueError("model=...: this task takes the model of the run that it is given; leave out model")
     if sweep:
         refuse_process_groups(config)
     if targets:

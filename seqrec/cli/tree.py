@@ -9,6 +9,7 @@ from inspect import isclass
 
 from hydra import compose
 from hydra.core.config_loader import ConfigLoader
+from hydra.core.default_element import ConfigDefault, GroupDefault
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
 from hydra.errors import HydraException, OverrideParseException
@@ -68,6 +69,7 @@ class Tree:
 
     def compose(self, arguments: list[str]) -> DictConfig:
         """Choose the groups, check the keys, then set the values as Hydra will."""
+        self._check_parts(arguments)
         chosen, values = [], []
         for argument in arguments:
             override = self.parse(argument)
@@ -119,6 +121,28 @@ class Tree:
         group = error.path.replace(".", "/")
         fitting = [option for option in self.groups.get(group, []) if self._makes(f"{group}/{option}", error.needed)]
         return f"; choose {group}={' or '.join(fitting)}" if fitting else ""
+
+    def _check_parts(self, arguments: list[str]) -> None:
+        """Refuse parts of a training for a task that opens a run or a bundle, which has its own."""
+        given = [self.parse(argument) for argument in arguments]
+        for task in [override for override in given if override.key_or_group == "task"]:
+            left_out = self._left_out(f"task/{task.value()}")
+            for override in given:
+                part = re.split(r"[./@]", override.key_or_group)[0]
+                if part in left_out and override.value() is not None:
+                    said = f"what {task.input_line} opens has its own {part}; leave it out"
+                    raise ValueError(f"{override.input_line}: {said}")
+
+    def _left_out(self, file: str) -> set[str]:
+        """The groups that a file, or one that it includes, puts to null, but for settings, which name no part."""
+        loaded = self.repository.load_config(file)
+        found: set[str] = set()
+        for default in (loaded and loaded.defaults_list) or ():
+            if isinstance(default, GroupDefault):
+                found |= {str(default.group).lstrip("/")} if default.value is None else set()
+            elif isinstance(default, ConfigDefault) and not default.is_self():
+                found |= self._left_out(f"{file.rpartition('/')[0]}/{default.path}")
+        return {group for group in found if not group.endswith("settings")}
 
     def _makes(self, file: str, needed: type) -> bool:
         """Whether a file itself names a class of the kind that is needed."""

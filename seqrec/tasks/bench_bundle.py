@@ -10,7 +10,7 @@ from omegaconf import DictConfig
 from rich.console import Console
 
 from seqrec.export.quality import Quality, quality
-from seqrec.opening import load, refuse_others
+from seqrec.opening import load
 from seqrec.reporting.table import Cell, Table
 from seqrec.runs.files import write_json
 from seqrec.serving.cost import LENGTHS, cpu_milliseconds, first_answer, instructions
@@ -33,7 +33,6 @@ def bench_bundle(
     Raises:
         ValueError: what is wrong with an option, the run or a bundle.
     """
-    refuse_others(config, "task.run")
     if not bundles:
         raise ValueError("task.bundles names no bundle; give a list of folders, task.bundles=[a,b]")
     one_thread()

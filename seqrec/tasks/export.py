@@ -10,7 +10,6 @@ from omegaconf import DictConfig
 from rich.console import Console
 
 from seqrec.export.bundle import Written, write_bundle
-from seqrec.opening import refuse_others
 
 READERS: dict[str, Any] = {".csv": pl.read_csv, ".jsonl": pl.read_ndjson, ".parquet": pl.read_parquet}
 
@@ -29,7 +28,6 @@ def export(config: DictConfig, run: str, output: str, quant: str, names: str | N
     Raises:
         ValueError: what is wrong with an option, the run or a file.
     """
-    refuse_others(config, "task.run")
     called = {} if names is None else read_names(Path(names).expanduser())
     written = write_bundle(Path(run).expanduser(), Path(output).expanduser(), str(quant).lower(), called, reduce_range)
     screen = Console(highlight=False)

@@ -10,7 +10,7 @@ from omegaconf import DictConfig, OmegaConf
 from rich.console import Console
 
 from seqrec import __version__
-from seqrec.opening import load, refuse_others
+from seqrec.opening import load
 from seqrec.serving.inputs import digest, open_requests
 from seqrec.serving.outputs import Output
 from seqrec.serving.parts import write_parts
@@ -54,7 +54,6 @@ def predict(
     Raises:
         ValueError: what is wrong with an option, the run or a file.
     """
-    refuse_others(config, "task.run")
     if part_users < 1:
         raise ValueError(f"task.part_users is {part_users}; it must be at least 1")
     given: dict[str, Any] = {"columns": _plain(columns), "read": _plain(read)}

@@ -8,7 +8,7 @@ from pathlib import Path
 from omegaconf import DictConfig
 
 from seqrec import __version__
-from seqrec.opening import load, refuse_others
+from seqrec.opening import load
 from seqrec.serving.service.limits import Limits, check_installed
 
 
@@ -26,7 +26,6 @@ def serve(config: DictConfig, bundle: str, host: str, port: int, device: str, li
     Raises:
         ValueError: what is wrong with the folder, the address or a limit, or which package is missing.
     """
-    refuse_others(config, "task.bundle")
     check_installed()
     within = Limits.of(limits)
     from seqrec.serving.service.lines import Lines  # what the extra has brought

@@ -54,6 +54,9 @@ REFUSED = [
     ("data=custom", "data.path is required: add data.path=<value>"),
     ("data.cache_dir=${sede}", "'sede' not found"),
     ("seed.x=1", "it is a single value"),
+    # a task that opens a run
+    ("task=predict", "model=sasrec: what task=predict opens has its own model; leave it out"),
+    ("task=update", "model=sasrec: what task=update opens has its own model; leave it out"),
     # replaced by what is merged later
     (
         "model=sasrec data=beauty model/optimizer=adam",

@@ -153,9 +153,9 @@ def test_what_cannot_be_served_is_said_in_one_line(elsewhere: Path, capsys: pyte
         line = refused(capsys, elsewhere, nothing, f"task.port={port}")
     assert f"127.0.0.1 port {port} cannot be listened on (address already in use); choose" in line
     line = refused(capsys, elsewhere, nothing, "data=beauty")
-    assert line == "error: data=...: what task.bundle names has its own; leave data out\n"
+    assert line == "error: data=beauty: what task=serve opens has its own data; leave it out\n"
     assert "task.limits has no key 'q'" in refused(capsys, elsewhere, nothing, "task.limits.q=0")
-    assert "leave out model" in refused(capsys, elsewhere, nothing, "model=sasrec")
+    assert "has its own model; leave it out" in refused(capsys, elsewhere, nothing, "model=sasrec")
     assert "task.limits.k is 'x'" in refused(capsys, elsewhere, nothing, "task.limits.k=x")
 
 
