@@ -1,4 +1,4 @@
-"""A run folder belongs to one process at a time: a lock of the system, which ends with the process that holds it."""
+"""A folder belongs to one process at a time: a lock of the system, which ends with the process that holds it."""
 
 from __future__ import annotations
 
@@ -12,21 +12,26 @@ LOCK = ".lock"
 
 
 @contextmanager
-def locked(folder: Path) -> Iterator[None]:
-    """Keep other processes out of a run folder.
+def locked(folder: Path, refusal: str | None = None) -> Iterator[None]:
+    """Keep other processes out of a folder.
+
+    Args:
+        folder: is made where it is not there.
+        refusal: what to say where another process is in it; None: that it trains there.
 
     Raises:
-        ValueError: another one is in it.
+        ValueError: another process is in it.
     """
     folder.mkdir(parents=True, exist_ok=True)
     lock = FileLock(folder / LOCK)
     try:
         lock.acquire(timeout=0)
     except Timeout:
-        raise ValueError(
+        training = (
             f"another process is training in {folder}; wait for its end, or leave out resume=... and hydra.run.dir=... "
             "to have a folder of one's own"
-        ) from None
+        )
+        raise ValueError(refusal or training) from None
     except NotImplementedError:  # a file system without locks
         pass
     try:

@@ -5,13 +5,15 @@ from __future__ import annotations
 import io
 import json
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 
 from seqrec.runs.files import read_json, remove_partial, replacing, write_json
+from seqrec.runs.lock import LOCK, locked
 from seqrec.serving.recommend import Recommendations
 from seqrec.serving.tables import long_table, nested_table
 
@@ -50,6 +52,24 @@ class Output:
         self.parts = path.with_name(f"{path.name}.parts")
         self.request: dict[str, Any] = {}
 
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """Keep other processes from writing the same file.
+
+        Raises:
+            ValueError: another one does already, or what lies there is no folder of parts.
+        """
+        if self.parts.exists() and not self.parts.is_dir():
+            raise self._in_the_way()
+        refusal = f"another process is writing {self.path}; wait for its end, or give the output another name"
+        with locked(self.parts, refusal):
+            try:
+                yield
+            finally:
+                (self.parts / LOCK).unlink(missing_ok=True)
+                with suppress(OSError):  # parts stay, for a job that resumes after them
+                    self.parts.rmdir()
+
     def begin(self, request: Mapping[str, Any]) -> bool:
         """Throw away the parts of another request; whether parts of this one are there.
 
@@ -60,14 +80,15 @@ class Output:
             ValueError: what lies there are no parts.
         """
         self.request = json.loads(json.dumps(dict(request) | {"form": self.form}, default=str))
-        if self.parts.exists():
-            stored = self.parts / REQUEST
-            if not self.parts.is_dir() or (any(self.parts.iterdir()) and not stored.exists()):
-                raise ValueError(f"{self.parts} is in the way; remove it, or give the output another name")
-            if stored.exists() and read_json(stored) == self.request:
-                remove_partial(self.parts)
-                return any(self.parts.glob(f"*.{self.kind}"))
-            shutil.rmtree(self.parts)
+        stored = self.parts / REQUEST
+        if not stored.exists():
+            if self.parts.exists() and self._files():
+                raise self._in_the_way()
+            return False
+        if read_json(stored) == self.request:
+            remove_partial(self.parts)
+            return any(self.parts.glob(f"*.{self.kind}"))
+        self._clear()
         return False
 
     def counts(self, number: int) -> dict[str, int] | None:
@@ -77,8 +98,7 @@ class Output:
 
     def write(self, number: int, found: Recommendations, users: pl.Series) -> None:
         """Store a part; it is there with all it holds, or not at all."""
-        if not self.parts.exists():  # nothing is left where the first part is refused
-            self.parts.mkdir()
+        if not (self.parts / REQUEST).exists():  # nothing is left where the first part is refused
             write_json(self.parts / REQUEST, self.request)
         table = (long_table if self.form == "long" else nested_table)(found, users)
         content = io.BytesIO()
@@ -110,7 +130,19 @@ class Output:
                     for file in files:
                         with file.open("rb") as content:
                             shutil.copyfileobj(content, joined)
-        shutil.rmtree(self.parts)
+        self._clear()
+
+    def _files(self) -> list[Path]:
+        """What lies among the parts, without the lock."""
+        return [path for path in self.parts.iterdir() if path.name != LOCK]
+
+    def _clear(self) -> None:
+        """Remove all parts; the request, without which they would be somebody's, at last."""
+        for path in sorted(self._files(), key=lambda path: path.name == REQUEST):
+            path.unlink()
+
+    def _in_the_way(self) -> ValueError:
+        return ValueError(f"{self.parts} is in the way; remove it, or give the output another name")
 
     def _part(self, number: int) -> Path:
         return self.parts / f"part-{number:05d}.{self.kind}"

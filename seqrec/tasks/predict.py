@@ -36,6 +36,7 @@ def predict(
     form: str | None,
     columns: Mapping[str, str | None],
     read: Mapping[str, Any],
+    index: str,
     part_users: int,
 ) -> None:
     """Write a list of k items for each user of ``input`` to ``output``.
@@ -49,6 +50,7 @@ def predict(
         form: ``long`` or ``nested``; None takes what fits the output.
         columns: names in the input of ``user``, ``item`` and ``time``.
         read: how the input is read.
+        index: how the best items are found, see :func:`seqrec.load`.
         part_users: users in memory at a time; a killed job resumes after the last of these parts.
 
     Raises:
@@ -58,18 +60,18 @@ def predict(
         raise ValueError(f"task.part_users is {part_users}; it must be at least 1")
     given: dict[str, Any] = {"columns": _plain(columns), "read": _plain(read)}
     screen, target = Console(highlight=False), Output(Path(output).expanduser(), form)
-    rec = load(Path(run).expanduser())
     options: dict[str, Any] = {"seen": seen, "block": list(block), "unknown": unknown, "empty": empty}
     options["allow"] = None if allow is None else list(allow)
-    rec.recommend(
-        [], k, users=[] if rec.users else None, **options
-    )  # what is wrong with an option is said before a file is read
-    source = Path(input).expanduser()
-    request = {"input": digest(source), "model": rec.engine.fingerprint, "version": __version__}
-    requests = open_requests(source, given["columns"], rec.items, given["read"])
-    if target.begin(request | options | given | {"k": k, "part_users": part_users}):
-        screen.print(f"resuming after the parts in {target.parts}", soft_wrap=True)
-    counts = write_parts(rec, requests, target, screen, part_users, {"k": k} | options)
+    with target.alone():
+        rec = load(Path(run).expanduser(), index=index)
+        # What is wrong with an option is said before a file is read.
+        rec.recommend([], k, users=[] if rec.users else None, **options)
+        source = Path(input).expanduser()
+        request = {"input": digest(source), "model": rec.engine.fingerprint, "index": index, "version": __version__}
+        requests = open_requests(source, given["columns"], rec.items, given["read"])
+        if target.begin(request | options | given | {"k": k, "part_users": part_users}):
+            screen.print(f"resuming after the parts in {target.parts}", soft_wrap=True)
+        counts = write_parts(rec, requests, target, screen, part_users, {"k": k} | options)
     screen.print(f"{requests.rows:,} lists of {k} items in {target.path}", soft_wrap=True)
     for name, meaning in COUNTED.items():
         screen.print(f"{counts[name]:,} {meaning}", soft_wrap=True)

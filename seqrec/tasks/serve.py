@@ -12,7 +12,9 @@ from seqrec.opening import load
 from seqrec.serving.service.limits import Limits, check_installed
 
 
-def serve(config: DictConfig, bundle: str, host: str, port: int, device: str, limits: Mapping[str, float]) -> None:
+def serve(
+    config: DictConfig, bundle: str, host: str, port: int, device: str, index: str, limits: Mapping[str, float]
+) -> None:
     """Answer requests with the model of a bundle or a run.
 
     Args:
@@ -21,6 +23,7 @@ def serve(config: DictConfig, bundle: str, host: str, port: int, device: str, li
         host: address that is listened on.
         port: that is listened on; 0: any that is free.
         device: where the model of a run works.
+        index: how the best items are found, see :func:`seqrec.load`.
         limits: see :class:`~seqrec.serving.service.limits.Limits`.
 
     Raises:
@@ -32,4 +35,4 @@ def serve(config: DictConfig, bundle: str, host: str, port: int, device: str, li
     from seqrec.serving.service.server import listening, run
 
     with listening(host, port) as sock:  # before the model, whose loading takes seconds
-        run(load(Path(bundle).expanduser(), device), within, __version__, sock, Lines())
+        run(load(Path(bundle).expanduser(), device, index), within, __version__, sock, Lines())

@@ -145,7 +145,9 @@ def refused(capsys: pytest.CaptureFixture[str], place: Path, *words: str) -> str
     return line
 
 
-def test_what_cannot_be_served_is_said_in_one_line(elsewhere: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_what_cannot_be_served_is_said_in_one_line(
+    folder: Path, elsewhere: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     nothing = f"task.bundle={elsewhere / 'nothing'}"
     assert "holds no finished run" in refused(capsys, elsewhere, nothing, "task.port=0")
     with socket.create_server(("127.0.0.1", 0)) as other:
@@ -154,6 +156,9 @@ def test_what_cannot_be_served_is_said_in_one_line(elsewhere: Path, capsys: pyte
     assert f"127.0.0.1 port {port} cannot be listened on (address already in use); choose" in line
     line = refused(capsys, elsewhere, nothing, "data=beauty")
     assert line == "error: data=beauty: what task=serve opens has its own data; leave it out\n"
+    assert "index is 'hnsw'; choose exact, int8 or ivf" in refused(
+        capsys, elsewhere, f"task.bundle={folder}", "task.port=0", "task.index=hnsw"
+    )
     assert "task.limits has no key 'q'" in refused(capsys, elsewhere, nothing, "task.limits.q=0")
     assert "has its own model; leave it out" in refused(capsys, elsewhere, nothing, "model=sasrec")
     assert "task.limits.k is 'x'" in refused(capsys, elsewhere, nothing, "task.limits.k=x")

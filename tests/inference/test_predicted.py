@@ -9,6 +9,7 @@ import polars as pl
 import pytest
 
 import seqrec
+from seqrec.serving.index.search import Int8
 from tests.inference.conftest import Finished
 from tests.integration.running import main_here
 
@@ -29,3 +30,18 @@ def test_predict_writes_what_the_api_says(name: str, finished: dict[str, Finishe
     assert found["user"].to_list() == list(users)
     assert found["items"].to_list() == expected.items
     np.testing.assert_allclose(np.array(found["scores"].to_list()), expected.scores, rtol=1e-5, atol=1e-5)
+
+
+def test_lists_may_come_from_an_index(
+    finished: dict[str, Finished], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run, looked_up = finished["sasrec"].folder, []
+    rec = seqrec.load(run)
+    raw = [[item] for item in rec.items.raw[:9]]
+    pl.DataFrame({"user": range(9), "item": raw}).write_parquet(tmp_path / "users.parquet")
+    nearest = Int8.nearest
+    monkeypatch.setattr(Int8, "nearest", lambda self, queries, n: looked_up.append(n) or nearest(self, queries, n))
+    words = [f"task.run={run}", "task.input=users.parquet", "task.output=recs.parquet", "task.form=nested", "task.k=2"]
+    main_here(tmp_path, "task=predict", *words, "task.index=int8", "task.seen=keep")
+    assert looked_up
+    assert pl.read_parquet(tmp_path / "recs.parquet")["items"].to_list() == rec.recommend(raw, 2, seen="keep").items

@@ -183,6 +183,8 @@ def test_parts_of_another_request_are_made_anew(
         ("log.csv", ["task.run=."], "holds no finished run"),
         ("log.csv", ["task.k=0"], "k is 0; ask for a whole number"),
         ("log.csv", ["task.seen=never"], "seen is 'never'; choose keep, remove or as_evaluated"),
+        ("log.csv", ["task.index=hnsw"], "index is 'hnsw'; choose exact, int8 or ivf"),
+        ("log.csv", ["task.index=int8"], "Markov scores by counts and has no vectors of items"),
         ("log.csv", ["task.part_users=0"], "task.part_users is 0"),
         ("log.csv", ["task.unknown=error"], "is unknown to markov"),
         ("log.csv", ["task.empty=error"], "markov knows nothing in histories"),
@@ -234,3 +236,19 @@ def test_what_is_in_the_way_stays(predict: Predict, tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"recs.csv.parts is in the way"):
         predict("users.jsonl", "recs.csv")
     assert mine.read_text() == "mine"
+
+
+def test_two_jobs_do_not_write_the_same_file(
+    predict: Predict, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    nested(tmp_path / "users.jsonl")
+    with Output(tmp_path / "recs.csv", None).alone():
+        monkeypatch.setenv("HYDRA_FULL_ERROR", "0")
+        with pytest.raises(SystemExit) as stop:
+            predict("users.jsonl", "recs.csv")
+        error = capsys.readouterr().err
+        assert stop.value.code == 2 and error.count("\n") == 1
+        assert error.startswith("error: another process is writing recs.csv; wait for its end, or give")
+        assert predict("users.jsonl", "others.csv").exists()
+    assert predict("users.jsonl", "recs.csv").read_bytes() == (tmp_path / "others.csv").read_bytes()
+    assert {path.name for path in tmp_path.iterdir()} == {"users.jsonl", "recs.csv", "others.csv"}
