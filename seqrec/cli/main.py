@@ -30,7 +30,7 @@ from seqrec.cli.sweep import USER_ERROR, fail_job, in_sweep
 from seqrec.cli.traces import discard, leave_nothing
 from seqrec.cli.unwritable import heeded, way_out
 from seqrec.reporting.models import text_list
-from seqrec.runs.folder import resumable
+from seqrec.runs.folder import CONFIG, resumable
 from seqrec.runs.targets import refuse_foreign
 
 
@@ -209,8 +209,11 @@ def _stopped(status: int) -> NoReturn:
         hint = "stopped"  # a task without a folder of its own has nothing to resume
     elif resumable(folder):
         hint = f"stopped; resume with: {_resume(folder)}"
-    else:
+    elif (folder / CONFIG).exists():
         hint = "stopped before the end of the first epoch; there is nothing to resume"
+    else:
+        leave_nothing()
+        hint = "stopped; nothing is left of it, so that the same command begins again"
     if os.environ.get("LOCAL_RANK", "0") == "0":
         print(hint, file=sys.stderr)
     sys.exit(status)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from seqrec.runs.folder import LAST, links_out_of, resumable
+from seqrec.runs.folder import LAST, UPDATING, links_out_of, resumable
 
 
 def check_resumed(overrides: Sequence[str], multirun: bool) -> None:
@@ -28,6 +28,10 @@ def check_resumed(overrides: Sequence[str], multirun: bool) -> None:
 
 
 def _check_folder(folder: Path) -> None:
+    if (folder / UPDATING).exists():
+        raise ValueError(
+            f"resume={folder}: an update that was stopped is begun again; give its command and hydra.run.dir={folder}"
+        )
     if not resumable(folder):
         above = [place for place in folder.parents[:2] if folder.exists() and resumable(place)]
         advice = f"write resume={above[0]}" if above else "give the folder of a run that finished an epoch"

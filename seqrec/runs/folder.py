@@ -17,6 +17,7 @@ ORIGIN = "origin.json"  # what was asked for when the run began
 WANDB_ID = "wandb_id"  # of the run at Weights & Biases, which a resumed run continues
 HISTORIES = "histories"  # of an updated run, which has a log of its own
 UPDATE = "update.json"  # of an updated run: what it gave to whom
+UPDATING = "update.begun"  # of an update under way, or one that was killed: it is begun again, never resumed
 FIRST_STAGE = "warm_start"  # the folder of a first stage inside that of its run
 BEFORE_TRAINING = {LOCK, CONFIG, ORIGIN, "catalog.parquet", "users.parquet", HISTORIES}
 
@@ -36,7 +37,8 @@ def unfinished(prefix: str, also_locked: bool = False) -> list[Path]:
         also_locked: those with a state on which a process works too, which may be the first one of this process's own
             run.
     """
-    found = [folder for folder in Path(prefix).glob("*") if not (folder / METRICS).exists()]
+    ended = (METRICS, UPDATING)
+    found = [folder for folder in Path(prefix).glob("*") if not any((folder / name).exists() for name in ended)]
     begun = [folder for folder in found if resumable(folder)]
     if not also_locked:  # without a lock's file a process may be about to begin there
         begun += [folder for folder in found if not resumable(folder) and (folder / LOCK).exists()]
@@ -45,13 +47,13 @@ def unfinished(prefix: str, also_locked: bool = False) -> list[Path]:
 
 
 def resumable(folder: Path) -> bool:
-    """Whether a run, or its first stage, has finished an epoch."""
-    return any((folder / stage / LAST).exists() for stage in ("", FIRST_STAGE))
+    """Whether a run, or its first stage, has finished an epoch that it can be resumed after."""
+    return not (folder / UPDATING).exists() and any((folder / stage / LAST).exists() for stage in ("", FIRST_STAGE))
 
 
 def holds_run(folder: Path) -> bool:
     """Whether a folder has a state or a result that another run would overwrite."""
-    return resumable(folder) or (folder / METRICS).exists()
+    return resumable(folder) or any((folder / name).exists() for name in (METRICS, UPDATING))
 
 
 def links_out_of(folder: Path) -> list[Path]:

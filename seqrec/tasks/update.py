@@ -33,6 +33,7 @@ from seqrec.training.update.finished import FinishedRun
 from seqrec.training.update.judged import as_before, judged
 from seqrec.training.update.log import histories, reader
 from seqrec.training.update.tune import GrownModel, fine_tune
+from seqrec.training.update.whole import remove_killed, whole_or_nothing
 
 
 def update(
@@ -60,7 +61,8 @@ def update(
     silence_libraries()
     overrides, folder = list(HydraConfig.get().overrides.task), Path(HydraConfig.get().runtime.output_dir)
     check(config, overrides, epochs, window)
-    with own_folder(config):
+    remove_killed(folder)
+    with own_folder(config), whole_or_nothing(folder):
         old = FinishedRun.of(Path(run).expanduser(), config)
         options = reader(old, config, overrides)
         sequences = histories(old, config, options, log, min_user, min_item)

@@ -216,20 +216,27 @@ def test_bug_keeps_its_own_traceback() -> None:
 
 
 @pytest.mark.usefixtures("own_task")
-@pytest.mark.parametrize("saved", [True, False])
+@pytest.mark.parametrize(
+    ("written", "hint"),
+    [
+        ("checkpoints/last.ckpt", "resume=run"),
+        ("config.yaml", "nothing to resume"),
+        ("", "the same command begins again"),
+    ],
+)
 def test_interrupt_says_how_to_go_on(
-    saved: bool, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    written: str, hint: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     hydra = OmegaConf.create({"output_subdir": ".hydra", "runtime": {"output_dir": str(tmp_path / "run")}})
     monkeypatch.setattr(command_line.HydraConfig, "get", lambda: hydra)
     monkeypatch.chdir(tmp_path)
-    if saved:
+    if written:
         (tmp_path / "run" / "checkpoints").mkdir(parents=True)
-        (tmp_path / "run" / "checkpoints" / "last.ckpt").touch()
+        (tmp_path / "run" / written).touch()
     with pytest.raises(SystemExit) as end:
         run("stop")
     assert end.value.code == 130
-    assert ("resume=run" if saved else "nothing to resume") in capsys.readouterr().err
+    assert hint in capsys.readouterr().err
 
 
 def test_check_imports_no_torch_before_a_typo_is_reported() -> None:

@@ -5,81 +5,35 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-import os
 import re
-import shutil
-import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 import seqrec
-from tests.export.browser import CHROMIUM, Browser, served
-from tests.export.conftest import Bundles
+from tests.export.browser import Browser, served
+from tests.export.conftest import PAGE
+from tests.export.ways import of_page, texts
 
 pytestmark = pytest.mark.export
-PAGE = Path(seqrec.__file__).parent / "export" / "page" / "index.html"
-(VERSION,) = re.findall(r"onnxruntime-web@([0-9.]+)/dist/", PAGE.read_text(encoding="utf-8"))
-
-
-def absent(reason: str) -> None:
-    """A test that needs what cannot be had here is skipped; in CI it fails."""
-    (pytest.fail if os.environ.get("SEQREC_REQUIRE_DATA") else pytest.skip)(reason)
-
-
-@pytest.fixture(scope="session")
-def runtime(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """``node_modules`` with onnxruntime-web in the page's version."""
-    folder = tmp_path_factory.mktemp("npm")
-    command = ["npm", "install", "--no-audit", "--no-fund", "--ignore-scripts", f"onnxruntime-web@{VERSION}"]
-    if shutil.which("npm") is None:
-        absent("npm is not installed, so there is no onnxruntime-web for the page")
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True)
-    if done.returncode:
-        absent(f"npm gives no onnxruntime-web: {done.stderr[-300:]}")
-    return folder / "node_modules"
-
-
-@pytest.fixture
-def browser(tmp_path: Path) -> Iterator[Browser]:
-    if CHROMIUM is None:
-        absent("Chromium is not installed, so no page can be opened")
-    found = Browser(tmp_path / "profile")
-    yield found
-    found.close()
-
-
-@pytest.fixture
-def site(bundles: Bundles, runtime: Path, tmp_path: Path) -> Callable[..., Path]:
-    """``site(model, quant)``: a copy of a bundle with the runtime beside its page."""
-
-    def copy(name: str, quant: str, beside: bool = True) -> Path:
-        folder = shutil.copytree(bundles[name, quant], tmp_path / f"{name}-{quant}")
-        if beside:
-            (folder / "node_modules").symlink_to(runtime)
-        return folder
-
-    return copy
 
 
 def listed(rec: Any, history: list[Any], **options: Any) -> list[str]:
     return [str(item) for item in rec.recommend([history], 10, **options).items[0]]
 
 
-@pytest.mark.parametrize("name", ["sasrec", "easnrec", "bert4rec", "cbit"])
-def test_the_page_shows_the_list_of_the_runner(name: str, site: Callable[..., Path], browser: Browser) -> None:
-    folder = site(name, "none")
+@pytest.mark.parametrize(("name", "quant"), [("cbit", "none"), ("gru4rec", "int8")])
+def test_the_page_shows_the_list_of_the_runner(
+    name: str, quant: str, site: Callable[..., Path], browser: Browser
+) -> None:
+    """Items that are scored with a table of their own, and 8 bits; the others are in test_ways.py."""
+    folder = site(name, quant)
     rec = seqrec.load(folder)
-    with served(folder) as address:
-        for length in (1, 3, 20, 26):  # the model sees 20
-            history = [rec.items.raw[(7 * place) % 50] for place in range(length)]
-            ids = ",".join(map(str, history))
-            browser.open("about:blank")
-            browser.open(f"{address}/index.html#history={ids}")
-            assert browser.shown(ids) == listed(rec, history)
+    histories = [[rec.items.raw[(7 * place) % 50] for place in range(length)] for length in (1, 3, 20, 26)]
+    assert of_page(folder, histories, browser) == texts(rec.recommend(histories, 10).items)
 
 
 def test_the_list_follows_what_is_chosen(site: Callable[..., Path], browser: Browser, tmp_path: Path) -> None:

@@ -30,9 +30,9 @@ Run = Callable[..., Path]
 def arguments(workplace: Path, *overrides: str) -> list[str]:
     """A small training of SASRec on synthetic data, changed by ``overrides``; of two values the later counts.
 
-    A run that is resumed by its folder knows its values, and one that is served.
+    A run that is resumed by its folder knows its values, and so does one that a task is given.
     """
-    if any(override.startswith(("resume=/", "task.bundle=")) for override in overrides):
+    if any(override.startswith(("resume=/", "task.bundle=", "task.run=")) for override in overrides):
         return list(overrides)
     flags = [override for override in overrides if override.startswith("-")]
     narrow = [] if any(o in overrides for o in ("model=popularity", "model=markov")) else NARROW
