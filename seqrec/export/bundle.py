@@ -33,7 +33,6 @@ from seqrec.serving import bundle
 from seqrec.serving.cost import cpu_milliseconds, first_answer, instructions
 from seqrec.serving.recommend import LoadedModel
 
-QUANTS = ("none", "int8")
 PARITY, COST, NAMES, PAGE = "parity.json", "cost.json", "names.json", "index.html"
 SOURCES = {"bundle": "recommend", "recommend": bundle.LISTS, "session": bundle.SESSION}
 """Files of ``seqrec.serving`` and what they are called in a bundle, both without ``.py``."""
@@ -53,9 +52,7 @@ class Written(NamedTuple):
     cost: dict[str, Any]
 
 
-def write_bundle(
-    run: Path, output: Path, quant: str = "none", names: Mapping[str, str] | None = None, reduce_range: bool = False
-) -> Written:
+def write_bundle(run: Path, output: Path, quant: str = "none", names: Mapping[str, str] | None = None) -> Written:
     """Write a bundle, whole or not at all; an older one in its place is replaced.
 
     Args:
@@ -63,18 +60,17 @@ def write_bundle(
         output: folder to write.
         quant: ``none`` for float32, ``int8`` for 8 bits in encoder and tables.
         names: what the page calls an item, by the text of its id.
-        reduce_range: 7 bits instead of 8, for x86 processors without VNNI, whose 8-bit products may overflow.
 
     Raises:
         ValueError: the run has no model that learns, a package is missing, ``output`` is something else, or in float32
             the bundle does not recommend what the run does.
     """
     check_installed()
-    if quant not in QUANTS:
-        raise ValueError(f"quant is {quant!r}; choose {' or '.join(QUANTS)}")
+    if quant not in bundle.QUANTS:
+        raise ValueError(f"quant is {quant!r}; choose {' or '.join(bundle.QUANTS)}")
     with _replacing(output) as folder:
         model = recommender(run)
-        _write_model(model, folder, "int7" if quant == "int8" and reduce_range else quant)
+        _write_model(model, folder, quant)
         _copy_rest(run, folder, names or {})
         _sign(folder, {})
         made = bundle.load(folder)
@@ -103,7 +99,7 @@ def _write_model(model: LoadedModel, folder: Path, quant: str) -> None:
     if (folder / bundle.ENCODER).exists():
         fold(folder / bundle.ENCODER)
         if quant != "none":
-            _quantise(folder / bundle.ENCODER, reduce_range=quant == "int7")
+            _quantise(folder / bundle.ENCODER)
     step = step_graph(recommender, folder / bundle.STEP)
     if step is not None:
         fold(folder / bundle.STEP)
@@ -143,9 +139,9 @@ def _card(model: LoadedModel, graph: Graph, quant: str, run: Path) -> dict[str, 
     }
 
 
-def _quantise(path: Path, reduce_range: bool) -> None:
+def _quantise(path: Path) -> None:
     smaller = path.with_suffix(".int8")
-    quantise(path, smaller, reduce_range)
+    quantise(path, smaller)
     smaller.replace(path)
 
 

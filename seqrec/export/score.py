@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from seqrec.export.to_onnx import OPSET, check_installed
-from seqrec.serving.bundle import TINY
+from seqrec.serving.bundle import IN_VECTOR, TINY
 
 IR_VERSION = 10  # of the file; runtimes refuse those that are newer than they are
-ZERO = 128  # the number in the place of 0 in a quantised vector, whose entries are unsigned
+ZERO = IN_VECTOR + 1  # the number in the place of 0 in a quantised vector, whose entries are unsigned
 
 
 class TableFiles(NamedTuple):
@@ -21,7 +21,6 @@ class TableFiles(NamedTuple):
         bias: ``(I + 2,)`` float32; None where there is none.
         width: I + 2.
         dim: D'.
-        largest: number in the table, see :data:`seqrec.serving.bundle.LARGEST`.
     """
 
     rows: str
@@ -29,7 +28,6 @@ class TableFiles(NamedTuple):
     bias: str | None
     width: int
     dim: int
-    largest: int
 
 
 def score_graph(path: Path, table: TableFiles) -> None:
@@ -99,7 +97,7 @@ class Graphs:
         columns = self._node("Transpose", rows, perm=[1, 0])  # done once, when the graph is opened
         largest = self._node("ReduceMax", self._node("Abs", "vector"), self._number("axis", np.array([1])), keepdims=1)
         positive = self._node("Max", largest, self._number("tiny", np.float32(TINY)))
-        scale = self._node("Div", positive, self._number("largest", np.float32(self.table.largest)))
+        scale = self._node("Div", positive, self._number("largest", np.float32(IN_VECTOR)))
         rounded = self._node("Round", self._node("Div", "vector", scale))
         shifted = self._node("Add", rounded, self._number("zero", np.float32(ZERO)))
         unsigned = self._node("Cast", shifted, to=2)

@@ -24,7 +24,7 @@ if TYPE_CHECKING:  # for readers; a bundle has its own copies of these files
     from seqrec.serving.recommend import LoadedModel, Recommendations
     from seqrec.serving.session import Session
 
-FORMAT = 1
+FORMAT = 2
 CARD = "bundle.json"
 LISTS, SESSION = "recommend_lists", "recommend_session"
 """Modules of a bundle: copies of ``seqrec.serving.recommend`` and ``seqrec.serving.session``."""
@@ -35,8 +35,11 @@ IDS, POPULAR, USERS, USER_IDS = "ids.json", "popular.bin", "users.bin", "users.j
 READ = (ENCODER, STEP, SCORE, ITEMS, SCALE, OUT_ITEMS, OUT_SCALE, BIAS, IDS, POPULAR, USERS, USER_IDS)
 """What a runner reads, where the model has it."""
 
-LARGEST = {"none": 0, "int8": 127, "int7": 63}
-"""Largest number in the tables, by quantisation; 0: they are float32."""
+QUANTS = ("none", "int8")
+"""Numbers of a bundle: float32 or 8 bits."""
+
+IN_TABLE, IN_VECTOR = 127, 63
+"""Largest numbers of a table and of a vector in 8 bits: x86 without VNNI adds two of their products in 16 bits."""
 
 TINY = 1e-30  # in the place of a largest entry of 0
 
@@ -59,7 +62,7 @@ class OnnxEngine:
         self.states: dict[str, tuple[int, ...]] = {name: tuple(shape) for name, shape in card["states"].items()}
         self._keep, self._drop, self._mask = (int(card["query"][n]) for n in ("keep", "drop_oldest", "append_mask"))
         self.fingerprint = fingerprint(card)
-        self._largest = LARGEST[card["quant"]]
+        self._quantised = card["quant"] == "int8"
         self._input, self._input_scale = self._table(ITEMS, SCALE, card["dim"])
         self._output, self._output_scale = self._input, self._input_scale
         if OUT_ITEMS in card["files"]:
@@ -80,7 +83,7 @@ class OnnxEngine:
             assert self._users is not None
             return np.array(self._users[users])
         inputs = self._inputs(items, users)
-        if not self._largest or len(items) == 1:
+        if not self._quantised or len(items) == 1:
             return self._run(inputs)
         lengths = inputs["length"]
         rows = [{name: part[row : row + 1] for name, part in inputs.items()} for row in range(len(items))]
@@ -98,7 +101,7 @@ class OnnxEngine:
         bias = 0 if self._bias is None else self._bias[items]
         if self._output_scale is None:
             return vectors @ table.T + bias
-        scale = np.maximum(np.abs(vectors).max(1, keepdims=True), np.float32(TINY)) / np.float32(self._largest)
+        scale = np.maximum(np.abs(vectors).max(1, keepdims=True), np.float32(TINY)) / np.float32(IN_VECTOR)
         numbers = np.rint(vectors / scale).astype(np.int32)
         products = (numbers @ table.T.astype(np.int32)).astype(np.float32)
         return products * self._output_scale[items] * scale + bias
@@ -142,7 +145,7 @@ class OnnxEngine:
 
     def _table(self, rows: str, scale: str, dim: int) -> tuple[np.ndarray, np.ndarray | None]:
         """A table ``(I + 2, dim)``, mapped, and the scale ``(I + 2,)`` of its rows."""
-        if not self._largest:
+        if not self._quantised:
             return self._floats(rows, dim), None
         table = np.memmap(self.folder / rows, np.int8, "r").reshape(self.width, dim)
         return table, np.array(self._floats(scale, 1)[:, 0])
@@ -206,7 +209,7 @@ def read_card(folder: Path) -> dict[str, Any]:
         raise ValueError(f"{folder} is a bundle of format {known!r}, and this version reads format {FORMAT}")
     needed = {"files", "model", "dim", "vector_dim", "user_dim", "num_items", "max_length", "quant", "query", "states"}
     missing = sorted((needed | {"remove_seen"}) - set(card))
-    if missing or card["quant"] not in LARGEST:
+    if missing or card["quant"] not in QUANTS:
         wrong = f"lacks {', '.join(missing)}" if missing else f"has the quantisation {card['quant']!r}"
         raise ValueError(f"{path} {wrong}; was it changed? Export the run again")
     return dict(card)

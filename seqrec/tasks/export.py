@@ -14,7 +14,7 @@ from seqrec.export.bundle import Written, write_bundle
 READERS: dict[str, Any] = {".csv": pl.read_csv, ".jsonl": pl.read_ndjson, ".parquet": pl.read_parquet}
 
 
-def export(config: DictConfig, run: str, output: str, quant: str, names: str | None, reduce_range: bool) -> None:
+def export(config: DictConfig, run: str, output: str, quant: str, names: str | None) -> None:
     """Write the bundle of a run, see :func:`~seqrec.export.bundle.write_bundle`.
 
     Args:
@@ -23,13 +23,12 @@ def export(config: DictConfig, run: str, output: str, quant: str, names: str | N
         output: folder to write.
         quant: ``none`` or ``int8``.
         names: table of the items' names, with the columns ``item`` and ``name``.
-        reduce_range: 7 bits instead of 8.
 
     Raises:
         ValueError: what is wrong with an option, the run or a file.
     """
     called = {} if names is None else read_names(Path(names).expanduser())
-    written = write_bundle(Path(run).expanduser(), Path(output).expanduser(), str(quant).lower(), called, reduce_range)
+    written = write_bundle(Path(run).expanduser(), Path(output).expanduser(), str(quant).lower(), called)
     screen = Console(highlight=False)
     for line in summary(written):
         screen.print(line, soft_wrap=True)

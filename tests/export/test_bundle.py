@@ -163,7 +163,7 @@ HOSTILE = [
     ("bundle.json", None, "holds no finished run|holds no bundle"),
     ("bundle.json", lambda content: b"[1]", "is not the card of a bundle"),
     ("bundle.json", lambda content: content[:-30], "is not the card of a bundle"),
-    ("bundle.json", lambda content: content.replace(b'"format": 1', b'"format": 2'), "of format 2, and this version"),
+    ("bundle.json", lambda content: content.replace(b'"format": 2', b'"format": 3'), "of format 3, and this version"),
     ("bundle.json", lambda content: content.replace(b'"quant": "none"', b'"quant": "int3"'), "quantisation 'int3'"),
     ("bundle.json", lambda content: content.replace(b'"num_items"', b'"items"'), "lacks num_items"),
     ("bundle.json", lambda content: content.replace(b'"dim": 64', b'"dim": "wide"'), "is not what an export writes"),

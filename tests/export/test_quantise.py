@@ -11,7 +11,9 @@ import pytest
 
 from seqrec.export import item_tables
 from seqrec.export.agreement import feed, session
+from seqrec.export.files import write_floats
 from seqrec.export.quantise import fold, quantise
+from seqrec.export.score import TableFiles, score_graph
 from tests.export.parity import drawn, graph_of
 
 NAMES = ["sasrec", "easnrec", "bert4rec"]
@@ -40,6 +42,19 @@ def test_all_products_with_weights_are_quantised(name: str, graphs: Path, tmp_pa
     cosine = (near * exact).sum(1) / np.linalg.norm(near, axis=1) / np.linalg.norm(exact, axis=1)
     assert cosine.min() > 0.95 and cosine.mean() > 0.99
     assert np.abs(near - exact).max() > 0
+
+
+def test_the_largest_products_do_not_overflow(tmp_path: Path) -> None:
+    """Processors that add two products in 16 bits would cut these off."""
+    rows = np.repeat([[127], [-127], [127]], 64, axis=1).astype(np.int8)
+    (tmp_path / "rows").write_bytes(rows.tobytes())
+    write_floats(tmp_path / "scale", np.ones(3))
+    score_graph(tmp_path / "score.onnx", TableFiles("rows", "scale", None, width=3, dim=64))
+    vectors = np.array([[1.0], [-1.0]], np.float32).repeat(64, axis=1)
+    feeds = {"vector": vectors, "penalty": np.zeros((1, 3), np.float32), "k": np.array([3])}
+    scores, items = session(tmp_path / "score.onnx").run(None, feeds)
+    np.testing.assert_allclose(scores, np.array([[1, 1, -1], [1, -1, -1]]) * 127.0 * 64, rtol=1e-6)
+    assert items.tolist() == [[0, 2, 1], [1, 0, 2]]
 
 
 def test_a_graph_says_nothing_of_where_it_was_made(graphs: Path) -> None:
