@@ -45,19 +45,20 @@ OF_MSSR = {"data.batch_size": 128, "model.backbone.num_heads": 2}
 LONGER = ("data.max_length", "model.backbone.max_length", "model.generator.max_length")
 EASNREC, FENREC = (PAPERS[paper]["data"] for paper in ("easnrec", "fenrec"))
 READINGS = {
-    "model.contrast.positive": "seqrec.methods.easnrec.positives.same_pass",
-    "model.similarity": "seqrec.methods.easnrec.similarity.Split",
-    "model.generated_states": "seqrec.methods.easnrec.similarity.encoded",
+    "model.contrast.positive": "seqrec.methods.easnrec.positives.second_pass",
+    "model.similarity": "seqrec.methods.easnrec.similarity.Joint",
+    "model.generated_states": "seqrec.methods.easnrec.similarity.generator_states",
     "model.masking": "seqrec.functional.augment.masked_positions",
     "model.pool": "seqrec.functional.pooling.newest_mean",
 }
-"""Parts of EASNRec that could not be chosen formerly, as they were then."""
+"""Parts of EASNRec that could not be chosen formerly."""
 
 OF_READINGS = {
     **{f"{part}._target_": target for part, target in READINGS.items()},
     **{f"{part}._partial_": True for part in READINGS if part != "model.similarity"},
-    "model.masking.extra": 1,
-    **{f"model.{owner}memory.slots": "written" for owner in ("backbone.", "generator.")},
+    "model.masking.extra": 0,
+    "model.similarity.relaxed": True,
+    **{f"model.{owner}memory.slots": "learned" for owner in ("backbone.", "generator.")},
     **{f"model.{owner}memory.initial_std": 4.0 for owner in ("backbone.", "generator.")},
     **{f"model.{owner}memory_layers": "last" for owner in ("backbone.", "generator.")},
 }
@@ -71,7 +72,7 @@ BALANCE = {
 """ECL-SR's weights, divided by the share of positions that are not padding."""
 
 CHANGED: dict[str, Mapping[str, Any]] = {
-    "easnrec/beauty": OF_READINGS,
+    "easnrec/beauty": OF_READINGS | {"model.contrast_weight": 0.1},
     **{f"easnrec/{data}": OF_READINGS | dict(zip(WEIGHTS, values, strict=True)) for data, values in BALANCE.items()},
     **{f"{model}/{data}": PREFIXES for model in ("gru4rec", "s3rec", "xlstm_lsr") for data in EASNREC},
     **{f"gru4rec/{data}": PREFIXES for data in ("beauty", "toys")},
