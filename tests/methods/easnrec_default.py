@@ -34,8 +34,7 @@ SMALL = [
     "model.mask_ratio=0.4",
     f"data.max_length={LENGTH}",
 ]
-# Of the second, one or two items are filled in for each of four histories, so that their weights, which are float32, are
-# exact.
+# Of the second, one or two items are filled in for each of four histories, so that float32 holds their weights exactly.
 FIRST, SECOND = random_batch([0, 1, 2, 3, 5]), random_batch([8, 9, 10, 11])
 CHANGE = torch.rand(LENGTH, DIM, dtype=torch.float64, generator=torch.Generator().manual_seed(5)) + 0.5
 """Factors of the newest states, newest first, in the place of a random augmentation."""
