@@ -15,7 +15,9 @@ from seqrec.export.agreement import session
 from tests.export.parity import CHOICES, MAX_LENGTH, NUM_ITEMS, model_of
 
 
-@pytest.mark.parametrize("name", ["gru4rec", "lrurec", pytest.param("xlstm_lsr", marks=pytest.mark.export)])
+@pytest.mark.parametrize(
+    "name", ["gru4rec", *(pytest.param(name, marks=pytest.mark.export) for name in ("lrurec", "xlstm_lsr"))]
+)
 @torch.no_grad()
 def test_step_by_step_is_the_whole_history(name: str, tmp_path: Path) -> None:
     model, path = model_of(name, *CHOICES.get(name, ())), tmp_path / "step.onnx"

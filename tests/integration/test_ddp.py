@@ -102,7 +102,12 @@ def test_ranks_draw_their_own_noise(folder: Path) -> None:
     "choices",
     [
         ["model=easnrec", "trainer.strategy=ddp_find_unused_parameters_true"],
-        ["model=easnrec", "model.adversarial=alternating", "trainer.strategy=ddp_find_unused_parameters_true"],
+        [
+            "model=easnrec",
+            "model.adversarial=alternating",
+            "model/similarity=split",
+            "trainer.strategy=ddp_find_unused_parameters_true",
+        ],
         ["model=fenrec", "model.num_clusters=5"],
     ],
 )

@@ -29,7 +29,7 @@ from tests.integration.fault import Outcome, Request, server
 
 MODELS = {
     "sasrec": ["model=sasrec"],
-    "easnrec-alternating": ["model=easnrec", "model.adversarial=alternating"],
+    "easnrec-alternating": ["model=easnrec", "model.adversarial=alternating", "model/similarity=split"],
     "s3rec": ["model=s3rec", "warm_start.trainer.max_epochs=2"],
     "fenrec": ["model=fenrec", "model.num_clusters=8"],
     "easnrec-simultaneous": ["model=easnrec", "model.adversarial=simultaneous"],

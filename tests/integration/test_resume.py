@@ -20,7 +20,9 @@ pytestmark = pytest.mark.usefixtures("undrawn")
 MODELS = [
     pytest.param(["model=sasrec"], id="sasrec"),
     pytest.param(["model=easnrec", "model.adversarial=simultaneous"], id="easnrec-simultaneous"),
-    pytest.param(["model=easnrec", "model.adversarial=alternating"], id="easnrec-alternating"),
+    pytest.param(
+        ["model=easnrec", "model.adversarial=alternating", "model/similarity=split"], id="easnrec-alternating"
+    ),
 ]
 LONG = ["trainer.max_epochs=14", "data.num_users=250"]
 
