@@ -9,7 +9,7 @@ from torch import Tensor
 from torchmetrics import Metric
 from torchmetrics.utilities import dim_zero_cat
 
-from seqrec.functional.ranking import ndcg, recall, reciprocal_rank
+from seqrec.functional.ranking import check_ranks, ndcg, recall, reciprocal_rank
 
 
 @dataclass(frozen=True)
@@ -100,6 +100,7 @@ class RankingMetrics(Metric):
     def sorted_ranks(self) -> tuple[Tensor, Tensor]:
         """Window numbers ``(N,)``, ascending, and their ranks ``(N,)`` on the CPU; call it in ``compute`` only."""
         row, rank = dim_zero_cat(self.row).cpu(), dim_zero_cat(self.rank).cpu()  # synced states are one tensor
+        check_ranks(rank)
         order = torch.argsort(row)
         return row[order], rank[order]
 

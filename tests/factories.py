@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import polars as pl
@@ -53,6 +53,13 @@ def make_batch(items: Tensor, target: Tensor, next_items: Tensor | None = None) 
     """Right-padded histories ``(B, L)`` of users 0, 1, ...; without ``next_items`` no position is supervised."""
     row = torch.arange(len(items))
     return Batch(row, row, items, target, torch.zeros_like(items) if next_items is None else next_items)
+
+
+def of_parts(function: Callable[[Tensor], Tensor], batch: Batch) -> Batch:
+    """A batch of what ``function`` makes of each tensor of another."""
+    parts = (batch.row, batch.user, batch.items, batch.target, batch.next_items)
+    row, user, items, target, next_items = (function(part) for part in parts)
+    return Batch(row, user, items, target, next_items)
 
 
 def at_newest(items: Tensor, target: Tensor) -> Tensor:

@@ -27,7 +27,7 @@ from seqrec.data.sets.markov_world import World
 from seqrec.data.sets.synthetic import Synthetic
 from seqrec.methods.base import Recommender
 from seqrec.metrics import Protocol
-from tests.factories import quiet_trainer, shrink
+from tests.factories import of_parts, quiet_trainer, shrink
 
 CONF = Path(__file__).parents[1] / "conf"
 NUM_USERS, NUM_ITEMS, MAX_LENGTH = 60, 50, 20
@@ -180,7 +180,7 @@ def padded(batch: Batch, columns: int) -> Batch:
 
 
 def some(batch: Batch, rows: slice) -> Batch:
-    return Batch(*(part[rows] for part in batch))
+    return of_parts(lambda part: part[rows], batch)
 
 
 def test_padding_and_batch_mates_change_no_score(trained: Recommender, batch: Batch) -> None:

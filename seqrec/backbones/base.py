@@ -15,7 +15,9 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-Where = Tensor | Literal["all", "newest"]
+from seqrec.nn.chosen import Chosen
+
+Where = Tensor | Chosen | Literal["all", "newest"]
 
 
 class Backbone(nn.Module, ABC):
@@ -54,13 +56,14 @@ class Backbone(nn.Module, ABC):
 
         Args:
             items: ids, 0 is padding.
-            where: states are asked for at ``all`` positions, at the ``newest`` items, or where ``(B, L)`` is True.
+            where: states are asked for at ``all`` positions, at the ``newest`` items, or at chosen ones, see
+                :meth:`at`.
 
         Returns:
             ``(B, L, D)``, whose values at padding mean nothing, ``(B, D)`` or ``(M, D)``.
         """
-        if isinstance(where, Tensor):
-            return self._at(items, where)
+        if isinstance(where, Tensor | Chosen):
+            return self._at(items, where if isinstance(where, Chosen) else Chosen(where))
         return self._newest(items) if where == "newest" else self._all(items)
 
     def newest(self, items: Tensor) -> Tensor:
@@ -78,8 +81,8 @@ class Backbone(nn.Module, ABC):
         states = self.encode(x, valid)
         return states[torch.arange(states.shape[0], device=states.device), valid.sum(1) - 1]
 
-    def at(self, items: Tensor, chosen: Tensor) -> Tensor:
-        """States ``(M, D)`` where ``chosen`` ``(B, L)`` is True."""
+    def at(self, items: Tensor, chosen: Tensor | Chosen) -> Tensor:
+        """States ``(M, D)`` at chosen positions, or where ``chosen`` ``(B, L)`` is True."""
         states: Tensor = self(items, chosen)
         return states
 
@@ -90,9 +93,9 @@ class Backbone(nn.Module, ABC):
         """See :meth:`newest`; a backbone may have a shorter way."""
         return self.newest_of(self.item_embedding(items), items != 0)
 
-    def _at(self, items: Tensor, chosen: Tensor) -> Tensor:
+    def _at(self, items: Tensor, chosen: Chosen) -> Tensor:
         """See :meth:`at`; a backbone may have a shorter way."""
-        return self._all(items)[chosen]
+        return chosen.of(self._all(items))
 
     @property
     def input_table(self) -> Tensor:

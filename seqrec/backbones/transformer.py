@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from seqrec.backbones.base import Backbone
 from seqrec.nn.attention import AttentionKernel
+from seqrec.nn.chosen import Chosen, states_at
 from seqrec.nn.packing import Packing
 from seqrec.nn.trunk import MemoryLayers, Positions, TransformerTrunk
 
@@ -58,9 +59,8 @@ class Transformer(Backbone):
         states: Tensor = self.trunk(packing.pack(x), packing, newest=True)
         return states
 
-    def _at(self, items: Tensor, chosen: Tensor) -> Tensor:
+    def _at(self, items: Tensor, chosen: Chosen) -> Tensor:
         """See :meth:`Backbone.at`; nothing is made for padding."""
         packing = Packing.of(items != 0)
-        states = self.trunk(self.item_embedding(packing.pack(items)), packing)
-        at: Tensor = states.index_select(0, packing.places(chosen))
-        return at
+        states: Tensor = self.trunk(self.item_embedding(packing.pack(items)), packing)
+        return states_at(states, packing, chosen)

@@ -23,6 +23,18 @@ class Histories(NamedTuple):
         return Histories(self.items[rows], None if self.user is None else self.user[rows])
 
 
+class Counts(NamedTuple):
+    """Numbers of a batch that are known where it is made; a GPU would have to be waited for.
+
+    Attributes:
+        items: in all histories together.
+        supervised: positions that learn an item.
+    """
+
+    items: int
+    supervised: int
+
+
 class Batch(NamedTuple):
     """A batch of B histories to learn from, padded on the right with 0 to the longest of them (L columns).
 
@@ -32,6 +44,7 @@ class Batch(NamedTuple):
         items: ``(B, L)`` int64, history, oldest item first.
         target: ``(B,)`` int64, the item after the history.
         next_items: ``(B, L)`` int64, the item to predict at each position, 0 where nothing is learnt.
+        known: see :attr:`counts`; None where nobody has counted.
     """
 
     row: Tensor
@@ -39,6 +52,12 @@ class Batch(NamedTuple):
     items: Tensor
     target: Tensor
     next_items: Tensor
+    known: Counts | None = None
+
+    @property
+    def counts(self) -> Counts:
+        """How many items and supervised positions there are."""
+        return self.known or Counts(*(int((some != 0).sum()) for some in (self.items, self.next_items)))
 
     @property
     def histories(self) -> Histories:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from seqrec.data.batch import Batch
+from seqrec.data.batch import Batch, Counts
 from seqrec.data.sequences import HELD_OUT, Sequences
 
 
@@ -60,7 +60,9 @@ class Windows:
         supervised = valid if self.all_positions else column == (length - 1)[:, None]
         following = torch.where(valid, place + 1, place)
         next_items = self.sequences.items[following].long() * supervised
-        return Batch(rows, self.user[rows], items, target, next_items)
+        count = int(length.sum())
+        counts = Counts(count, count if self.all_positions else len(rows))
+        return Batch(rows, self.user[rows], items, target, next_items, counts)
 
     def seen(self, rows: Tensor) -> tuple[Tensor, Tensor]:
         """All items before the target, also those that are cut off or outside of the window.

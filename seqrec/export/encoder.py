@@ -15,8 +15,7 @@ from seqrec.export.tables import item_tables, user_table
 from seqrec.export.to_onnx import write
 from seqrec.methods.base import Recommender
 from seqrec.methods.ranker import Ranker
-from seqrec.nn.dense_packing import DensePacking
-from seqrec.nn.packing import packed_as
+from seqrec.nn.packing import DensePacking, packed_as
 
 
 class Encoder(nn.Module):

@@ -2,29 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
 from torch import Tensor
 
+from seqrec.functional.chunks import rows_at_a_time
 from seqrec.functional.losses import CHUNK_ELEMENTS
 from seqrec.functional.precision import at_least_float
-
-
-class Generated(NamedTuple):
-    """What the generator made of a batch.
-
-    Attributes:
-        items: ``(B, L)`` the generated histories S''.
-        masked: ``(B, L)`` bool, the positions that were filled in.
-        mean: ``(M, D)`` the expected item vector of each, through which gradient reaches the generator.
-        loss: scalar, the generator's cross entropy, without the similarity term of (14).
-    """
-
-    items: Tensor
-    masked: Tensor
-    mean: Tensor
-    loss: Tensor
 
 
 class _Generation(torch.autograd.Function):
@@ -35,7 +20,7 @@ class _Generation(torch.autograd.Function):
         ctx: Any, states: Tensor, classes: Tensor, target: Tensor, weight: Tensor
     ) -> tuple[Tensor, Tensor, Tensor]:
         ctx.set_materialize_grads(False)
-        rows = max(1, CHUNK_ELEMENTS // len(classes))
+        rows = rows_at_a_time(len(classes), CHUNK_ELEMENTS, states)
         loss, choice = states.new_zeros(()), torch.empty_like(target)
         expected, grad_classes = torch.empty_like(states), torch.zeros_like(classes)
         pieces = zip(*(x.split(rows) for x in (states, target, weight, choice, expected)), strict=True)
@@ -65,7 +50,7 @@ class _Generation(torch.autograd.Function):
             grad_states += (expected - classes[target]) * (weight * of_loss)[:, None]
             grad_classes = grad_classes * of_loss
         if of_expected is not None:
-            rows = max(1, CHUNK_ELEMENTS // len(classes))
+            rows = rows_at_a_time(len(classes), CHUNK_ELEMENTS, states)
             pieces = zip(*(x.split(rows) for x in (states, of_expected, expected, grad_states)), strict=True)
             for x, g, mean, grad_x in pieces:
                 of_logits = torch.softmax(x @ classes.T, dim=1) * (g @ classes.T - (g * mean).sum(1, keepdim=True))
@@ -100,12 +85,6 @@ def mean_of_means(masked: Tensor) -> Tensor:
     return (1 / (count.clamp(min=1) * (count > 0).sum().clamp(min=1))).expand(masked.shape)
 
 
-def relax(x: Tensor, made: Generated, scale: float) -> Tensor:
-    """Straight-through: embedded items ``(B, L, D)``, whose gradient goes to ``made.mean`` too, scaled."""
-    nothing = scale * (made.mean - made.mean.detach())
-    return x.index_put((made.masked,), nothing.to(x.dtype), accumulate=True)
-
-
 @torch.no_grad()
 def draw(states: Tensor, classes: Tensor, uniform: Tensor, power: float) -> Tensor:
     """Draw a class for each position from its softmax raised to a power (ELECRec), by inverting the distribution.
@@ -120,7 +99,7 @@ def draw(states: Tensor, classes: Tensor, uniform: Tensor, power: float) -> Tens
         ``(M,)`` int64, rows of ``classes``.
     """
     drawn = torch.empty(len(states), dtype=torch.int64, device=states.device)
-    rows = max(1, CHUNK_ELEMENTS // len(classes))
+    rows = rows_at_a_time(len(classes), CHUNK_ELEMENTS, states)
     with torch.autocast(states.device.type, enabled=False):
         classes = at_least_float(classes, states).T
         for x, u, chosen in zip(*(part.split(rows) for part in (states, uniform, drawn)), strict=True):

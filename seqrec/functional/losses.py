@@ -6,18 +6,56 @@ row 0 is padding and whose last row is the mask token.
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable
-from typing import Any
+from functools import partial
+from typing import Any, Protocol
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from seqrec.functional.chunks import rows_at_a_time
 from seqrec.functional.keyed_random import integers
 from seqrec.functional.precision import at_least_float
 
-NextItemLoss = Callable[[Tensor, Tensor, Tensor, Tensor], Tensor]
-"""Loss of ``(states (M, D), target (M,), table (I + 2, D), rng_keys (M,))``."""
+PairLoss = Callable[..., Tensor]
+"""Loss of the targets' scores ``(M,)`` and the negatives' ``(M, K)``, and of ``weight``, see :func:`mean`."""
+
+
+class NextItemLoss(Protocol):
+    """Loss of ``(states (M, D), target (M,), table (I + 2, D), rng_keys (M,))``.
+
+    One that also takes ``weight`` ``(M,)``, see :func:`mean`, does not let a GPU be asked how many positions there are.
+    """
+
+    def __call__(self, states: Tensor, target: Tensor, table: Tensor, rng_keys: Tensor) -> Tensor:
+        """A scalar, the mean over positions."""
+
+
+@torch.compiler.assume_constant_result
+def weighs(loss: Callable[..., Tensor]) -> bool:
+    """Whether a loss takes the weights of its positions."""
+    return "weight" in inspect.signature(loss).parameters
+
+
+def weighed(loss: Callable[..., Tensor], weight: Tensor | None) -> Callable[..., Tensor]:
+    """A loss that has its weights, where there are any."""
+    return loss if weight is None else partial(loss, weight=weight)
+
+
+def draws(loss: Callable[..., Tensor]) -> bool:
+    """Whether a loss may use its random keys."""
+    return getattr(loss, "func", loss) not in (next_item, whole_table)
+
+
+def mean(values: Tensor, weight: Tensor | None) -> Tensor:
+    """Mean of all of ``values`` ``(M, ...)``, over positions with ``weight`` ``(M,)``, which sums to 1, where given."""
+    if weight is None:
+        return values.mean()
+    of_position = values.flatten(1).mean(1) if values.dim() > 1 else values
+    return (of_position * weight.to(values.dtype)).sum()
+
 
 CHUNK_ELEMENTS = 3 << 19  # logits in memory at a time: 6 MB, which stay in the cache from one pass to the next
 
@@ -34,7 +72,7 @@ class _ChunkedCrossEntropy(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, states: Tensor, classes: Tensor, target: Tensor, label: Tensor, weight: Tensor) -> Tensor:
-        rows = max(1, CHUNK_ELEMENTS // len(classes))
+        rows = rows_at_a_time(len(classes), CHUNK_ELEMENTS, states)
         # Always of the same size, so that the allocator returns the same memory in every step.
         all_logits = states.new_empty(rows, len(classes))
         grad_states = torch.empty_like(states)
@@ -110,7 +148,14 @@ def soft_label_cross_entropy(
     return loss
 
 
-def next_item(states: Tensor, target: Tensor, table: Tensor, rng_keys: Tensor, padding_class: bool = False) -> Tensor:
+def next_item(
+    states: Tensor,
+    target: Tensor,
+    table: Tensor,
+    rng_keys: Tensor,
+    padding_class: bool = False,
+    weight: Tensor | None = None,
+) -> Tensor:
     """Mean cross entropy over all items (EASNRec eq. 2; SASRec in RecBole's form with ``padding_class``).
 
     Args:
@@ -119,22 +164,32 @@ def next_item(states: Tensor, target: Tensor, table: Tensor, rng_keys: Tensor, p
         table: ``(I + 2, D)``.
         rng_keys: not used by this loss.
         padding_class: count the padding row as a class, as RecBole does.
+        weight: as in :func:`cross_entropy`.
     """
     first = 0 if padding_class else 1
-    return cross_entropy(states, table[first:-1], target - first)
+    return cross_entropy(states, table[first:-1], target - first, weight)
 
 
-def bpr(positive: Tensor, negative: Tensor) -> Tensor:
+def bpr(positive: Tensor, negative: Tensor, weight: Tensor | None = None) -> Tensor:
     """BPR, ``-log(1e-10 + sigmoid(z+ - z-))`` averaged over scores ``(M,)`` and ``(M, K)`` (RecBole's form)."""
-    return -torch.log(1e-10 + torch.sigmoid(positive[:, None] - negative)).mean()
+    return -mean(torch.log(1e-10 + torch.sigmoid(positive[:, None] - negative)), weight)
 
 
-def bce(positive: Tensor, negative: Tensor) -> Tensor:
+def bce(positive: Tensor, negative: Tensor, weight: Tensor | None = None) -> Tensor:
     """Binary cross entropy of scores ``(M,)`` against 1 plus that of ``(M, K)`` against 0 (SASRec, eq. 6)."""
-    return F.softplus(-positive).mean() + F.softplus(negative).mean()
+    return mean(F.softplus(-positive), weight) + mean(F.softplus(negative), weight)
 
 
-def gbce(positive: Tensor, negative: Tensor, num_items: int, calibration: float = 0.75) -> Tensor:
+def judgement(logits: Tensor, truth: Tensor, weight: Tensor | None = None) -> Tensor:
+    """Binary cross entropy of logits ``(M,)`` against ``truth`` ``(M,)``, 0 or 1; ``weight`` as in :func:`mean`."""
+    if weight is None:
+        return F.binary_cross_entropy_with_logits(logits, truth)
+    return mean(F.binary_cross_entropy_with_logits(logits, truth, reduction="none"), weight)
+
+
+def gbce(
+    positive: Tensor, negative: Tensor, num_items: int, calibration: float = 0.75, weight: Tensor | None = None
+) -> Tensor:
     """Generalised BCE of scores ``(M,)``, ``(M, K)`` (Petrov and Macdonald, gSASRec, RecSys 2023, eq. 10-14).
 
     Args:
@@ -142,16 +197,17 @@ def gbce(positive: Tensor, negative: Tensor, num_items: int, calibration: float 
         negative: ``(M, K)`` scores of uniform negatives.
         num_items: catalogue size I; the sampling rate is K / (I - 1).
         calibration: t in [0, 1]; 0 is plain BCE with K negatives, 1 undoes the sampling bias entirely.
+        weight: see :func:`mean`.
     """
     k = negative.shape[1]
     rate = k / (num_items - 1)
     beta = rate * (calibration * (1 - 1 / rate) + 1 / rate)
-    return ((beta * F.softplus(-positive) + F.softplus(negative).sum(1)) / (k + 1)).mean()
+    return mean((beta * F.softplus(-positive) + F.softplus(negative).sum(1)) / (k + 1), weight)
 
 
-def sampled_softmax(positive: Tensor, negative: Tensor) -> Tensor:
+def sampled_softmax(positive: Tensor, negative: Tensor, weight: Tensor | None = None) -> Tensor:
     """Cross entropy over the target ``(M,)`` and its K uniform negatives ``(M, K)``."""
-    return (torch.logsumexp(torch.cat([positive[:, None], negative], dim=1), dim=1) - positive).mean()
+    return mean(torch.logsumexp(torch.cat([positive[:, None], negative], dim=1), dim=1) - positive, weight)
 
 
 def sampled(
@@ -159,9 +215,10 @@ def sampled(
     target: Tensor,
     table: Tensor,
     rng_keys: Tensor,
-    loss: Callable[[Tensor, Tensor], Tensor],
+    loss: PairLoss,
     num_negatives: int,
     sparse: bool = False,
+    weight: Tensor | None = None,
 ) -> Tensor:
     """A loss on the target's score and on those of negatives drawn uniformly from all other items.
 
@@ -174,9 +231,10 @@ def sampled(
         num_negatives: K.
         sparse: the table's gradient is a sparse tensor of the rows that were used, for
             :class:`~seqrec.nn.lazy_adam.LazyAdam`.
+        weight: see :func:`mean`; ``loss`` gets it where it is given.
     """
     drawn = 1 + integers(rng_keys, num_negatives, len(table) - 3)
-    return against(states, target, drawn + (drawn >= target[:, None]), table, loss, sparse)
+    return against(states, target, drawn + (drawn >= target[:, None]), table, loss, sparse, weight)
 
 
 def against(
@@ -184,15 +242,16 @@ def against(
     target: Tensor,
     negatives: Tensor,
     table: Tensor,
-    loss: Callable[[Tensor, Tensor], Tensor],
+    loss: PairLoss,
     sparse: bool = False,
+    weight: Tensor | None = None,
 ) -> Tensor:
     """A loss on the scores of targets ``(M,)`` and of given negatives ``(M, K)``; the rest is as in :func:`sampled`."""
     with torch.autocast(states.device.type, enabled=False):
         states, table = at_least_float(states), at_least_float(table, states)
         positive = (states * F.embedding(target, table, sparse=sparse)).sum(-1)
         negative = torch.einsum("md,mkd->mk", states, F.embedding(negatives, table, sparse=sparse))
-        return loss(positive, negative)
+        return loss(positive, negative) if weight is None else loss(positive, negative, weight=weight)
 
 
 def sampled_gbce(
@@ -203,18 +262,19 @@ def sampled_gbce(
     num_negatives: int,
     calibration: float,
     sparse: bool = False,
+    weight: Tensor | None = None,
 ) -> Tensor:
     """:func:`gbce` with ``num_negatives`` uniform negatives; arguments as in :func:`sampled`."""
 
-    def loss(positive: Tensor, negative: Tensor) -> Tensor:
-        return gbce(positive, negative, len(table) - 2, calibration)
-
-    return sampled(states, target, table, rng_keys, loss, num_negatives, sparse)
+    loss = partial(gbce, num_items=len(table) - 2, calibration=calibration)
+    return sampled(states, target, table, rng_keys, loss, num_negatives, sparse, weight)
 
 
-def whole_table(states: Tensor, target: Tensor, table: Tensor, rng_keys: Tensor) -> Tensor:
+def whole_table(
+    states: Tensor, target: Tensor, table: Tensor, rng_keys: Tensor, weight: Tensor | None = None
+) -> Tensor:
     """Mean cross entropy over all rows of the table, padding and mask token too (S3-Rec in RecBole's form, MVS).
 
     Arguments as in :func:`next_item`.
     """
-    return cross_entropy(states, table, target)
+    return cross_entropy(states, table, target, weight)

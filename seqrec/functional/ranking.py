@@ -5,9 +5,14 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from seqrec.functional.chunks import rows_at_a_time
+
 CACHED_ELEMENTS = 1 << 18  # scores compared at a time on the CPU: they and their flags stay in the cache
-DEVICE_ELEMENTS = 1 << 24  # the same on other devices, where few large kernels are faster
 BLOCKS = (128, 16)  # columns of which the best alone is looked at first
+NO_RANK = (
+    "the model scored an item with NaN or infinity; no rank can be given. Look for a diverged loss (lower the learning "
+    "rate) or for half precision (score in float32)."
+)
 
 
 def target_rank(scores: Tensor, target: Tensor, removed: tuple[Tensor, Tensor] | None = None) -> Tensor:
@@ -19,19 +24,19 @@ def target_rank(scores: Tensor, target: Tensor, removed: tuple[Tensor, Tensor] |
         removed: ``(row, item)`` pairs that leave the ranking (a score of minus infinity); repeats are fine.
 
     Returns:
-        ``(B,)`` float64, in 1..I; infinity where the target itself is removed (a miss at every cutoff).
+        ``(B,)`` float64, in 1..I; infinity where the target itself is removed (a miss at every cutoff). On a GPU NaN
+        where a score of the row is NaN or infinite, which :func:`check_ranks` refuses.
 
     Raises:
-        ValueError: a score is NaN or infinite.
+        ValueError: on the CPU, a score is NaN or infinite.
     """
     if scores.dtype in (torch.float16, torch.bfloat16):
         scores = scores.float()
-    if not _all_finite(scores):
-        raise ValueError(
-            "the model scored an item with NaN or infinity; no rank can be given. Look for a diverged loss "
-            "(lower the learning rate) or for half precision (score in float32)."
-        )
     scores = scores.detach()
+    if scores.is_cuda:
+        return ranks_without_waiting(scores, target, removed)
+    if not _all_finite(scores):
+        raise ValueError(NO_RANK)
     of_target = scores.gather(1, (target - 1)[:, None])
     rank = 0.5 * (scores.shape[1] + 1 + _balance(scores, of_target).double())
     if removed is None:
@@ -52,7 +57,7 @@ def _balance(scores: Tensor, of_target: Tensor) -> Tensor:
 
     The sign of a difference of floats is exact, and float32 counts exactly to 2**24.
     """
-    rows = max(1, (DEVICE_ELEMENTS if scores.is_cuda else CACHED_ELEMENTS) // scores.shape[1])
+    rows = rows_at_a_time(scores.shape[1], CACHED_ELEMENTS, scores)
     parts = zip(scores.split(rows), of_target.split(rows), strict=True)
     buffer = torch.empty_like(scores[:rows])
     return torch.cat([torch.sub(part, of, out=buffer[: len(part)]).sign_().sum(1) for part, of in parts])
@@ -67,6 +72,31 @@ def _without(rank: Tensor, scores: Tensor, of_target: Tensor, target: Tensor, re
     ahead = torch.where(score > of_target[row], 1.0, torch.where(score == of_target[row], 0.5, 0.0)).double()
     rank = rank.index_add(0, row, -ahead * ~itself)
     return rank.index_fill(0, row[itself], torch.inf)
+
+
+def ranks_without_waiting(scores: Tensor, target: Tensor, removed: tuple[Tensor, Tensor] | None) -> Tensor:
+    """:func:`target_rank` by operators on whole matrices, none of which asks a GPU how many of something there are."""
+    column = (target - 1)[:, None]
+    ahead = (scores - scores.gather(1, column)).sign_()
+    finite, others = scores.isfinite().all(1), torch.full_like(target, scores.shape[1])
+    missed = torch.zeros_like(finite)
+    if removed is not None:
+        row, item = removed
+        out = torch.zeros_like(scores, dtype=torch.bool).index_put_((row, item - 1), finite.new_ones(()))
+        ahead.masked_fill_(out, 0.0)
+        others, missed = others - out.sum(1), out.gather(1, column)[:, 0]
+    rank = 0.5 * (others + 1 + ahead.sum(1).double())
+    return rank.masked_fill(missed, torch.inf).masked_fill(~finite, torch.nan)
+
+
+def check_ranks(rank: Tensor) -> None:
+    """Refuse ranks that :func:`target_rank` could not give.
+
+    Raises:
+        ValueError: one is NaN.
+    """
+    if bool(rank.isnan().any()):
+        raise ValueError(NO_RANK)
 
 
 def recall(rank: Tensor, k: int) -> Tensor:

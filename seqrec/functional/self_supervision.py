@@ -11,6 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from seqrec.functional.chunks import rows_at_a_time
 from seqrec.functional.keyed_random import integers, split
 from seqrec.functional.losses import CHUNK_ELEMENTS
 from seqrec.functional.precision import at_least_float
@@ -72,7 +73,7 @@ class _SoftplusSum(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, states: Tensor, classes: Tensor) -> Tensor:
-        rows = max(1, CHUNK_ELEMENTS // len(classes))
+        rows = rows_at_a_time(len(classes), CHUNK_ELEMENTS, states)
         total, grad_classes = states.new_zeros(()), torch.zeros_like(classes)
         grad_states = torch.empty_like(states)
         for x, grad_x in zip(states.split(rows), grad_states.split(rows), strict=True):

@@ -12,6 +12,8 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.utils.checkpoint import checkpoint
 
+from seqrec.functional.chunks import rows_at_a_time
+
 CHUNK_ELEMENTS = 1 << 21  # logits of one kind alive at a time: 8 MB; a step holds about a dozen kinds
 
 
@@ -53,7 +55,7 @@ def smoothness(
         table: ``(V, D)``; of the model, for the complementary states too.
         target: ``(M,)`` rows of the table.
     """
-    rows = max(1, CHUNK_ELEMENTS // len(table))
+    rows = rows_at_a_time(len(table), CHUNK_ELEMENTS, table)
     total = table.new_zeros(len(Smoothness._fields))
     for part in zip(*(x.split(rows) for x in (clean, label, first, second, target)), strict=True):
         total = total + checkpoint(_sums, table, *part, use_reentrant=False)
@@ -78,7 +80,7 @@ def _sums(table: Tensor, clean: Tensor, label: Tensor, first: Tensor, second: Te
 
 def mean_symmetric_kl(a: Tensor, b: Tensor, table: Tensor) -> Tensor:
     """Mean over positions of the divergence between states ``(M, D)``, a chunk of rows at a time."""
-    rows = max(1, CHUNK_ELEMENTS // len(table))
+    rows = rows_at_a_time(len(table), CHUNK_ELEMENTS, table)
     total = table.new_zeros(())
     for x, y in zip(a.split(rows), b.split(rows), strict=True):
         total = total + checkpoint(lambda x, y: symmetric_kl(x @ table.T, y @ table.T), x, y, use_reentrant=False)

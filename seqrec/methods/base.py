@@ -16,10 +16,12 @@ from seqrec.backbones.base import Backbone
 from seqrec.data.batch import Batch, Histories
 from seqrec.data.windows import Windows
 from seqrec.functional import keyed_random as keyed
-from seqrec.functional.losses import NextItemLoss
+from seqrec.functional.losses import NextItemLoss, draws, weighed, weighs
 from seqrec.methods.backbones import check_backbone
 from seqrec.methods.ranker import Ranker
+from seqrec.nn.chosen import STEP, Chosen, choose
 from seqrec.nn.clipping import clip_gradients
+from seqrec.nn.packing import static_shapes
 
 BuildOptimizer = Callable[[Iterable[nn.Parameter]], Optimizer]
 BuildScheduler = Callable[[Optimizer], LRScheduler]
@@ -162,23 +164,42 @@ class Recommender(Ranker, ABC):
         Args:
             loss: see :mod:`seqrec.functional.losses`.
             batch: M positions of it are supervised.
-            states: ``(M, D)`` of those positions; None encodes the histories, only their newest items where
+            states: ``(M, D)`` at :meth:`supervised`; None encodes the histories, only their newest items where
                 those alone are supervised.
 
         Raises:
             ValueError: older positions of a backbone that is not causal are to learn what they have seen.
         """
-        supervised = batch.next_items != 0
+        supervised = self.supervised(batch, loss)
         if states is None:
-            newest_only = int(supervised.sum()) == len(supervised)
+            newest_only = batch.counts.supervised == len(batch.row)
             if not (newest_only or self.backbone.causal):
                 raise ValueError(
                     "states of this backbone depend on newer items, so the newest position alone may learn the next "
                     "item; choose windows=prefixes"
                 )
             states = self.backbone.newest(batch.items) if newest_only else self.backbone.at(batch.items, supervised)
-        table = self.backbone.item_embedding.weight
-        return loss(states, batch.next_items[supervised], table, self.position_rng_keys(batch)[supervised])
+        return self.loss_at(loss, batch, supervised, states)
+
+    def loss_at(self, loss: NextItemLoss, batch: Batch, supervised: Chosen, states: Tensor) -> Tensor:
+        """``loss`` of states ``(M, D)`` at the M supervised positions of a batch."""
+        target = supervised.of(batch.next_items)
+        rng_keys = supervised.of(self.position_rng_keys(batch)) if draws(loss) else torch.zeros_like(target)
+        found: Tensor = weighed(loss, supervised.weight)(states, target, self.backbone.item_embedding.weight, rng_keys)
+        return found
+
+    def supervised(self, batch: Batch, loss: NextItemLoss | None = None) -> Chosen:
+        """The supervised positions of a batch, B where the newest items alone are.
+
+        Args:
+            batch: of B histories.
+            loss: what they are for; where it takes no weights, all of them must exist.
+        """
+        mask = batch.next_items != 0
+        if not static_shapes(mask) or (loss is not None and not weighs(loss)):
+            return Chosen(mask)
+        count = batch.counts.supervised
+        return choose(mask, count, 1 if count == len(batch.row) else STEP)
 
     @final
     def configure_optimizers(self) -> Any:

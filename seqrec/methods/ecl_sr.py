@@ -9,19 +9,20 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any, Literal, NamedTuple
 
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from seqrec.backbones.transformer import Transformer
-from seqrec.data.batch import Batch
-from seqrec.functional.generation import Generated, generate
+from seqrec.data.batch import Batch, Counts
+from seqrec.functional.generation import generate
 from seqrec.functional.info_nce import anchored_info_nce
 from seqrec.functional.keyed_random import Stream
-from seqrec.functional.losses import NextItemLoss, next_item
+from seqrec.functional.losses import NextItemLoss, judgement, next_item, weighed
 from seqrec.functional.ranks import of_all_ranks
+from seqrec.methods.adversarial.generated import Generated
 from seqrec.methods.adversarial.generator_discriminator import GeneratorDiscriminator
 from seqrec.methods.adversarial.layout import Layout, LeftPaddedWindows, RightPadded
 from seqrec.methods.base import BuildOptimizer
+from seqrec.nn.chosen import choose
 from seqrec.nn.trunk import TransformerTrunk, initialise
 from seqrec.nn.window_trunk import check_plain
 
@@ -49,6 +50,7 @@ class Inputs(NamedTuple):
         rng_keys: ``(B, W)``, random keys of their loss, the same one at all padding.
         hidden: ``(B, W)`` bool, what the generator does not see.
         filled: ``(B, W)`` bool, those of ``hidden`` that it fills in; the others stay hidden.
+        most: how many filled items and supervised positions there can be.
     """
 
     items: Tensor
@@ -57,6 +59,7 @@ class Inputs(NamedTuple):
     rng_keys: Tensor
     hidden: Tensor
     filled: Tensor
+    most: Counts
 
 
 class ECLSR(GeneratorDiscriminator[Losses]):
@@ -158,6 +161,8 @@ class ECLSR(GeneratorDiscriminator[Losses]):
     def inputs(self, batch: Batch, hidden: Tensor, filled: Tensor) -> Inputs:
         """What the networks learn from a batch, of which :meth:`masks` hid items ``(B, L)``."""
         valid = batch.items != 0
+        filled_in_row = self.layout.most_filled(batch.items, self.mask_ratio)
+        most_filled = min(batch.counts.items, len(batch.row) * filled_in_row)
         return Inputs(
             self.layout.arrange(batch.items, valid),
             self.layout.following(batch),
@@ -165,6 +170,7 @@ class ECLSR(GeneratorDiscriminator[Losses]):
             self.layout.arrange(self.position_rng_keys(batch), valid),
             self.layout.arrange(hidden, valid),
             self.layout.arrange(filled, valid),
+            Counts(most_filled, self.layout.most_supervised(batch)),
         )
 
     def total(self, losses: Losses) -> Tensor:
@@ -214,8 +220,11 @@ class ECLSR(GeneratorDiscriminator[Losses]):
 
     def recommendation_loss(self, states: Tensor, inputs: Inputs) -> Tensor:
         """The loss of the next items, the mean over supervised positions of ``(B, W, D)``."""
-        supervised, table = inputs.supervised, self.backbone.item_embedding.weight
-        return self.loss(states[supervised], inputs.next_items[supervised], table, inputs.rng_keys[supervised])
+        chosen, table = choose(inputs.supervised, inputs.most.supervised), self.backbone.item_embedding.weight
+        found: Tensor = weighed(self.loss, chosen.weight)(
+            chosen.of(states), chosen.of(inputs.next_items), table, chosen.of(inputs.rng_keys)
+        )
+        return found
 
     def contrast_loss(self, states: Tensor, again: Tensor, items: Tensor) -> Tensor:
         """InfoNCE of the user vectors of two passes ``(B, W, D)``; negatives are other rows of the second."""
@@ -224,22 +233,24 @@ class ECLSR(GeneratorDiscriminator[Losses]):
 
     def generate(self, inputs: Inputs) -> Generated:
         """Fill in items; the loss is their mean cross entropy over the batch."""
+        filled = choose(inputs.filled, inputs.most.items)
         seen = inputs.items.masked_fill(inputs.hidden, self.backbone.mask_token)
-        states = self.layout.encode(self.generator, self.backbone.item_embedding(seen), seen != 0, inputs.filled)[
-            inputs.filled
-        ]
-        weight = states.new_full((len(states),), 1.0 / max(1, len(states)))
-        target = inputs.items[inputs.filled] - self.layout.first_class
-        loss, choice, mean = generate(states, self.classes, target, weight)
-        return Generated(
-            seen.masked_scatter(inputs.filled, choice + self.layout.first_class), inputs.filled, mean, loss
-        )
+        embedded = self.backbone.item_embedding(seen)
+        states = filled.of(self.layout.encode(self.generator, embedded, seen != 0, filled.mask))
+        weight = filled.weight
+        if weight is None:
+            weight = states.new_full((len(states),), 1.0 / max(1, len(states)))
+        target = filled.of(inputs.items) - self.layout.first_class
+        loss, choice, expected = generate(states, self.classes, target, weight)
+        return Generated(filled.put(seen, choice + self.layout.first_class), filled, expected, loss)
 
     def detection_loss(self, states: Tensor, items: Tensor, generated: Tensor) -> Tensor:
         """Binary cross entropy of which items of ``(B, W)`` are replaced, the mean over all of them."""
         valid = items != 0
-        verdict = self.verdict(states, generated, valid)[valid]
-        return F.binary_cross_entropy_with_logits(verdict, (generated != items)[valid].to(verdict.dtype))
+        judged = choose(valid)
+        verdict = judged.of(self.verdict(states, generated, valid))
+        replaced = judged.of(generated != items).to(verdict.dtype)
+        return judgement(verdict, replaced, judged.weight)
 
     def verdict(self, states: Tensor, generated: Tensor, wanted: Tensor) -> Tensor:
         """Logits ``(B, W)`` of being replaced where they are wanted, given the encoder's states of the real items.

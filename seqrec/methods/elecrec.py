@@ -9,7 +9,6 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Literal, NamedTuple
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
@@ -17,10 +16,11 @@ from seqrec.backbones.transformer import Transformer
 from seqrec.data.batch import Batch
 from seqrec.functional.generation import draw
 from seqrec.functional.keyed_random import Stream
-from seqrec.functional.losses import cross_entropy
+from seqrec.functional.losses import cross_entropy, judgement
 from seqrec.methods.adversarial.generator_discriminator import GeneratorDiscriminator
 from seqrec.methods.adversarial.layout import Layout, LeftPaddedWindows, RightPadded
 from seqrec.methods.base import BuildOptimizer
+from seqrec.nn.chosen import choose
 from seqrec.nn.trunk import TransformerTrunk, initialise
 from seqrec.nn.window_trunk import check_plain
 
@@ -41,6 +41,7 @@ class Inputs(NamedTuple):
         supervised: ``(B, W)`` bool, the positions at which the generator learns the next item.
         drawn: ``(B, W)`` bool, where the discriminator gets an item drawn from the generator.
         uniform: ``(B, W)``, the draws.
+        most: how many supervised positions there can be.
     """
 
     items: Tensor
@@ -48,6 +49,7 @@ class Inputs(NamedTuple):
     supervised: Tensor
     drawn: Tensor
     uniform: Tensor
+    most: int
 
 
 class ELECRec(GeneratorDiscriminator[Losses]):
@@ -154,7 +156,8 @@ class ELECRec(GeneratorDiscriminator[Losses]):
         replaced, uniform = (
             self.layout.draws(self.rng_keys(batch.row, stream), items) for stream in (Stream.MASK, Stream.REPLACEMENT)
         )
-        return Inputs(items, next_items, supervised, supervised & (replaced < self.sample_ratio), uniform)
+        drawn, most = supervised & (replaced < self.sample_ratio), self.layout.most_supervised(batch)
+        return Inputs(items, next_items, supervised, drawn, uniform, most)
 
     def total(self, losses: Losses) -> Tensor:
         """The objective."""
@@ -190,22 +193,26 @@ class ELECRec(GeneratorDiscriminator[Losses]):
     def generator_loss(self, states: Tensor, inputs: Inputs) -> Tensor:
         """Cross entropy of the next items, the mean over supervised positions of ``(B, W, D)``."""
         classes = self.backbone.item_embedding.weight[self.layout.first_class : self.end_class]
-        return cross_entropy(
-            states[inputs.supervised], classes, inputs.next_items[inputs.supervised] - self.layout.first_class
-        )
+        chosen = choose(inputs.supervised, inputs.most)
+        target = chosen.of(inputs.next_items) - self.layout.first_class
+        return cross_entropy(chosen.of(states), classes, target, chosen.weight)
 
     @torch.no_grad()
     def generate(self, states: Tensor, inputs: Inputs) -> Tensor:
         """The discriminator's input ``(B, W)``: next items, or draws from the generator's states ``(B, W, D)``."""
         classes = self.backbone.item_embedding.weight[1 : self.end_class]
-        chosen = 1 + draw(states[inputs.drawn], classes, inputs.uniform[inputs.drawn], self.power)
-        return inputs.next_items.masked_scatter(inputs.drawn, chosen)
+        chosen = choose(inputs.drawn, inputs.most)
+        return chosen.put(
+            inputs.next_items, 1 + draw(chosen.of(states), classes, chosen.of(inputs.uniform), self.power)
+        )
 
     def detection_loss(self, made: Tensor, inputs: Inputs) -> Tensor:
         """Binary cross entropy of which items of ``(B, W)`` are the true next ones, the mean over those known."""
         known = (inputs.next_items != 0) & inputs.supervised
-        verdict = self.verdict(made, known)[known]
-        return F.binary_cross_entropy_with_logits(verdict, (made == inputs.next_items)[known].to(verdict.dtype))
+        judged = choose(known)
+        verdict = judged.of(self.verdict(made, known))
+        true = judged.of(made == inputs.next_items).to(verdict.dtype)
+        return judgement(verdict, true, judged.weight)
 
     def verdict(self, items: Tensor, wanted: Tensor) -> Tensor:
         """Logits ``(B, W)`` of being true of items ``(B, W)``, where they are wanted."""

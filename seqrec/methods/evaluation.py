@@ -12,6 +12,7 @@ from torch import Tensor
 
 from seqrec.data.batch import Histories, RankedBatch
 from seqrec.data.datamodule import SequenceDataModule
+from seqrec.functional.chunks import rows_at_a_time
 from seqrec.functional.ranking import best, target_rank
 from seqrec.metrics import Protocol, RankingMetrics
 
@@ -60,7 +61,7 @@ def rank_targets(score: Score, batch: RankedBatch, num_items: int, remove_seen: 
         raise ValueError("seen items are to be removed, but the batch carries none; set with_seen of the data module")
     ranks = []
     for rows, scores in _in_parts(score, batch.histories, num_items):
-        removed = None if seen is None else _of_rows(seen, rows)
+        removed = None if seen is None else _of_rows(seen, rows, len(batch.row))
         ranks.append(target_rank(scores, batch.target[rows], removed))
     return torch.cat(ranks)
 
@@ -89,7 +90,7 @@ def top_items(
     items, values = [], []
     for rows, scores in _in_parts(score, histories, num_items):
         if seen is not None:
-            row, item = _of_rows(seen, rows)
+            row, item = _of_rows(seen, rows, len(histories.items))
             scores = scores.index_put((row, item - 1), scores.new_tensor(-torch.inf))
         value, column = best(scores, k)
         items.append((column + 1).masked_fill(value == -torch.inf, 0))
@@ -99,7 +100,7 @@ def top_items(
 
 def _in_parts(score: Score, histories: Histories, num_items: int) -> Iterator[tuple[slice, Tensor]]:
     """Scores of some rows at a time, and which rows these are."""
-    step = max(1, SCORE_ELEMENTS // num_items)
+    step = rows_at_a_time(num_items, SCORE_ELEMENTS, histories.items)
     for start in range(0, len(histories.items), step):
         rows = slice(start, start + step)
         with torch.autocast(histories.items.device.type, enabled=False):
@@ -107,8 +108,10 @@ def _in_parts(score: Score, histories: Histories, num_items: int) -> Iterator[tu
         yield rows, scores
 
 
-def _of_rows(seen: Seen, rows: slice) -> Seen:
-    """The pairs of some rows, which are numbered from 0 then."""
+def _of_rows(seen: Seen, rows: slice, count: int) -> Seen:
+    """The pairs of some of ``count`` rows, which are numbered from 0 then."""
+    if rows.start == 0 and rows.stop >= count:
+        return seen
     row, item = seen
     chosen = (row >= rows.start) & (row < rows.stop)
     return row[chosen] - rows.start, item[chosen]

@@ -1,4 +1,8 @@
-"""Packing: the valid positions of a padded batch as rows of one matrix, so that no work is done on padding."""
+"""Packing: the positions of a padded batch as rows of one matrix, in one of two forms.
+
+On the CPU only the valid ones, so that no work is done on padding. On a GPU all of them, so that no shape depends on
+the lengths: asking for those would let the host wait for the device, and some padding costs less than that.
+"""
 
 from __future__ import annotations
 
@@ -22,35 +26,40 @@ class Packing:
             one is at most ``short``; finer groups are for functions that lose more on padding than on more calls.
 
     Attributes:
-        full: packing is a change of shape, because nothing is padding; not tested on CUDA, which would have to wait.
+        full: packing is a change of shape.
         order: ``(B,)`` rows of the batch, longest first.
-        groups: number of rows and width of each group of similar lengths, in that order; one group on CUDA.
+        groups: number of rows and width of each group of similar lengths, in that order.
         index: ``(N,)`` places of the packed positions in the flattened batch.
         newest: ``(B,)`` places among the packed ones of each history's newest item, longest history first.
     """
 
+    valid: Tensor
+    full: bool
+    order: Tensor
+    groups: list[tuple[int, int]]
+    index: Tensor
+    newest: Tensor
+
     def __init__(self, valid: Tensor, ratio: float = RATIO, short: int = SHORT) -> None:
         self.valid = valid
         rows, width = valid.shape
-        self.full = not valid.is_cuda and bool(valid.all())
-        if self.full or valid.is_cuda:  # on CUDA, one kernel with some padding is faster than several without
-            self.order, self.groups = torch.arange(rows, device=valid.device), [(rows, width)]
+        self.full = bool(valid.all())
         if self.full:
+            self.order, self.groups = torch.arange(rows, device=valid.device), [(rows, width)]
             index = torch.arange(valid.numel(), device=valid.device)
             self.index, self.newest = index, self.order * width + width - 1
             return
         length = valid.sum(1)
-        if not valid.is_cuda:
-            self.order = torch.argsort(length, descending=True, stable=True)
-            self.groups = _groups(length[self.order].tolist(), ratio, short)
+        self.order = torch.argsort(length, descending=True, stable=True)
+        self.groups = _groups(length[self.order].tolist(), ratio, short)
         place = self.order[:, None] * width + torch.arange(width, device=valid.device)
         self.index = place[valid[self.order]]
         self.newest = length[self.order].cumsum(0) - 1
 
     @staticmethod
     def of(valid: Tensor, ratio: float = RATIO, short: int = SHORT) -> Packing:
-        """The packing of a batch in the form that is in use, see :func:`packed_as`; arguments of the class."""
-        return _form.get()(valid, ratio, short)
+        """The packing of a batch in the form that is in use, see :func:`form_for`; arguments of the class."""
+        return form_for(valid)(valid, ratio, short)
 
     def pack(self, x: Tensor) -> Tensor:
         """``(B, L, ...)`` -> ``(N, ...)``."""
@@ -83,13 +92,12 @@ class Packing:
         Args:
             function: ``(b, l, ...)`` and their validity ``(b, l)`` to ``(b, l, ...)``.
             x: ``(N, ...)``.
-            most_pairs: b * l * l is at most this, but b at least 1, for a function that works on pairs of positions;
-                not on CUDA.
+            most_pairs: b * l * l is at most this, but b at least 1, for a function that works on pairs of positions.
 
         Returns:
             Packed results ``(N, ...)``; the same as on the whole padded batch, with less padding.
         """
-        groups = self.groups if most_pairs is None or self.valid.is_cuda else _divided(self.groups, most_pairs)
+        groups = self.groups if most_pairs is None else _divided(self.groups, most_pairs)
         if self.full and len(groups) == 1:
             return function(x.unflatten(0, self.valid.shape), self.valid).flatten(0, 1)
         results = [
@@ -125,21 +133,86 @@ class Packing:
         places = [torch.nonzero(valid.flatten()).flatten() for valid in validity]
         # One split has one gradient, in one piece. A slice for each group would have a gradient of all of x each, and
         # the backward pass would add as many of them up as there are groups.
-        parts = x.split([len(place) for place in places])
+        parts = x.split([place.shape[0] for place in places])
         first = 0
         for valid, place, part in zip(validity, places, parts, strict=True):
             empty = x.new_zeros(valid.numel(), *x.shape[1:])
             padded = empty.index_copy(0, place, part).unflatten(0, valid.shape)
-            yield padded, valid, place, slice(first, first + len(valid))
-            first += len(valid)
+            yield padded, valid, place, slice(first, first + valid.shape[0])
+            first += valid.shape[0]
 
 
-_form: ContextVar[type[Packing]] = ContextVar("_form", default=Packing)
+class DensePacking(Packing):
+    """All N = B * L positions of a ``(B, L)`` batch, in its order and in one group.
+
+    Nothing is moved and nothing waits for the lengths. Padding has values too, which mean nothing: whoever mixes packed
+    positions, or takes their mean, must ask :func:`counted`.
+
+    Args:
+        valid: ``(B, L)`` bool, True at items, padding on the right; no row is empty.
+        ratio, short: of no effect, as there is one group.
+    """
+
+    def __init__(self, valid: Tensor, ratio: float = RATIO, short: int = SHORT) -> None:
+        rows, width = valid.shape
+        self.valid, self.full, self.groups = valid, True, [(rows, width)]
+
+    @property
+    def order(self) -> Tensor:  # type: ignore[override]
+        """``(B,)``, that of the batch."""
+        return torch.arange(self.valid.shape[0], device=self.valid.device)
+
+    @property
+    def index(self) -> Tensor:  # type: ignore[override]
+        """``(B * L,)``, all places."""
+        return torch.arange(self.valid.numel(), device=self.valid.device)
+
+    @property
+    def newest(self) -> Tensor:  # type: ignore[override]
+        """``(B,)``, see :class:`Packing`."""
+        return self.order * self.valid.shape[1] + self.valid.sum(1) - 1
+
+    def unpack(self, x: Tensor) -> Tensor:
+        """See :meth:`Packing.unpack`."""
+        padded = x.unflatten(0, self.valid.shape)
+        return padded * self.valid.view(*self.valid.shape, *[1] * (padded.dim() - 2))
+
+    def in_batch_order(self, x: Tensor) -> Tensor:
+        """``(B, ...)``, unchanged."""
+        return x
+
+    def by_length(
+        self, function: Callable[[Tensor, Tensor], Tensor], x: Tensor, most_pairs: int | None = None
+    ) -> Tensor:
+        """See :meth:`Packing.by_length`; all rows at a time, whatever ``most_pairs`` is."""
+        return super().by_length(function, x)
+
+
+_form: ContextVar[type[Packing] | None] = ContextVar("_form", default=None)
+
+
+def form_for(x: Tensor) -> type[Packing]:
+    """The form of packings of what ``x`` belongs to: dense on a GPU, unless :func:`packed_as` says which one."""
+    return _form.get() or (DensePacking if x.is_cuda else Packing)
+
+
+def static_shapes(x: Tensor) -> bool:
+    """Whether no shape may depend on what tensors hold, where ``x`` is: where packings are dense."""
+    return form_for(x) is DensePacking
+
+
+def counted(valid: Tensor) -> Tensor | None:
+    """Which packed positions ``(N,)`` of a batch are items, as bool; None where all are.
+
+    Args:
+        valid: ``(B, L)`` bool.
+    """
+    return valid.flatten() if static_shapes(valid) else None
 
 
 @contextmanager
 def packed_as(form: type[Packing]) -> Iterator[None]:
-    """Within the block, :meth:`Packing.of` makes packings of this class."""
+    """Within the block all packings are of this form."""
     token = _form.set(form)
     try:
         yield

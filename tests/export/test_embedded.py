@@ -12,8 +12,7 @@ from torch.nn.utils.rnn import pad_sequence
 
 import seqrec
 from seqrec.export.forms import exported
-from seqrec.nn.dense_packing import DensePacking
-from seqrec.nn.packing import packed_as
+from seqrec.nn.packing import DensePacking, packed_as
 from tests.conftest import MODELS
 from tests.export.parity import MAX_LENGTH, drawn, model_of
 
@@ -42,7 +41,12 @@ def test_embedded_histories_have_the_states_of_their_items(name: str) -> None:
 LISTS = {"self.inner_memories", "self.blocks", "self.rows", "self.scores", "self.layers"}
 """Lists of modules, and buffers of fixed size, whose length may be asked for."""
 
-BESIDE = {"image_filters.py": {"height"}, "trunk.py": set(), "slstm.py": {"active"}}
+BESIDE = {
+    "image_filters.py": {"height"},
+    "trunk.py": set(),
+    "slstm.py": {"active"},
+    "packing.py": {"groups", "lengths"},
+}
 """What else may, by file: where a model is built, and in gradients."""
 
 
@@ -60,4 +64,4 @@ def test_the_length_of_no_tensor_is_asked_for() -> None:
     assert not found
 
 
-ON_THE_PATH = ("attention", "dense_packing", "dropout", "pre_norm", "trunk", "window_mask", "window_trunk")
+ON_THE_PATH = ("attention", "dropout", "packing", "pre_norm", "trunk", "window_mask", "window_trunk")

@@ -34,15 +34,3 @@ def test_loss_choice_and_mean_match_autograd(chunk: int, positions: int, monkeyp
     torch.testing.assert_close(
         only_mean, torch.autograd.grad(((states @ classes.T).softmax(1) @ classes.detach()).sum(), states)[0]
     )
-
-
-def test_relaxed_items_look_discrete_and_pass_gradient_on() -> None:
-    x = torch.randn(2, 3, 4, requires_grad=True)
-    masked = torch.tensor([[False, True, False], [False, False, True]])
-    mean = torch.randn(2, 4, requires_grad=True)
-    made = generation.Generated(torch.zeros(2, 3), masked, mean, torch.zeros(()))
-    relaxed = generation.relax(x, made, -3.0)
-    assert torch.equal(relaxed, x)
-    relaxed.sum().backward()
-    torch.testing.assert_close(mean.grad, torch.full_like(mean, -3.0), rtol=0, atol=0)
-    torch.testing.assert_close(x.grad, torch.ones_like(x), rtol=0, atol=0)

@@ -27,6 +27,8 @@ def test_rank_against_sorting_with_ties_and_removed_items() -> None:
     for b in range(40):
         removed = set(item[row == b].tolist())
         assert rank[b].item() == brute_rank(scores[b].tolist(), int(target[b]), removed)
+    assert torch.equal(ranking.ranks_without_waiting(scores, target, (row, item)), rank)
+    assert torch.equal(ranking.ranks_without_waiting(scores, target, None), ranking.target_rank(scores, target))
 
 
 def test_chunks_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -42,6 +44,10 @@ def test_broken_scores_are_refused(broken: float) -> None:
     scores[1, 2] = broken
     with pytest.raises(ValueError, match="NaN or infinity"):
         ranking.target_rank(scores, torch.tensor([1, 2, 3]))
+    rank = ranking.ranks_without_waiting(scores, torch.tensor([1, 2, 3]), None)
+    assert rank.isnan().tolist() == [False, True, False]
+    with pytest.raises(ValueError, match="NaN or infinity"):
+        ranking.check_ranks(rank)
 
 
 def test_a_sum_that_overflows_is_no_fault() -> None:

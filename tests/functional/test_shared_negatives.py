@@ -88,6 +88,6 @@ def test_groups_and_samples() -> None:
 
 def test_refuses_to_share_nothing() -> None:
     table = double(12, 4)
-    for wrong in ({"num_negatives": 0, "group_size": 5}, {"num_negatives": 5, "group_size": 0}):
+    for negatives, size in ((0, 5), (5, 0)):
         with pytest.raises(ValueError, match="at least 1"):
-            shared(double(3, 4), torch.ones(3).long(), table, torch.arange(3), shared_softmax, **wrong)
+            shared(double(3, 4), torch.ones(3).long(), table, torch.arange(3), shared_softmax, negatives, size)

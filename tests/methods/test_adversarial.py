@@ -16,6 +16,7 @@ from seqrec.functional import augment
 from seqrec.methods.easnrec.contrast import Contrasted
 from seqrec.methods.easnrec.easnrec import EASNRec
 from seqrec.nn.attention import DotProductAttention
+from seqrec.nn.chosen import Chosen
 from seqrec.nn.schedules import LinearWarmup
 from tests.methods.small import trainer
 from tests.methods.small_easnrec import BATCHES, build, loader, moved, offline, weights
@@ -107,7 +108,7 @@ def test_the_generator_alone_climbs_and_the_others_descend_the_similarity() -> N
             optimizer.zero_grad = lambda: None
         for parameter in model.parameters():
             parameter.grad = None
-        model.simultaneous_step(BATCHES[0], masked)
+        model.simultaneous_step(BATCHES[0], Chosen(masked))
         return {name: p.grad.clone() for name, p in model.named_parameters() if p.grad is not None}
 
     tiny = 1e-9

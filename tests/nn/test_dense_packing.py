@@ -6,8 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from seqrec.nn.dense_packing import DensePacking
-from seqrec.nn.packing import Packing, packed_as
+from seqrec.nn.packing import DensePacking, Packing, packed_as
 
 LENGTHS = [[5, 5, 5], [4], [2, 30, 7, 9, 30, 1]]
 

@@ -20,7 +20,7 @@ from seqrec.data.sequences import Sequences
 from seqrec.data.windows import held_out, sliding
 from seqrec.functional.info_nce import pairwise_nt_xent
 from seqrec.methods.cbit import CBiT
-from tests.factories import make_sequences
+from tests.factories import make_sequences, of_parts
 from tests.parity.golden import Golden, gradients
 
 LAYER = {
@@ -138,7 +138,7 @@ def test_two_steps(golden: Callable[[str], Golden], views: tuple[Tensor, Tensor,
     reference = golden("cbit")
     model = build(reference)
     seen, learnt, items = views
-    batch = Batch(*(part[: len(items)] for part in training_batch(reference, items.shape[1])))
+    batch = of_parts(lambda part: part[: len(items)], training_batch(reference, items.shape[1]))
     model.views = lambda items, rng_keys: (seen, learnt)  # type: ignore[method-assign]
     for step in range(2):
         model.zero_grad()

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from seqrec.methods.easnrec.contrast import contrast_states
+from seqrec.nn.chosen import Chosen
 from seqrec.nn.packing import Packing
 from tests.parity.easnrec_golden import (
     feed,
@@ -74,7 +75,7 @@ def step(reference: Golden, to_right: Callable, monkeypatch: pytest.MonkeyPatch)
         ("generator", model.generator),
     ):
         module.register_forward_hook(lambda module, inputs, output, name=name: seen.setdefault(name, []).append(output))
-    terms = model.simultaneous_step(batch, to_right(reference["in/gen_mask"], left))
+    terms = model.simultaneous_step(batch, Chosen(to_right(reference["in/gen_mask"], left)))
     return SimpleNamespace(model=model, batch=batch, packing=packing, terms=terms, seen=seen)
 
 

@@ -7,6 +7,7 @@ from torch import Tensor, nn
 
 from seqrec.backbones.base import Backbone, Where
 from seqrec.backbones.caser.image_filters import HorizontalFilters, VerticalFilters
+from seqrec.nn.chosen import Chosen
 from seqrec.nn.dropout import Dropout
 from seqrec.nn.packing import Packing
 
@@ -70,6 +71,8 @@ class CaserEncoder(Backbone):
         if isinstance(where, str) and where == "newest":
             return vectors
         everywhere = vectors[:, None].expand(-1, items.shape[1], -1)
+        if isinstance(where, Chosen):
+            return where.of(everywhere)
         return everywhere[where] if isinstance(where, Tensor) else everywhere
 
     def newest(self, items: Tensor, user: Tensor | None = None) -> Tensor:

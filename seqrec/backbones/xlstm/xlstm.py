@@ -18,11 +18,11 @@ from torch.utils.checkpoint import checkpoint
 
 from seqrec.backbones.base import Backbone
 from seqrec.backbones.xlstm.blocks import MLSTMBlock, MLSTMState, Norm, SLSTMBlock
+from seqrec.functional.chunks import rows_at_a_time
 from seqrec.nn.dropout import Dropout
 from seqrec.nn.packing import Packing
 
 CACHED_ELEMENTS = 1 << 18  # of the windows that are processed together on the CPU, so that a step stays in the cache
-DEVICE_ELEMENTS = 1 << 26  # the same on other devices, where few large kernels are faster
 KEPT_ELEMENTS = 1 << 24  # of all windows whose steps are stored for the gradient (about 1 GB); more are recomputed
 
 
@@ -127,8 +127,7 @@ class XLSTM(Backbone):
             ``(A, D)``.
         """
         order = torch.argsort(place.clamp(max=self.short_window - 1))  # similar windows together
-        limit = DEVICE_ELEMENTS if tokens.is_cuda else CACHED_ELEMENTS
-        rows = max(1, limit // (self.short_window * self.dim))
+        rows = rows_at_a_time(self.short_window * self.dim, CACHED_ELEMENTS, tokens)
         run = self.read_windows
         if torch.is_grad_enabled() and chosen.shape[0] * self.short_window * self.dim > KEPT_ELEMENTS:
             run = partial(checkpoint, self.read_windows, use_reentrant=False)

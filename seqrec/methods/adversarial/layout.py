@@ -37,6 +37,10 @@ class Layout(nn.Module, ABC):
         """The positions ``(B, W)``, bool, whose next item the training windows let a model learn."""
 
     @abstractmethod
+    def most_supervised(self, batch: Batch) -> int:
+        """How many positions :meth:`supervised` can have."""
+
+    @abstractmethod
     def following(self, batch: Batch) -> Tensor:
         """The item after each position that has a state, ``(B, W)``; the target follows the newest item."""
 
@@ -76,6 +80,10 @@ class RightPadded(Layout):
     def supervised(self, batch: Batch) -> Tensor:
         """The supervised positions of the batch."""
         return batch.next_items != 0
+
+    def most_supervised(self, batch: Batch) -> int:
+        """Those of the batch."""
+        return batch.counts.supervised
 
     def following(self, batch: Batch) -> Tensor:
         """0 at padding."""
@@ -129,8 +137,13 @@ class LeftPaddedWindows(Layout):
     def supervised(self, batch: Batch) -> Tensor:
         """All positions, padding too; the newest alone if the batch has no other supervised position."""
         newest = torch.arange(self.width, device=batch.items.device) == self.width - 1
-        every = (batch.next_items != 0).sum() > len(batch.items)
+        every = self.most_supervised(batch) > len(batch.items)
         return (newest | every).expand(len(batch.items), self.width)
+
+    def most_supervised(self, batch: Batch) -> int:
+        """All, or one in each history."""
+        rows = len(batch.items)
+        return rows * self.width if batch.counts.supervised > rows else rows
 
     def following(self, batch: Batch) -> Tensor:
         """Padding follows padding, and the oldest item the last padding."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
+from math import ceil
 from typing import Any, Literal, NamedTuple
 
 import torch
@@ -20,21 +21,24 @@ from torch.optim import Optimizer
 from seqrec.backbones.base import Backbone
 from seqrec.data.batch import Batch
 from seqrec.functional.augment import masked_positions
-from seqrec.functional.generation import Generated, generate, mean_of_means
+from seqrec.functional.generation import generate, mean_of_means
 from seqrec.functional.keyed_random import Stream
 from seqrec.functional.losses import NextItemLoss, next_item
 from seqrec.functional.pooling import newest_mean
 from seqrec.functional.precision import at_least_float
+from seqrec.methods.adversarial.generated import Generated
 from seqrec.methods.adversarial.generator_discriminator import GeneratorDiscriminator
 from seqrec.methods.adversarial.turns import constant
 from seqrec.methods.base import BuildOptimizer
 from seqrec.methods.easnrec.contrast import Contrast, Contrasted
 from seqrec.methods.easnrec.memory import first_reads, keep_from_decay, read_variance, remember, settle, written
 from seqrec.methods.easnrec.similarity import GeneratedStates, Influence, Similarity, Split, Weights, encoded
+from seqrec.nn.chosen import Chosen, choose
+from seqrec.nn.packing import counted
 from seqrec.nn.trunk import TransformerTrunk, initialise
 
 Masking = Callable[[Tensor, Tensor, float], Tensor]
-"""Positions ``(B, L)`` to fill in, of ``(items (B, L), rng_keys (B,), ratio)``."""
+"""Positions ``(B, L)`` to fill in, of ``(items (B, L), rng_keys (B,), ratio)``: of a row at most that ratio and one."""
 
 
 class Losses(NamedTuple):
@@ -163,17 +167,18 @@ class EASNRec(GeneratorDiscriminator[Losses]):
     def learn(self, batch: Batch) -> Losses:
         """One step or three turns on a batch."""
         masked = self.masking(batch.items, self.rng_keys(batch.row, Stream.MASK), self.mask_ratio)
-        return self.simultaneous_step(batch, masked) if self.simultaneous else self.alternating_step(batch, masked)
+        filled = choose(masked, ceil(self.mask_ratio * batch.counts.items) + len(batch.row))
+        return self.simultaneous_step(batch, filled) if self.simultaneous else self.alternating_step(batch, filled)
 
     def total(self, losses: Losses) -> Tensor:
         """The objective (28)."""
         adversaries = self.lambda_4 * losses.generator + self.lambda_5 * losses.discriminator
         return losses.recommendation + self.lambda_3 * losses.contrast + adversaries
 
-    def simultaneous_step(self, batch: Batch, masked: Tensor) -> Losses:
+    def simultaneous_step(self, batch: Batch, masked: Chosen) -> Losses:
         """One backward pass of (28), in which the similarity has the influence that a reading gives it."""
         weights = Weights(self.lambda_1, self.lambda_2, self.lambda_4, self.lambda_5)
-        shared = self.similarity_reading.influence(weights)
+        shared, is_item = self.similarity_reading.influence(weights), counted(batch.items != 0)
         with self.turn_of(*self.players()) as step, first_reads(self) as seen:
             states = self.backbone(batch.items)
             made, filled = self.generate(batch.items, masked)
@@ -187,35 +192,35 @@ class EASNRec(GeneratorDiscriminator[Losses]):
                 + self.lambda_4 * (made.loss + shared.in_generator * similarity)
                 + self.lambda_5 * (detection + shared.in_discriminator * similarity)
             )
-            remember(seen)
+            remember(seen, is_item)
         generator, discriminator = made.loss - self.lambda_1 * similarity, detection - self.lambda_2 * (1 - similarity)
-        varied = read_variance(seen, self.backbone)
+        varied = read_variance(seen, self.backbone, is_item)
         return Losses(recommendation, *contrast, generator, discriminator, similarity, varied)
 
-    def alternating_step(self, batch: Batch, masked: Tensor) -> Losses:
+    def alternating_step(self, batch: Batch, masked: Chosen) -> Losses:
         """The turns of generator, discriminator and encoder; each remembers the states of its own network."""
-        turns = [tuple(turn) for turn in self.turns()]
+        turns, is_item = [tuple(turn) for turn in self.turns()], counted(batch.items != 0)
         with self.turn_of(*turns[0]) as step, first_reads(self.generator) as seen:
             made, filled = self.generate(batch.items, masked)
             alone = Influence(-self.lambda_1, 0.0, 1.0, generator_only=True)
             similarity = self.similarity(batch.items, None, made, filled, alone).mean()
             generator = made.loss - self.lambda_1 * similarity  # (14)
             step(generator)
-            remember(seen)
+            remember(seen, is_item)
         with self.turn_of(*turns[1]) as step, first_reads(self.discriminator) as seen:
             states = self.backbone(batch.items)
             similarity = self.similarity(batch.items, states, made, filled, Influence(0.0, self.lambda_2, 0.0)).mean()
             detection = self.detection_loss(states, batch.items, made.items)
             discriminator = detection - self.lambda_2 * (1 - similarity)  # (16)
             step(discriminator)
-            remember(seen)
+            remember(seen, is_item)
         with self.turn_of(*turns[2]) as step, first_reads(self.backbone) as seen:
             states = self.backbone(batch.items)
             recommendation = self.recommendation_loss(states, batch)
             contrast = self.contrast_loss(states, batch)
             step(recommendation + self.lambda_3 * contrast.loss)
-            remember(seen)
-        varied = read_variance(seen, self.backbone)
+            remember(seen, is_item)
+        varied = read_variance(seen, self.backbone, is_item)
         return Losses(recommendation, *contrast, generator, discriminator, similarity, varied)
 
     @contextmanager
@@ -226,33 +231,33 @@ class EASNRec(GeneratorDiscriminator[Losses]):
 
     def recommendation_loss(self, states: Tensor, batch: Batch) -> Tensor:
         """L_rec (2), the mean over supervised positions of ``(B, L, D)``, or over ``loss_length`` positions a row."""
-        supervised = batch.next_items != 0
-        loss = self.next_item_loss(self.loss, batch, states[supervised])
-        return loss if self.loss_length is None else loss * supervised.sum() / (len(supervised) * self.loss_length)
+        supervised = self.supervised(batch, self.loss)
+        loss = self.loss_at(self.loss, batch, supervised, supervised.of(states))
+        return loss if self.loss_length is None else loss * supervised.number / (len(batch.row) * self.loss_length)
 
     def contrast_loss(self, states: Tensor, batch: Batch) -> Contrasted:
         """L_cl (10) of ``(B, L, D)``."""
         return self.contrast(states, batch.items, self.rng_keys(batch.row, Stream.VIEW), self.backbone)
 
-    def generate(self, items: Tensor, masked: Tensor) -> tuple[Generated, Tensor]:
+    def generate(self, items: Tensor, masked: Chosen) -> tuple[Generated, Tensor]:
         """Fill in ``masked`` positions of ``(B, L)``; the loss is a mean over users of means over items.
 
         Returns:
             What was generated, and the generator's states ``(B, L, D)``.
         """
-        hidden = items.masked_fill(masked, self.backbone.mask_token)
+        hidden = items.masked_fill(masked.mask, self.backbone.mask_token)
         states = self.generator(self.backbone.item_embedding(hidden), items != 0)
-        weight = mean_of_means(masked)[masked]
-        loss, choice, mean = generate(states[masked], self.backbone.item_matrix, items[masked] - 1, weight)
-        return Generated(items.masked_scatter(masked, choice + 1), masked, mean, loss), states
+        weight = masked.weighed(mean_of_means(masked.mask))
+        loss, choice, mean = generate(masked.of(states), self.backbone.item_matrix, masked.of(items) - 1, weight)
+        return Generated(masked.put(items, choice + 1), masked, mean, loss), states
 
     def detection_loss(self, states: Tensor, items: Tensor, generated: Tensor) -> Tensor:
         """L_disc (16) without similarity: is an item of ``(B, L)`` original; the first item is not judged."""
-        judged = (items != 0) & (torch.arange(items.shape[1], device=items.device) > 0)
-        verdict = self.verdict(states, generated)[judged]
-        original = (generated == items)[judged].to(verdict.dtype)
-        total = F.binary_cross_entropy_with_logits(verdict, original, reduction="sum")
-        return total / judged.sum().clamp(min=1)
+        judged = choose((items != 0) & (torch.arange(items.shape[1], device=items.device) > 0))
+        verdict = judged.of(self.verdict(states, generated))
+        original = judged.of(generated == items).to(verdict.dtype)
+        total = F.binary_cross_entropy_with_logits(verdict, original, judged.exist, reduction="sum")
+        return total / judged.number.clamp(min=1)
 
     def verdict(self, states: Tensor, generated: Tensor) -> Tensor:
         """Logits ``(B, L)`` of being original, given the encoder's states ``(B, L, D)`` of the real items."""

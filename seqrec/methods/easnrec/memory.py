@@ -75,6 +75,7 @@ class ExternalMemory(nn.Module):
         learned = slots == "learned"
         self.slots = nn.Parameter(torch.randn(num_slots, width) * initial_std) if learned else None
         self.pending: Tensor | None = None  # states (T, D) that are remembered, not yet written
+        self.counted: Tensor | None = None  # which of them are written (T,); None: all
         self.live: Tensor | None = None  # the memory of this step, with its graph to the write weights
 
     def forward(self, tokens: Tensor) -> Tensor:
@@ -90,14 +91,18 @@ class ExternalMemory(nn.Module):
             fused: Tensor = self.fusion(states, self.addressing(states, memory) @ memory)
         return fused
 
-    def remember(self, tokens: Tensor) -> None:
+    def remember(self, tokens: Tensor, counted: Tensor | None = None) -> None:
         """Keep states ``(T, D)`` of this step for the write of the next one; call it after the backward pass.
 
         The write of this step becomes the memory itself. Before the backward pass that would overwrite what it needs.
+
+        Args:
+            tokens: the states.
+            counted: ``(T,)`` bool, which of them are to be written; None: all.
         """
         if self.live is not None:
             self.memory.copy_(self.live.detach())
-        self.pending = tokens.detach()
+        self.pending, self.counted = tokens.detach(), counted
 
     def after_write(self) -> Tensor:
         """The memory ``(N, S)`` after the pending write (23)-(27), with gradient to the write weights."""
@@ -105,7 +110,7 @@ class ExternalMemory(nn.Module):
             return self.memory
         with torch.autocast(self.memory.device.type, enabled=False):
             states = self.pending.to(self.memory.dtype)
-            _, value = self.write_rule(states, states @ self.w_w)
+            _, value = self.write_rule(states, states @ self.w_w, self.counted)
             return gated_update(self.memory, value, self.w_u, self.w_r, self.w_c).memory
 
     @torch.no_grad()
@@ -113,7 +118,7 @@ class ExternalMemory(nn.Module):
         """Finish a pending write, without gradient."""
         if self.pending is not None:
             self.memory.copy_(self.after_write())
-            self.pending = None
+            self.pending = self.counted = None
 
 
 def keep_from_decay(optimizer: Optimizer, network: nn.Module) -> Optimizer:
@@ -159,9 +164,21 @@ class Reading(NamedTuple):
     states: Tensor
     read: Tensor
 
-    def variance(self) -> Tensor:
-        """Variance over tokens of what is read, relative to that of the states: 0 where all read the same vector."""
-        return self.read.var(0, correction=0).sum() / self.states.var(0, correction=0).sum().clamp(min=1e-12)
+    def variance(self, counted: Tensor | None = None) -> Tensor:
+        """Variance over ``counted`` ``(T,)`` tokens, None: all, of what is read, relative to that of the states.
+
+        It is 0 where all read the same vector.
+        """
+        of_read, of_states = (_variance(part, counted) for part in (self.read, self.states))
+        return of_read / of_states.clamp(min=1e-12)
+
+
+def _variance(x: Tensor, counted: Tensor | None) -> Tensor:
+    """Sum over the columns of ``(T, C)`` of their variances over some rows."""
+    if counted is None:
+        return x.var(0, correction=0).sum()
+    weight = counted[:, None] / counted.sum()
+    return (weight * (x - (weight * x).sum(0)).square()).sum()
 
 
 @contextmanager
@@ -183,15 +200,17 @@ def first_reads(network: nn.Module | None) -> Iterator[dict[ExternalMemory, Read
             hook.remove()
 
 
-def remember(seen: Mapping[ExternalMemory, Reading]) -> None:
+def remember(seen: Mapping[ExternalMemory, Reading], counted: Tensor | None = None) -> None:
     """Let each memory remember its states; see :meth:`ExternalMemory.remember`."""
     for memory, reading in seen.items():
-        memory.remember(reading.states)
+        memory.remember(reading.states, counted)
 
 
-def read_variance(seen: Mapping[ExternalMemory, Reading], network: nn.Module) -> Tensor | None:
+def read_variance(
+    seen: Mapping[ExternalMemory, Reading], network: nn.Module, counted: Tensor | None = None
+) -> Tensor | None:
     """:meth:`Reading.variance` of the memories of a network that were read, their mean; None if none was."""
-    found = [seen[memory].variance() for memory in memories(network) if memory in seen]
+    found = [seen[memory].variance(counted) for memory in memories(network) if memory in seen]
     return torch.stack(found).mean() if found else None
 
 

@@ -61,29 +61,38 @@ def _over_ranks(x: Tensor) -> Tensor:
     return x
 
 
-def slot_mean(states: Tensor, scores: Tensor) -> tuple[Tensor, Tensor]:
+def _over_slots(scores: Tensor, counted: Tensor | None) -> Tensor:
+    """Weights ``(T, N)`` over slots (23), 0 at tokens that do not count."""
+    weights = torch.softmax(scores, dim=1)
+    return weights if counted is None else weights * counted[:, None]
+
+
+def slot_mean(states: Tensor, scores: Tensor, counted: Tensor | None = None) -> tuple[Tensor, Tensor]:
     """Values of the slots (24), each divided by its mass, so that neither B nor L matters.
 
     Args:
         states: ``(T, D)``.
         scores: ``(T, N)``, ``h W_w``.
+        counted: ``(T,)`` bool, the tokens that are written; None: all.
 
     Returns:
         Weights ``(T, N)``, over slots (23), and values ``(N, D)`` over the tokens of all ranks.
     """
-    weights = torch.softmax(scores, dim=1)
+    weights = _over_slots(scores, counted)
     mass = _over_ranks(weights.sum(0))
     return weights, _over_ranks(weights.T @ states) / (mass + 1e-8)[:, None]
 
 
-def slot_sum(states: Tensor, scores: Tensor) -> tuple[Tensor, Tensor]:
+def slot_sum(states: Tensor, scores: Tensor, counted: Tensor | None = None) -> tuple[Tensor, Tensor]:
     """Literal (24), a sum over tokens; arguments as in :func:`slot_mean`."""
-    weights = torch.softmax(scores, dim=1)
+    weights = _over_slots(scores, counted)
     return weights, _over_ranks(weights.T @ states)
 
 
-def token_softmax(states: Tensor, scores: Tensor) -> tuple[Tensor, Tensor]:
+def token_softmax(states: Tensor, scores: Tensor, counted: Tensor | None = None) -> tuple[Tensor, Tensor]:
     """Weights over tokens, for each slot; arguments as in :func:`slot_mean`."""
+    if counted is not None:
+        scores = scores.masked_fill(~counted[:, None], -torch.inf)
     top = scores.detach().amax(0)
     if dist.is_available() and dist.is_initialized():
         dist.all_reduce(top, dist.ReduceOp.MAX)
@@ -109,7 +118,7 @@ def gated_update(memory: Tensor, value: Tensor, w_u: Tensor, w_r: Tensor, w_c: T
     return Update(update, reset, candidate, update * candidate + (1 - update) * memory)
 
 
-WriteRule = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
+WriteRule = Callable[[Tensor, Tensor, Tensor | None], tuple[Tensor, Tensor]]
 ADDRESSINGS: dict[str, Callable[[int, int, int], nn.Module]] = {
     "direct": DirectAddressing,
     "content": ContentAddressing,

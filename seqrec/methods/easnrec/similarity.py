@@ -13,7 +13,7 @@ from typing import NamedTuple
 from torch import Tensor
 
 from seqrec.backbones.base import Backbone
-from seqrec.functional.generation import Generated, relax
+from seqrec.methods.adversarial.generated import Generated
 
 
 class Influence(NamedTuple):
@@ -95,7 +95,7 @@ def encoded(made: Generated, states: Tensor, backbone: Backbone, to_generator: f
     """
     x = backbone.item_embedding(made.items)
     if to_generator:
-        x = relax(x, made, to_generator)
+        x = made.relax(x, to_generator)
     return backbone.encode(x, made.items != 0)
 
 
