@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import polars as pl
@@ -14,6 +14,7 @@ from torch import Tensor
 
 from seqrec.data.batch import Batch
 from seqrec.data.sequences import Sequences
+from seqrec.methods.base import Recommender
 from seqrec.methods.ranker import Ranker
 
 SMALL = {
@@ -60,6 +61,15 @@ def of_parts(function: Callable[[Tensor], Tensor], batch: Batch) -> Batch:
     parts = (batch.row, batch.user, batch.items, batch.target, batch.next_items)
     row, user, items, target, next_items = (function(part) for part in parts)
     return Batch(row, user, items, target, next_items)
+
+
+def record_terms(model: Recommender, record: Callable[[dict[str, Tensor]], object]) -> None:
+    """Give what each step of a model logs to ``record``, under the names that it has in ``log.csv``."""
+
+    def log_terms(batch: Batch, terms: Mapping[str, Tensor]) -> None:
+        record({f"train/{name}": value.detach() for name, value in terms.items()})
+
+    model.log_terms = log_terms  # type: ignore[method-assign]
 
 
 def at_newest(items: Tensor, target: Tensor) -> Tensor:

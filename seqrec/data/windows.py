@@ -7,7 +7,7 @@ of ``(user, start, stop)`` triples on the same :class:`Sequences`, 24 bytes an e
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -63,6 +63,28 @@ class Windows:
         count = int(length.sum())
         counts = Counts(count, count if self.all_positions else len(rows))
         return Batch(rows, self.user[rows], items, target, next_items, counts)
+
+    def histories(self, rows: Tensor, max_length: int, width: int | None = None) -> Tensor:
+        """The histories of a batch alone, ``(B, L)``.
+
+        Args:
+            rows: ``(B,)`` int64, numbers of windows.
+            max_length: newest items of a history to take.
+            width: L; None is the longest that is left, for which the host waits where the windows are on a GPU.
+        """
+        stop = self.stop[rows]
+        start = torch.maximum(self.start[rows], stop - max_length)
+        length = stop - start
+        if width is None:
+            width = int(length.max()) if len(rows) else 0
+        column = torch.arange(width, device=rows.device)
+        valid = column < length[:, None]
+        return self.sequences.items[torch.where(valid, start[:, None] + column, stop[:, None])].long() * valid
+
+    def to(self, device: torch.device) -> Windows:
+        """The same windows, with what :meth:`histories` needs, on a device."""
+        user, start, stop, items = (x.to(device) for x in (self.user, self.start, self.stop, self.sequences.items))
+        return Windows(replace(self.sequences, items=items), user, start, stop, self.all_positions)
 
     def seen(self, rows: Tensor) -> tuple[Tensor, Tensor]:
         """All items before the target, also those that are cut off or outside of the window.

@@ -21,7 +21,7 @@ def left_padded(x: Tensor, valid: Tensor, width: int) -> Tensor:
         ValueError: a history is longer than the window.
     """
     length = valid.sum(1)
-    longest = int(length.max()) if len(length) else 0
+    longest = int(length.max()) if len(length) and x.shape[1] > width else 0  # as many columns must hold it
     if longest > width:
         raise ValueError(
             f"a history of {longest} items does not fit max_length={width}; keep its newest items or build the "

@@ -69,35 +69,42 @@ def uniform_outside(items: Tensor, rng_keys: Tensor, high: int) -> Tensor:
 
 
 class _SoftplusSum(torch.autograd.Function):
-    """Sum of softplus over all products; the gradient is formed in the forward pass, a chunk of rows at a time."""
+    """Sum of softplus over all products; the gradient is formed in the forward pass, a chunk of rows at a time.
+
+    Rows that do not ``exist`` ``(M,)`` are left out.
+    """
 
     @staticmethod
-    def forward(ctx: Any, states: Tensor, classes: Tensor) -> Tensor:
+    def forward(ctx: Any, states: Tensor, classes: Tensor, exist: Tensor | None) -> Tensor:
         rows = rows_at_a_time(len(classes), CHUNK_ELEMENTS, states)
         total, grad_classes = states.new_zeros(()), torch.zeros_like(classes)
         grad_states = torch.empty_like(states)
-        for x, grad_x in zip(states.split(rows), grad_states.split(rows), strict=True):
+        kept = [None] * len(states.split(rows)) if exist is None else exist[:, None].split(rows)
+        for x, grad_x, some in zip(states.split(rows), grad_states.split(rows), kept, strict=True):
             logits = x @ classes.T
-            total += F.softplus(logits).sum()
+            total += F.softplus(logits).sum() if some is None else (F.softplus(logits) * some).sum()
             probability = logits.sigmoid_()
+            if some is not None:
+                probability.mul_(some)
             torch.mm(probability, classes, out=grad_x)
             grad_classes.addmm_(probability.T, x)
         ctx.save_for_backward(grad_states, grad_classes)
         return total
 
     @staticmethod
-    def backward(ctx: Any, *grad: Tensor) -> tuple[Tensor, Tensor]:
+    def backward(ctx: Any, *grad: Tensor) -> tuple[Tensor, Tensor, None]:
         grad_states, grad_classes = ctx.saved_tensors
-        return grad_states * grad[0], grad_classes * grad[0]
+        return grad_states * grad[0], grad_classes * grad[0], None
 
 
-def attribute_loss(states: Tensor, classes: Tensor, attributes: Tensor) -> Tensor:
+def attribute_loss(states: Tensor, classes: Tensor, attributes: Tensor, exist: Tensor | None = None) -> Tensor:
     """Sum over positions and all T attributes of the binary cross entropy (S3-Rec, eqs. 5 and 8, as released).
 
     Args:
         states: ``(M, D)``.
         classes: ``(T, D)``; row ``t`` is attribute ``t + 1``.
         attributes: ``(M, A)`` distinct ids 1..T of each position, 0 where it has fewer than A.
+        exist: ``(M,)`` bool, the positions that count; None: all.
 
     Returns:
         Scalar, computed in float32 at least, without a target for each pair of position and attribute.
@@ -105,11 +112,13 @@ def attribute_loss(states: Tensor, classes: Tensor, attributes: Tensor) -> Tenso
     with torch.autocast(states.device.type, enabled=False):
         states, classes = at_least_float(states), at_least_float(classes, states)
         own = (F.embedding((attributes - 1).clamp(min=0), classes) * (attributes > 0)[..., None]).sum(1)
-        of_all: Tensor = _SoftplusSum.apply(states, classes)
+        of_all: Tensor = _SoftplusSum.apply(states, classes, exist)
+        own = own if exist is None else own * exist[:, None]
         return of_all - (states * own).sum()
 
 
-def contrast_of_sigmoids(query: Tensor, positive: Tensor, negative: Tensor) -> Tensor:
-    """Sum of ``-log sigmoid(sigmoid(q p) - sigmoid(q n))`` over vectors ``(M, D)`` (twice, as released)."""
+def contrast_of_sigmoids(query: Tensor, positive: Tensor, negative: Tensor, exist: Tensor | None = None) -> Tensor:
+    """Sum of ``-log sigmoid(sigmoid(q p) - sigmoid(q n))`` over vectors ``(M, D)`` that exist (twice, as released)."""
     difference = torch.sigmoid((query * positive).sum(-1)) - torch.sigmoid((query * negative).sum(-1))
-    return F.softplus(-difference).sum()
+    lost = F.softplus(-difference)
+    return lost.sum() if exist is None else (lost * exist).sum()

@@ -5,6 +5,7 @@ Shapes: M supervised positions, N soft positions, V rows of the item table (padd
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
@@ -36,16 +37,35 @@ class Smoothness(NamedTuple):
     kl_cross: Tensor
 
 
-def symmetric_kl(a: Tensor, b: Tensor) -> Tensor:
+def symmetric_kl(a: Tensor, b: Tensor, exist: Tensor | None = None) -> Tensor:
     """Sum over rows of ``(KL(p || q) + KL(q || p)) / 2`` of the softmaxes p, q of logits ``(M, V)``.
 
-    The normalisers cancel: it is half of ``sum (p - q)(a - b)``.
+    The normalisers cancel: it is half of ``sum (p - q)(a - b)``. Rows that do not ``exist`` ``(M,)`` are left out.
     """
-    return 0.5 * ((torch.softmax(a, 1) - torch.softmax(b, 1)) * (a - b)).sum()
+    apart = (torch.softmax(a, 1) - torch.softmax(b, 1)) * (a - b)
+    return 0.5 * (apart if exist is None else apart * exist[:, None]).sum()
+
+
+def _cross_entropy(logits: Tensor, target: Tensor, exist: Tensor | None) -> Tensor:
+    """Sum over the rows that exist."""
+    if exist is None:
+        return F.cross_entropy(logits, target, reduction="sum")
+    return (F.cross_entropy(logits, target, reduction="none") * exist).sum()
+
+
+def _parts(exist: Tensor | None, rows: int, like: Tensor) -> Sequence[Tensor | None]:
+    """``exist`` in parts of so many rows, as ``like`` ``(M, ...)``."""
+    return [None] * len(like.split(rows)) if exist is None else exist.split(rows)
 
 
 def smoothness(
-    clean: Tensor, label: Tensor, first: Tensor, second: Tensor, table: Tensor, target: Tensor
+    clean: Tensor,
+    label: Tensor,
+    first: Tensor,
+    second: Tensor,
+    table: Tensor,
+    target: Tensor,
+    exist: Tensor | None = None,
 ) -> Smoothness:
     """All terms, a chunk of rows at a time; logits are computed again for the gradient.
 
@@ -54,37 +74,56 @@ def smoothness(
             gradient flows to all of them and to the table.
         table: ``(V, D)``; of the model, for the complementary states too.
         target: ``(M,)`` rows of the table.
+        exist: ``(M,)`` bool, the positions that count; None: all.
     """
     rows = rows_at_a_time(len(table), CHUNK_ELEMENTS, table)
     total = table.new_zeros(len(Smoothness._fields))
-    for part in zip(*(x.split(rows) for x in (clean, label, first, second, target)), strict=True):
+    parts = [x.split(rows) for x in (clean, label, first, second, target)]
+    for part in zip(*parts, _parts(exist, rows, target), strict=True):
         total = total + checkpoint(_sums, table, *part, use_reentrant=False)
-    return Smoothness(*(total / max(1, len(target))).unbind())
+    return Smoothness(*(total / _number(target, exist)).unbind())
 
 
-def _sums(table: Tensor, clean: Tensor, label: Tensor, first: Tensor, second: Tensor, target: Tensor) -> Tensor:
+def _number(x: Tensor, exist: Tensor | None) -> int | Tensor:
+    """How many rows of x exist, at least 1."""
+    return max(1, len(x)) if exist is None else exist.sum().clamp(min=1)
+
+
+def _sums(
+    table: Tensor,
+    clean: Tensor,
+    label: Tensor,
+    first: Tensor,
+    second: Tensor,
+    target: Tensor,
+    exist: Tensor | None,
+) -> Tensor:
     """Sums of the terms over a few rows, ``(7,)``."""
     of_clean, of_label, of_first, of_second = (states @ table.T for states in (clean, label, first, second))
     return torch.stack(
         [
-            F.cross_entropy(of_clean, target, reduction="sum"),
-            symmetric_kl(of_clean, of_label),
-            F.cross_entropy(of_first, target, reduction="sum"),
-            F.cross_entropy(of_second, target, reduction="sum"),
-            symmetric_kl(of_first, of_clean),
-            symmetric_kl(of_second, of_clean),
-            symmetric_kl(of_first, of_second),
+            _cross_entropy(of_clean, target, exist),
+            symmetric_kl(of_clean, of_label, exist),
+            _cross_entropy(of_first, target, exist),
+            _cross_entropy(of_second, target, exist),
+            symmetric_kl(of_first, of_clean, exist),
+            symmetric_kl(of_second, of_clean, exist),
+            symmetric_kl(of_first, of_second, exist),
         ]
     )
 
 
-def mean_symmetric_kl(a: Tensor, b: Tensor, table: Tensor) -> Tensor:
-    """Mean over positions of the divergence between states ``(M, D)``, a chunk of rows at a time."""
+def mean_symmetric_kl(a: Tensor, b: Tensor, table: Tensor, exist: Tensor | None = None) -> Tensor:
+    """Mean over positions that ``exist`` of the divergence between states ``(M, D)``, a chunk of rows at a time."""
+
+    def of_states(x: Tensor, y: Tensor, some: Tensor | None) -> Tensor:
+        return symmetric_kl(x @ table.T, y @ table.T, some)
+
     rows = rows_at_a_time(len(table), CHUNK_ELEMENTS, table)
     total = table.new_zeros(())
-    for x, y in zip(a.split(rows), b.split(rows), strict=True):
-        total = total + checkpoint(lambda x, y: symmetric_kl(x @ table.T, y @ table.T), x, y, use_reentrant=False)
-    return total / max(1, len(a))
+    for part in zip(a.split(rows), b.split(rows), _parts(exist, rows, a), strict=True):
+        total = total + checkpoint(of_states, *part, use_reentrant=False)
+    return total / _number(a, exist)
 
 
 def clamped_noise(noise: Tensor, scale: float) -> Tensor:

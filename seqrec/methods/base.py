@@ -18,10 +18,13 @@ from seqrec.data.windows import Windows
 from seqrec.functional import keyed_random as keyed
 from seqrec.functional.losses import NextItemLoss, draws, weighed, weighs
 from seqrec.methods.backbones import check_backbone
+from seqrec.methods.epoch_means import EpochMeans
 from seqrec.methods.ranker import Ranker
 from seqrec.nn.chosen import STEP, Chosen, choose
 from seqrec.nn.clipping import clip_gradients
 from seqrec.nn.packing import static_shapes
+
+WINDOW_ELEMENTS = 1 << 25  # of embedded windows that a GPU encodes together without gradient: few large batches
 
 BuildOptimizer = Callable[[Iterable[nn.Parameter]], Optimizer]
 BuildScheduler = Callable[[Optimizer], LRScheduler]
@@ -78,6 +81,7 @@ class Recommender(Ranker, ABC):
         self.backbone.item_embedding.sparse = sparse_items
         self.build_optimizer, self.build_scheduler = optimizer, scheduler
         self.last_terms: dict[str, Tensor] = {}
+        self.epoch_means = EpochMeans()
 
     @abstractmethod
     def training_step(self, batch: Batch, batch_index: int) -> Tensor | None:
@@ -134,7 +138,10 @@ class Recommender(Ranker, ABC):
             max_length: of the histories.
             vector: ``(B, D)`` of histories.
         """
-        batches = torch.argsort(windows.lengths, stable=True).split(self.data.eval_batch_size)
+        size = self.data.eval_batch_size
+        if self.device.type != "cpu":
+            size = max(size, WINDOW_ELEMENTS // (max_length * self.backbone.dim))
+        batches = torch.argsort(windows.lengths, stable=True).split(size)
         vectors = torch.zeros(len(windows), self.backbone.dim, device=self.device)
         self.eval()
         for rows in batches[self.trainer.global_rank :: self.trainer.world_size]:
@@ -147,9 +154,19 @@ class Recommender(Ranker, ABC):
 
     def log_terms(self, batch: Batch, terms: Mapping[str, Tensor]) -> None:
         """Log scalar terms of a step as ``train/<name>``: means over the examples of an epoch, on all ranks."""
-        named = {f"train/{name}": value.detach() for name, value in terms.items()}
-        self.last_terms = named
-        self.log_dict(named, on_step=False, on_epoch=True, sync_dist=True, batch_size=len(batch.row))
+        self.last_terms = {f"train/{name}": value.detach() for name, value in terms.items()}
+        self.epoch_means.add(self.last_terms, len(batch.row))
+
+    def on_train_start(self) -> None:
+        """Steps that were taken before do not count."""
+        super().on_train_start()
+        self.epoch_means = EpochMeans()
+
+    def on_train_batch_end(self, outputs: Any, batch: Batch, batch_index: int) -> None:
+        """After the last batch of an epoch, also one that a budget ends, log the means of its steps."""
+        if self.trainer.is_last_batch or self.trainer.fit_loop.epoch_loop.done:
+            means = self.epoch_means.taken(lambda x: self.trainer.strategy.reduce(x, reduce_op="sum"))
+            self.log_dict(means, on_step=False, on_epoch=True, batch_size=1)
 
     def position_rng_keys(self, batch: Batch) -> Tensor:
         """A random key for each position, ``(B, L)``, counted from the newest so that trimming changes nothing."""

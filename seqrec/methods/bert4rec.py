@@ -18,6 +18,7 @@ from seqrec.functional.cloze import append
 from seqrec.functional.keyed_random import Stream, uniform
 from seqrec.functional.losses import cross_entropy
 from seqrec.methods.base import BuildOptimizer, Recommender
+from seqrec.nn.chosen import choose
 from seqrec.nn.trunk import initialise
 
 Masks = Callable[[Tensor, Tensor, float, int], tuple[Tensor, Tensor]]
@@ -79,30 +80,38 @@ class BERT4Rec(Recommender):
         key_of_batch = self.rng_keys(torch.tensor(batch_index), Stream.MASK_KIND)
         newest_only = float(uniform(key_of_batch, 1)) < self.last_ratio
         items, rng_keys = self.sequences(batch), self.rng_keys(batch.row, Stream.MASK)
-        loss = self.newest_loss(items) if newest_only else self.cloze_loss(items, rng_keys)
+        most = batch.counts.items + len(batch.row)
+        loss = self.newest_loss(items) if newest_only else self.cloze_loss(items, rng_keys, most)
         self.log_terms(batch, {"loss": loss})
         return loss
 
-    def cloze_loss(self, items: Tensor, rng_keys: Tensor) -> Tensor:
-        """Mean over the supervised positions of all histories ``(B, L)``; rng_keys ``(B,)`` choose them."""
-        hidden, supervised = self.masks(items, rng_keys, self.mask_ratio, self.most)
+    def cloze_loss(self, items: Tensor, rng_keys: Tensor, most: int | None = None) -> Tensor:
+        """Mean over the supervised positions of all histories ``(B, L)``.
+
+        Args:
+            items: the histories.
+            rng_keys: ``(B,)``, choose the positions.
+            most: items of all histories together, at most; None: B * L.
+        """
+        hidden, mask = self.masks(items, rng_keys, self.mask_ratio, self.most)
+        supervised = choose(mask, min(items.numel() if most is None else most, len(items) * self.most))
         states = self.backbone(items.masked_fill(hidden, self.backbone.mask_token))
-        return self.item_loss(states[supervised], items[supervised])
+        return self.item_loss(supervised.of(states), supervised.of(items), supervised.weight)
 
     def newest_loss(self, items: Tensor) -> Tensor:
         """Mean over the newest items of all histories ``(B, L)`` that have an older one."""
         length = (items != 0).sum(1)
         place = (length - 1)[:, None]
         states = self.backbone.newest(items.scatter(1, place, self.backbone.mask_token))
-        supervised = length > 1
-        return self.item_loss(states[supervised], items.gather(1, place)[supervised, 0])
+        supervised = choose(length[:, None] > 1)
+        return self.item_loss(supervised.of(states[:, None]), supervised.of(items.gather(1, place)), supervised.weight)
 
-    def item_loss(self, states: Tensor, target: Tensor) -> Tensor:
-        """Mean cross entropy of states ``(M, D)``; the bias is one more column of the table."""
+    def item_loss(self, states: Tensor, target: Tensor, weight: Tensor | None = None) -> Tensor:
+        """Mean cross entropy of states ``(M, D)``, weighed if need be; the bias is one more column of the table."""
         table = self.backbone.item_embedding.weight[:-1]
         transformed = self.head(states)
         with_one = torch.cat([transformed, transformed.new_ones(len(states), 1)], dim=1)
-        return cross_entropy(with_one, torch.cat([table, self.bias[:, None]], dim=1), target)
+        return cross_entropy(with_one, torch.cat([table, self.bias[:, None]], dim=1), target, weight)
 
     def query(self, histories: Histories) -> Tensor:
         """User vectors ``(B, D)``: what the mask at the end of each history becomes."""

@@ -20,6 +20,7 @@ from seqrec.functional.keyed_random import Stream, split
 from seqrec.functional.losses import cross_entropy
 from seqrec.functional.ranks import of_all_ranks
 from seqrec.methods.base import BuildOptimizer, Recommender
+from seqrec.nn.chosen import choose
 
 
 class CBiT(Recommender):
@@ -75,7 +76,7 @@ class CBiT(Recommender):
         items = self.appended(batch.items, batch.target)
         views, supervised = self.views(items, self.rng_keys(batch.row, Stream.MASK))
         states = self.backbone.windows(views.flatten(0, 1)).unflatten(0, views.shape[:2])
-        cloze = self.cloze_loss(states, items, supervised)
+        cloze = self.cloze_loss(states, items, supervised, batch.counts.items + len(items))
         contrast = self.contrasts(states).sum()
         loss = cloze + self.updated_theta(cloze, contrast) * contrast
         self.log_terms(batch, {"loss": loss, "cloze": cloze, "contrast": contrast, "theta": self.theta})
@@ -90,18 +91,23 @@ class CBiT(Recommender):
         views, supervised = zip(*drawn, strict=True)
         return torch.stack(views), torch.stack(supervised)
 
-    def cloze_loss(self, states: Tensor, items: Tensor, supervised: Tensor) -> Tensor:
+    def cloze_loss(self, states: Tensor, items: Tensor, supervised: Tensor, most: int | None = None) -> Tensor:
         """Sum over views of the mean cross entropy of a view's supervised positions; only their logits are computed.
 
         Args:
             states: ``(K, B, W, D)`` of left-padded windows.
             items: ``(B, L)`` right-padded.
             supervised: ``(K, B, L)`` bool.
+            most: items of all histories together, at most; None: B * L.
         """
-        view, row, column = supervised.nonzero(as_tuple=True)
-        place = column + states.shape[2] - (items != 0).sum(1)[row]
-        weight = (1.0 / supervised.sum((1, 2)).clamp(min=1)).to(states.dtype)[view]
-        hidden = states[view, row, place]
+        views, (rows, length), width = len(states), items.shape, states.shape[2]
+        chosen = choose(supervised.flatten(0, 1), views * (rows * length if most is None else most))
+        history, column = chosen.places // length, chosen.places % length  # the former in 0..K * B - 1
+        row = history % rows
+        place = column + width - (items != 0).sum(1)[row]
+        of_view = (1.0 / supervised.sum((1, 2)).clamp(min=1)).to(states.dtype)
+        weight = chosen.weighed(of_view.repeat_interleave(rows)[:, None].expand(-1, length))
+        hidden = states.flatten(0, 2).index_select(0, history * width + place)
         with_one = torch.cat([hidden, hidden.new_ones(len(hidden), 1)], dim=1)
         classes = torch.cat([self.output.weight, self.output.bias[:, None]], dim=1)
         return cross_entropy(with_one, classes, items[row, column], weight)

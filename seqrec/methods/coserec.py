@@ -102,7 +102,7 @@ class CoSeRec(ViewContrastive):
 
     def training_step(self, batch: Batch, batch_index: int) -> Tensor:
         """The total of a batch."""
-        recommendation = self.recommendation(batch, self.backbone.at(batch.items, batch.next_items != 0))
+        recommendation = self.recommendation(batch, self.backbone.at(batch.items, self.supervised(batch)))
         contrast = self.instance_loss(self.backbone.padded(self.views(batch)))
         total = recommendation + self.contrast_weight * contrast
         self.log_terms(batch, {"loss": total, "recommendation": recommendation, "contrast": contrast})

@@ -12,6 +12,7 @@ from seqrec.data.batch import Batch
 from seqrec.data.indices.same_target import SameTarget
 from seqrec.data.windows import Windows
 from seqrec.functional.keyed_random import Stream, uniform
+from seqrec.methods.contrastive.looked_up import LookedUp
 from seqrec.methods.contrastive.pair_contrast import PairContrastive
 
 
@@ -25,11 +26,13 @@ class DuoRec(PairContrastive):
     """
 
     same_target: SameTarget
+    looked_up: LookedUp
 
     def prepare(self, windows: Windows, max_length: int) -> None:
         """Group the training windows by target as well."""
         super().prepare(windows, max_length)
-        self.same_target = SameTarget(windows, max_length)
+        self.same_target = SameTarget(windows, max_length).to(self.device)
+        self.looked_up = LookedUp(windows, max_length, self.device)
 
     def views(self, batch: Batch) -> tuple[Tensor, Tensor]:
         """The histories ``(B, L)`` and their partners ``(B, L')``."""
@@ -38,5 +41,4 @@ class DuoRec(PairContrastive):
     def partners(self, row: Tensor) -> Tensor:
         """A history ``(B, L')`` with the same target for each of windows ``row`` ``(B,)``, drawn by its key."""
         drawn = uniform(self.rng_keys(row, Stream.PARTNER), 1)[:, 0]
-        partner = self.same_target.random_excluding_self(row.cpu(), drawn.cpu())
-        return self.same_target.windows.batch(partner, self.same_target.max_length).items.to(row.device)
+        return self.looked_up(self.same_target.random_excluding_self(row, drawn))

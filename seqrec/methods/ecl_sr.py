@@ -16,7 +16,7 @@ from seqrec.data.batch import Batch, Counts
 from seqrec.functional.generation import generate
 from seqrec.functional.info_nce import anchored_info_nce
 from seqrec.functional.keyed_random import Stream
-from seqrec.functional.losses import NextItemLoss, judgement, next_item, weighed
+from seqrec.functional.losses import NextItemLoss, draws, judgement, next_item, weighed
 from seqrec.functional.ranks import of_all_ranks
 from seqrec.methods.adversarial.generated import Generated
 from seqrec.methods.adversarial.generator_discriminator import GeneratorDiscriminator
@@ -167,7 +167,7 @@ class ECLSR(GeneratorDiscriminator[Losses]):
             self.layout.arrange(batch.items, valid),
             self.layout.following(batch),
             self.layout.supervised(batch),
-            self.layout.arrange(self.position_rng_keys(batch), valid),
+            self.layout.arrange(self.position_rng_keys(batch) if draws(self.loss) else batch.items, valid),
             self.layout.arrange(hidden, valid),
             self.layout.arrange(filled, valid),
             Counts(most_filled, self.layout.most_supervised(batch)),

@@ -84,8 +84,9 @@ class ICLRec(ViewContrastive):
     def training_step(self, batch: Batch, batch_index: int) -> Tensor:
         """The total of a batch."""
         states = self.backbone.padded(window(batch.items, self.backbone.max_length))
-        supervised = newest_columns(batch.next_items, (batch.items != 0).sum(1), self.backbone.max_length) != 0
-        terms = {"recommendation": self.recommendation(batch, states[supervised])}
+        next_items = newest_columns(batch.next_items, (batch.items != 0).sum(1), self.backbone.max_length)
+        supervised = self.supervised(batch._replace(next_items=next_items))
+        terms = {"recommendation": self.recommendation(batch, supervised.of(states))}
         total = terms["recommendation"]
         contrasts = int(self.instance_weight != 0) + int(self.with_intents)
         encoded = []

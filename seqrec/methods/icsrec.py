@@ -22,6 +22,7 @@ from seqrec.functional.losses import soft_label_cross_entropy
 from seqrec.functional.ranks import of_all_ranks
 from seqrec.methods.base import BuildOptimizer, Recommender
 from seqrec.methods.contrastive import PairContrast
+from seqrec.methods.contrastive.looked_up import LookedUp
 from seqrec.nn.kmeans import KMeans
 
 
@@ -45,6 +46,7 @@ class ICSRec(Recommender):
 
     windows: Windows
     max_length: int
+    looked_up: LookedUp
 
     def __init__(
         self,
@@ -69,8 +71,9 @@ class ICSRec(Recommender):
     def prepare(self, windows: Windows, max_length: int) -> None:
         """Partners and labels of windows with one target each, the same in all epochs."""
         self.windows, self.max_length = windows, max_length
-        self.partner = SameTarget(windows, max_length).last_differing()
-        self.label_items, self.label_probabilities = self.labels(windows)
+        found = (SameTarget(windows, max_length).last_differing(), *self.labels(windows))
+        self.partner, self.label_items, self.label_probabilities = (x.to(self.device) for x in found)
+        self.looked_up = LookedUp(windows, max_length, self.device)
 
     def on_train_epoch_start(self) -> None:
         """Cluster the training histories by their present states."""
@@ -78,9 +81,8 @@ class ICSRec(Recommender):
 
     def training_step(self, batch: Batch, batch_index: int) -> Tensor:
         """The total of a batch."""
-        rows = batch.row.cpu()
-        partners = self.windows.batch(self.partner[rows], self.max_length).items.to(self.device)
-        items, probabilities = self.label_items[rows].to(self.device), self.label_probabilities[rows].to(self.device)
+        partners = self.looked_up(self.partner[batch.row])
+        items, probabilities = self.label_items[batch.row], self.label_probabilities[batch.row]
         user, first, second = self.three_views(batch, partners)
         recommendation = soft_label_cross_entropy(user, self.backbone.item_embedding.weight, items, probabilities)
         first, second, target = (of_all_ranks(x) for x in (first, second, batch.target))

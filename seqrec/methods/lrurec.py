@@ -13,8 +13,9 @@ from torch import Tensor, nn
 from seqrec.backbones.base import Backbone
 from seqrec.data.batch import Batch
 from seqrec.functional.keyed_random import Stream
-from seqrec.functional.losses import NextItemLoss
+from seqrec.functional.losses import NextItemLoss, draws, weighed
 from seqrec.methods.base import BuildOptimizer, Recommender
+from seqrec.nn.chosen import Chosen, choose, weight_of_all
 
 
 class LRURec(Recommender):
@@ -46,17 +47,20 @@ class LRURec(Recommender):
 
     def training_step(self, batch: Batch, batch_index: int) -> Tensor:
         """Mean loss over the first items and the supervised positions of the batch."""
-        valid, supervised = batch.items != 0, batch.next_items != 0
-        has_room = valid.sum(1) < self.max_length
-        first = batch.items[has_room, 0]
+        supervised = self.supervised(batch, self.loss)
+        has_room = (batch.items != 0).sum(1, keepdim=True) < self.max_length
+        begun = Chosen(has_room) if supervised.exist is None else choose(has_room)
+        first = begun.of(batch.items[:, :1])
         states = torch.cat([self.states_of_nothing(len(first)), self.backbone.at(batch.items, supervised)])
-        target = torch.cat([first, batch.next_items[supervised]])
-        of_first = self.rng_keys(batch.row, Stream.FIRST_ITEM)[has_room]
-        rng_keys = torch.cat([of_first, self.position_rng_keys(batch)[supervised]])
+        target = torch.cat([first, supervised.of(batch.next_items)])
+        rng_keys = torch.zeros_like(target)
+        if draws(self.loss):
+            of_first = begun.of(self.rng_keys(batch.row, Stream.FIRST_ITEM)[:, None])
+            rng_keys = torch.cat([of_first, supervised.of(self.position_rng_keys(batch))])
         # The bias is one more column of the table, whose factor is 1 in every state.
         table = torch.cat([self.backbone.item_embedding.weight, self.item_bias[:, None]], dim=1)
         states = torch.cat([states, states.new_ones(len(states), 1)], dim=1)
-        loss = self.loss(states, target, table, rng_keys)
+        loss = weighed(self.loss, weight_of_all(begun, supervised))(states, target, table, rng_keys)
         self.log_terms(batch, {"loss": loss})
         return loss
 

@@ -24,6 +24,7 @@ from seqrec.functional.smoothness import (
 )
 from seqrec.methods.base import BuildOptimizer, Recommender
 from seqrec.nn.attention import DotProductAttention
+from seqrec.nn.chosen import Chosen, choose
 from seqrec.nn.window_trunk import window_states
 
 
@@ -32,12 +33,12 @@ class Complement(NamedTuple):
 
     Attributes:
         states: ``(B, L, D)``, right-padded.
-        soft: ``(B, L)`` bool, the N positions whose item is replaced by what was expected before it.
+        soft: the N positions whose item is replaced by what was expected before it.
         expected: ``(N, V)`` distributions over the item table at those positions.
     """
 
     states: Tensor
-    soft: Tensor
+    soft: Chosen
     expected: Tensor
 
 
@@ -91,7 +92,7 @@ class MVS(Recommender):
 
     def training_step(self, batch: Batch, batch_index: int) -> Tensor:
         """The total of a batch; the noise is drawn for its soft positions alone."""
-        complement = self.complement(batch.items)
+        complement = self.complement(batch.items, batch.counts.items)
         first, second = (torch.randn_like(complement.expected) for _ in range(2))
         terms = self.terms(batch, complement, first, second)
         loss = self.total(terms)
@@ -107,26 +108,31 @@ class MVS(Recommender):
 
     def terms(self, batch: Batch, complement: Complement, first: Tensor, second: Tensor) -> Smoothness:
         """All terms of a batch, given standard normal draws ``(N, V)`` for both views."""
-        supervised, table = batch.next_items != 0, self.backbone.item_embedding.weight
+        supervised, table = self.supervised(batch), self.backbone.item_embedding.weight
         clean = self.backbone.at(batch.items, supervised).to(table.dtype)
         with torch.autocast(table.device.type, enabled=False):
             one, other = self.soft_embeddings(batch, complement, clean.detach(), first, second)
             views = self.view_states(batch.items, complement.soft, one, other)
-            view, counterpart = (states[supervised] for states in views)
-            target = batch.next_items[supervised]
-            return smoothness(clean, complement.states[supervised], view, counterpart, table, target)
+            view, counterpart = (supervised.of(states) for states in views)
+            target, label = supervised.of(batch.next_items), supervised.of(complement.states)
+            return smoothness(clean, label, view, counterpart, table, target, supervised.exist)
 
     @torch.no_grad()
-    def complement(self, items: Tensor) -> Complement:
-        """What the complementary model says of histories ``(B, L)``, those at padding too; in full precision."""
+    def complement(self, items: Tensor, most: int | None = None) -> Complement:
+        """What the complementary model says of histories ``(B, L)``, those at padding too; in full precision.
+
+        Args:
+            items: the histories.
+            most: items of all of them together; None: B * L.
+        """
         model, valid = self.complementary.eval(), items != 0  # it never has dropout
         shift = model.trunk.max_length - valid.sum(1, keepdim=True)
         column = (shift + torch.arange(items.shape[1], device=items.device)).clamp(max=model.trunk.max_length - 1)
         left = left_padded(items, valid, model.trunk.max_length)
         with torch.autocast(items.device.type, enabled=False):
             states = window_states(model.trunk, model.item_embedding(left), left != 0)
-        soft = valid & (column > 0)
-        before = states.gather(1, (column - 1).clamp(min=0)[..., None].expand(-1, -1, model.dim))[soft]
+        soft = choose(valid & (column > 0), items.numel() if most is None else most)
+        before = soft.of(states.gather(1, (column - 1).clamp(min=0)[..., None].expand(-1, -1, model.dim)))
         with torch.autocast(items.device.type, enabled=False):
             expected = torch.softmax(before @ model.item_embedding.weight.T, dim=1)
         return Complement(states.gather(1, column[..., None].expand(-1, -1, model.dim)), soft, expected)
@@ -142,13 +148,13 @@ class MVS(Recommender):
             clean: ``(M, D)`` states of the supervised positions, constant.
             first, second: standard normal draws ``(N, V)`` of the views.
         """
-        supervised, table = batch.next_items != 0, self.backbone.item_embedding.weight
+        supervised, table = self.supervised(batch), self.backbone.item_embedding.weight
         constant = table.detach()
         noises = [clamped_noise(noise, self.noise_scale) for noise in (first, second)]
         start = [((complement.expected + noise) @ constant).requires_grad_() for noise in noises]
         with torch.enable_grad():
             views = self.view_states(batch.items, complement.soft, *start)
-            apart = [mean_symmetric_kl(states[supervised], clean, constant) for states in views]
+            apart = [mean_symmetric_kl(supervised.of(states), clean, constant, supervised.exist) for states in views]
             gradients = torch.autograd.grad(torch.stack(apart).sum(), start)
         made = []
         for noise, gradient in zip(noises, gradients, strict=True):
@@ -156,9 +162,9 @@ class MVS(Recommender):
             made.append(worst.add_(complement.expected) @ table)
         return made
 
-    def view_states(self, items: Tensor, soft: Tensor, first: Tensor, second: Tensor) -> tuple[Tensor, Tensor]:
+    def view_states(self, items: Tensor, soft: Chosen, first: Tensor, second: Tensor) -> tuple[Tensor, Tensor]:
         """States ``(B, L, D)`` of both views in one pass, from their soft embeddings ``(N, D)``."""
         own = self.backbone.item_embedding(items)
-        x = torch.cat([own.index_put((soft,), view) for view in (first, second)])
+        x = torch.cat([soft.put(own, view) for view in (first, second)])
         one, other = self.backbone.encode(x, (items != 0).repeat(2, 1)).chunk(2)
         return one, other

@@ -22,6 +22,7 @@ from seqrec.functional.self_supervision import (
     uniform_outside,
 )
 from seqrec.methods.base import BuildOptimizer, Recommender
+from seqrec.nn.chosen import choose
 from seqrec.nn.trunk import initialise
 
 
@@ -107,15 +108,17 @@ class S3RecPretraining(Recommender):
             negative: ``(B, L)`` ids of negatives for the hidden items.
             segments: three ``(B, L)``.
         """
-        shown = (items != 0) & ~hidden
+        shown, covered = choose((items != 0) & ~hidden), choose(hidden)
         states = self.backbone(items.masked_fill(hidden, self.backbone.mask_token))
-        of_shown, of_hidden = states[shown], states[hidden]
+        of_shown, of_hidden = shown.of(states), covered.of(states)
         context, positive, other = self.backbone.newest(torch.cat(segments)).chunk(3)
         item, classes = self.backbone.item_embedding, self.attribute_embedding.weight
+        own, other_item = covered.of(items), covered.of(negative)
+        of_visible = self.attributes[shown.of(items)]
         return {
-            "aap": attribute_loss(self.heads["aap"](of_shown), classes, self.attributes[items[shown]]),
-            "mip": contrast_of_sigmoids(self.heads["mip"](of_hidden), item(items[hidden]), item(negative[hidden])),
-            "map": attribute_loss(self.heads["map"](of_hidden), classes, self.attributes[items[hidden]]),
+            "aap": attribute_loss(self.heads["aap"](of_shown), classes, of_visible, shown.exist),
+            "mip": contrast_of_sigmoids(self.heads["mip"](of_hidden), item(own), item(other_item), covered.exist),
+            "map": attribute_loss(self.heads["map"](of_hidden), classes, self.attributes[own], covered.exist),
             "sp": contrast_of_sigmoids(self.heads["sp"](context), positive, other),
         }
 

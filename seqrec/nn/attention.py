@@ -43,8 +43,13 @@ class Projection(nn.Linear):
         """``(..., D)`` -> ``(..., n * D)``, all maps or the ``chosen`` ones side by side."""
         if chosen is None:
             return F.linear(x, self.weight, self.bias)
-        weight, bias = (part.unflatten(0, (-1, self.dim))[chosen].flatten(0, 1) for part in (self.weight, self.bias))
+        weight, bias = (_taken(part.unflatten(0, (-1, self.dim)), chosen) for part in (self.weight, self.bias))
         return F.linear(x, weight, bias)
+
+
+def _taken(maps: Tensor, chosen: slice | list[int]) -> Tensor:
+    """Some of ``maps`` ``(n, D, ...)``, one after the other; a list as an index would be copied to a GPU first."""
+    return maps[chosen].flatten(0, 1) if isinstance(chosen, slice) else torch.cat([maps[number] for number in chosen])
 
 
 AttentionKernel = Callable[[int, int, float, bool], SelfAttention]

@@ -33,6 +33,11 @@ class Chosen:
         """What is at these positions: ``(B, L, ...)`` -> ``(M, ...)``; where there is none, something that fits."""
         return x[self.mask]
 
+    @property
+    def places(self) -> Tensor:
+        """Where they are in the flattened batch, ``(M,)``."""
+        return self.mask.flatten().nonzero()[:, 0]
+
     def put(self, x: Tensor, values: Tensor) -> Tensor:
         """``x`` ``(B, L, ...)`` with ``values`` ``(M, ...)`` at these positions."""
         return x.index_put((self.mask,), values)
@@ -78,6 +83,11 @@ class ChosenByIndex(Chosen):
         """See :meth:`Chosen.of`."""
         return x.flatten(0, 1).index_select(0, self.index)
 
+    @property
+    def places(self) -> Tensor:
+        """See :attr:`Chosen.places`."""
+        return self.index
+
     def put(self, x: Tensor, values: Tensor) -> Tensor:
         """See :meth:`Chosen.put`."""
         rest = x.flatten(0, 1)
@@ -102,6 +112,11 @@ class AllPositions(Chosen):
     def of(self, x: Tensor) -> Tensor:
         """See :meth:`Chosen.of`."""
         return x.flatten(0, 1)
+
+    @property
+    def places(self) -> Tensor:
+        """See :attr:`Chosen.places`."""
+        return torch.arange(self.mask.numel(), device=self.mask.device)
 
     def put(self, x: Tensor, values: Tensor) -> Tensor:
         """See :meth:`Chosen.put`."""
@@ -135,3 +150,12 @@ def states_at(states: Tensor, packing: Packing, chosen: Chosen) -> Tensor:
     if isinstance(packing, DensePacking):
         return chosen.of(states.unflatten(0, packing.valid.shape))
     return states.index_select(0, packing.places(chosen.mask))
+
+
+def weight_of_all(*parts: Chosen) -> Tensor | None:
+    """Weights of the mean over the positions of several parts, one after the other; see :attr:`Chosen.weight`."""
+    exist = [part.exist for part in parts if part.exist is not None]
+    if len(exist) < len(parts):
+        return None
+    together = torch.cat(exist)
+    return together / together.sum().clamp(min=1)

@@ -10,6 +10,8 @@ RESTARTS, FIRST_STEPS, LATER_STEPS = 5, 20, 100
 STARTED = 128  # few clusters get more starts, of this many centroids in all: cheap, and a bad start hurts them more
 SETTLED = 1e-3  # stop when at most this fraction of the points changes its cluster
 SPLIT = 1 / 1024  # relative distance of the two halves of a cluster
+DEVICE_ELEMENTS = 1 << 28  # distances in memory at a time on a GPU: 1 GB; more operators cost more than more memory
+CHECKED = 10  # steps on a GPU from one question whether all have settled to the next: the host waits for the answer
 
 
 class KMeans(nn.Module):
@@ -64,24 +66,34 @@ def lloyd(points: Tensor, centroids: Tensor, steps: int) -> tuple[Tensor, float]
 
     Stops early when hardly a point changes its cluster. An empty cluster takes one half of a large one.
     """
-    before = None
-    for _ in range(steps):
+    before, every = None, CHECKED if points.is_cuda else 1
+    for step in range(1, steps + 1):
         cluster, distance = nearest(points, centroids)
-        centroids = means(points, cluster, centroids)
-        if before is not None and int((cluster != before).sum()) <= SETTLED * len(points):
+        centroids = (means_by_products if points.is_cuda else means)(points, cluster, centroids)
+        if before is not None and step % every == 0 and _settled(cluster, before):
             break
         before = cluster
     return centroids, float(distance.double().sum())
 
 
+def _settled(cluster: Tensor, before: Tensor) -> bool:
+    """Whether hardly a point has changed its cluster."""
+    return int((cluster != before).sum()) <= SETTLED * len(cluster)
+
+
 def nearest(points: Tensor, centroids: Tensor) -> tuple[Tensor, Tensor]:
     """Number of the nearest centroid ``(N,)`` and the squared distance ``(N,)`` of points ``(N, D)``."""
     # |x - c|^2 = |x|^2 - 2 x c + |c|^2. The first term is the same for all centroids, so it is added after the minimum.
-    rows = max(1, CHUNK_ELEMENTS // len(centroids))
+    rows = _rows(points, centroids)
     squared = centroids.square().sum(1)
     parts = [torch.addmm(squared, x, centroids.T, alpha=-2).min(1) for x in points.split(rows)]
     cluster = torch.cat([part.indices for part in parts])
     return cluster, torch.cat([part.values for part in parts]) + points.square().sum(1)
+
+
+def _rows(points: Tensor, centroids: Tensor) -> int:
+    """How many points are compared with all centroids at a time."""
+    return max(1, (DEVICE_ELEMENTS if points.is_cuda else CHUNK_ELEMENTS) // len(centroids))
 
 
 def means(points: Tensor, cluster: Tensor, centroids: Tensor) -> Tensor:
@@ -100,3 +112,23 @@ def means(points: Tensor, cluster: Tensor, centroids: Tensor) -> Tensor:
         moved[empty] = moved[large] * (1 + shift)
         moved[large] = moved[large] * (1 - shift)
     return moved
+
+
+def means_by_products(points: Tensor, cluster: Tensor, centroids: Tensor) -> Tensor:
+    """:func:`means` without a question to the device, and in the same order of sums each time."""
+    clusters, number = len(centroids), torch.arange(len(centroids), device=points.device)
+    total, size = torch.zeros_like(centroids), torch.zeros_like(centroids[:, 0])
+    rows = _rows(points, centroids)
+    for x, own in zip(points.split(rows), cluster.split(rows), strict=True):
+        member = (own == number[:, None]).to(x.dtype)  # (K, n)
+        total, size = total.addmm(member, x), size + member.sum(1)
+    moved = torch.where(size[:, None] > 0, total / size[:, None], centroids)
+    # As in `means`: the first empty cluster is split off from the largest, the next from the next, while there are any.
+    empty = size == 0
+    order = torch.argsort(size, descending=True, stable=True)
+    number_of_empty, place = empty.cumsum(0), torch.empty_like(order).index_copy_(0, order, number)
+    splits = torch.minimum(number_of_empty[-1], clusters - number_of_empty[-1])
+    shift = SPLIT * (1 - 2 * (torch.arange(points.shape[1], device=points.device) % 2))
+    halves = torch.where((place < splits)[:, None], moved * (1 - shift), moved)
+    of_empty = moved[order[(number_of_empty - 1).clamp(min=0)]] * (1 + shift)
+    return torch.where((empty & (number_of_empty <= splits))[:, None], of_empty, halves)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytorch_lightning as pl
+import torch.utils.deterministic
 from hydra.utils import instantiate
 from omegaconf import DictConfig
 from pytorch_lightning.callbacks import Callback
@@ -114,6 +115,8 @@ def fit(
         ValueError: options of clipping or accumulation mean nothing, see :mod:`seqrec.training.updates`.
         KeyboardInterrupt: someone stopped it. Lightning ends quietly, but a stopped run must not look finished.
     """
+    # A deterministic trainer would fill all new memory with NaN: hundreds of operators a step, which change nothing.
+    torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
     own = [instantiate(node) for node in config.callbacks.values() if node is not None]
     callbacks = [*own, TrainOn(config), *watchers]
     trainer: pl.Trainer = instantiate(

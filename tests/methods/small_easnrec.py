@@ -144,7 +144,6 @@ def offline(model: Model) -> Model:
     optimizers = model.build_optimizers()
     model.optimizers = lambda: optimizers  # type: ignore[method-assign, assignment]
     model.manual_backward = lambda loss, *_, **__: loss.backward()  # type: ignore[method-assign]
-    model.log_dict = lambda *args, **kwargs: None  # type: ignore[method-assign]
     return model.train()
 
 

@@ -71,7 +71,7 @@ def test_batches_are_of_two_kinds_drawn_from_seed_and_number() -> None:
     for seed in (0, 0, 1):
         model = build(seed=seed)
         drawn: list[str] = []
-        model.cloze_loss = lambda items, keys, drawn=drawn: drawn.append("cloze")  # type: ignore[method-assign, misc]
+        model.cloze_loss = lambda items, keys, most, drawn=drawn: drawn.append("cloze")  # type: ignore[assignment, misc]
         model.newest_loss = lambda items, drawn=drawn: drawn.append("newest")  # type: ignore[method-assign, misc]
         for index in range(400):
             model.training_step(BATCH, index)

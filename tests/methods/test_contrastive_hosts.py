@@ -85,7 +85,6 @@ class Always(PairContrast):
 
 def quiet(model: Any) -> Any:
     """The model without a trainer to log to."""
-    model.log_dict = lambda *args, **options: None
     return model.train()
 
 

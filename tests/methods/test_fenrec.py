@@ -12,6 +12,7 @@ from torch import Tensor
 from seqrec.functional.info_nce import info_nce
 from seqrec.functional.losses import cross_entropy, soft_label_cross_entropy
 from seqrec.methods.contrastive import HardNegativeContrast
+from tests.factories import record_terms
 from tests.methods.small import made, trainer
 
 NO_WARMUP = "model.pair_contrast.warmup_epochs=0"
@@ -23,7 +24,7 @@ def two_steps(cache: Path, *choices: str) -> tuple[Any, list[dict[str, Tensor]]]
     """The model after two steps, and the terms of both."""
     model, data = made(cache, *choices)
     terms: list[dict[str, Tensor]] = []
-    model.log_dict = lambda named, **kwargs: terms.append(named)
+    record_terms(model, terms.append)
     before = {name: p.detach().clone() for name, p in model.named_parameters()}
     trainer(limit_train_batches=2).fit(model, datamodule=data)
     assert all(not torch.equal(p, before[name]) for name, p in model.named_parameters())

@@ -84,7 +84,8 @@ def test_pairs_of_elecrec(padding_learns: bool, monkeypatch: pytest.MonkeyPatch)
     seen: Seen = []
     first = model.layout.first_class
 
-    def cross_entropy(states: Tensor, classes: Tensor, target: Tensor) -> Tensor:
+    def cross_entropy(states: Tensor, classes: Tensor, target: Tensor, weight: Tensor | None) -> Tensor:
+        assert weight is None
         seen.append((states, target + first))
         return states.sum()
 

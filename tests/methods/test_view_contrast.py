@@ -23,7 +23,7 @@ from seqrec.methods.contrastive import view_contrast
 from seqrec.methods.contrastive.view_contrast import ViewContrastive
 from seqrec.methods.coserec import CoSeRec
 from seqrec.methods.iclrec import ICLRec
-from tests.factories import make_sequences
+from tests.factories import make_sequences, record_terms
 
 ITEMS, W, USERS = 60, 6, 40
 ADAM = partial(torch.optim.Adam, lr=1e-3)
@@ -55,7 +55,7 @@ def backbone(dropout: float = 0.0) -> PaddedTransformer:
 def ready(model: Any) -> Any:
     model.windows, model.unseen = WINDOWS, Unseen.of(SEQUENCES)
     model.logged = {}
-    model.log_dict = lambda terms, **options: model.logged.update(terms)
+    record_terms(model, model.logged.update)
     model.make_views()
     return model
 

@@ -94,3 +94,16 @@ def test_too_few_points_are_refused() -> None:
         KMeans(4, 2).fit(torch.randn(4, 2))
     with pytest.raises(ValueError, match="num_clusters is 0"):
         KMeans(0, 2)
+
+
+@pytest.mark.parametrize("clusters", [3, 40, 60])
+def test_means_by_products_are_the_same_means(clusters: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    generator = torch.Generator().manual_seed(clusters)
+    points = torch.randn(70, 6, generator=generator, dtype=torch.float64)
+    centroids = torch.randn(clusters, 6, generator=generator, dtype=torch.float64)
+    for used in (clusters, clusters // 2, 1):  # others are empty
+        cluster = torch.randint(0, used, (70,), generator=generator) * (clusters // used)
+        for elements in (1 << 18, 100):
+            monkeypatch.setattr(kmeans, "CHUNK_ELEMENTS", elements)
+            found = kmeans.means_by_products(points, cluster, centroids)
+            torch.testing.assert_close(found, kmeans.means(points, cluster, centroids), rtol=1e-12, atol=1e-12)

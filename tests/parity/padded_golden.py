@@ -12,7 +12,7 @@ from seqrec.data.batch import Batch
 from seqrec.data.indices.unseen import Unseen
 from seqrec.data.sequences import Sequences
 from seqrec.methods.contrastive.view_contrast import ViewContrastive
-from tests.factories import make_batch, make_sequences
+from tests.factories import make_batch, make_sequences, record_terms
 from tests.parity.golden import Golden
 from tests.parity.icsrec_golden import gradients, names
 
@@ -51,7 +51,7 @@ def inject(golden: Golden, model: ViewContrastive, to_right: Callable) -> dict[s
     model.unseen = Given(model.backbone.num_items, none, none, none)
     model.views = lambda batch: torch.cat([golden["in/view1"], golden["in/view2"]])  # type: ignore[method-assign]
     logged: dict[str, Tensor] = {}
-    model.log_dict = lambda terms, **options: logged.update(terms)  # type: ignore[method-assign]
+    record_terms(model, logged.update)
     return logged
 
 

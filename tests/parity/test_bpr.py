@@ -44,7 +44,6 @@ def test_scores(golden: Callable[[str], Golden]) -> None:
 def test_training_step(golden: Callable[[str], Golden], monkeypatch: pytest.MonkeyPatch) -> None:
     reference = golden("bpr")
     model = build(reference)
-    monkeypatch.setattr(model, "log_dict", lambda *args, **options: None)
     monkeypatch.setattr(model, "negatives", lambda batch: reference["in/neg_item"][:, None])
     loss = model.training_step(interactions(reference), 0)
     reference.check("out/loss_total", loss)

@@ -17,6 +17,7 @@ from torch import Tensor
 from seqrec.backbones.caser.caser import CaserEncoder
 from seqrec.functional.losses import bpr, next_item
 from seqrec.methods.caser import Caser
+from tests.factories import record_terms
 from tests.parity.golden import Golden
 from tests.parity.recbole import prefix_batch
 
@@ -78,7 +79,7 @@ def test_vectors_losses_and_gradients(
     reference = golden("caser")
     model = build(reference)
     logged: dict[str, Tensor] = {}
-    monkeypatch.setattr(model, "log_dict", lambda terms, **options: logged.update(terms))
+    record_terms(model, logged.update)
     items, target = reference[f"in/seq_{'left' if side else 'right'}_padded"], reference["in/target"]
     if side:
         items = torch.where(items == 0, model.backbone.mask_token, items)

@@ -19,6 +19,7 @@ from seqrec.functional.losses import next_item
 from seqrec.functional.ragged import ragged
 from seqrec.methods.cl4srec import CL4SRec
 from seqrec.methods.contrastive import InBatchContrast
+from tests.factories import record_terms
 from tests.parity import recbole
 from tests.parity.golden import Golden
 
@@ -105,7 +106,7 @@ def test_states_scores_and_contrasts(reference: Golden) -> None:
 def test_training_step(reference: Golden) -> None:
     model = build(reference).train()
     logged: dict[str, Tensor] = {}
-    model.log_dict = lambda terms, **options: logged.update(terms)  # type: ignore[method-assign]
+    record_terms(model, logged.update)
     items = reference["in/seq"]
     total = model.training_step(recbole.prefix_batch(items, reference["in/target"], torch.arange(len(items))), 0)
     reference.check("out/rec_loss", logged["train/recommendation"])

@@ -19,7 +19,7 @@ from seqrec.functional.losses import next_item
 from seqrec.methods import duorec
 from seqrec.methods.contrastive import InBatchContrast
 from seqrec.methods.duorec import DuoRec
-from tests.factories import make_sequences
+from tests.factories import make_sequences, record_terms
 from tests.parity import recbole
 from tests.parity.golden import Golden
 
@@ -85,7 +85,7 @@ def test_training_step(golden: Callable[[str], Golden], monkeypatch: pytest.Monk
     reference = golden("duorec")
     model = build(reference).train()
     logged: dict[str, Tensor] = {}
-    model.log_dict = lambda terms, **options: logged.update(terms)  # type: ignore[method-assign]
+    record_terms(model, logged.update)
     rows = reference["in/batch_sample"]
     batch = model.same_target.windows.batch(rows, reference["in/seq"].shape[1])
     items = reference["in/seq"][:, : batch.items.shape[1]]

@@ -20,6 +20,7 @@ from seqrec.functional.cloze import newest, sampled
 from seqrec.methods.ecl_sr import ECLSR
 from seqrec.nn.attention import DotProductAttention
 from seqrec.nn.trunk import TransformerTrunk
+from tests.factories import record_terms
 from tests.parity.golden import Golden
 from tests.parity.recbole import LAYER
 
@@ -89,7 +90,7 @@ def step(reference: Golden, to_right: Callable, monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(model, "optimizers", lambda: [resting] * len(model.players()))
     monkeypatch.setattr(model, "manual_backward", lambda loss: loss.backward())
     seen: dict[str, Tensor] = {}
-    monkeypatch.setattr(model, "log_dict", lambda named, **_: seen.update(named))
+    record_terms(model, seen.update)
     for name in ("inputs", "generate", "verdict"):
         watched = getattr(model, name)
         monkeypatch.setattr(model, name, lambda *a, f=watched, n=name: seen.setdefault(n, f(*a)))

@@ -23,6 +23,7 @@ from seqrec.functional.cloze import newest, sampled
 from seqrec.methods.ecl_sr import ECLSR
 from seqrec.nn.attention import DotProductAttention
 from seqrec.nn.trunk import TransformerTrunk
+from tests.factories import record_terms
 
 ITEMS, WIDTH, DIM, HEADS, NEWEST, TEMPERATURE = 23, 15, 8, 2, 4, 0.05
 WEIGHTS = {"recommendation": 1.0, "contrast": 0.3, "discriminator": 0.5, "generator": 0.2}
@@ -163,7 +164,7 @@ def our_step(
     model.optimizers = lambda: [resting] * len(model.players())  # type: ignore[method-assign, assignment]
     model.manual_backward = lambda loss: loss.backward()  # type: ignore[method-assign, misc]
     seen: dict[str, Tensor] = {}
-    model.log_dict = lambda named, **_: seen.update(named)  # type: ignore[method-assign]
+    record_terms(model, seen.update)
     hidden, filled = (to_right(positions, windows) for positions in masks)
     model.masked_positions = lambda *_: (hidden, filled)
     items = to_right(windows, windows)

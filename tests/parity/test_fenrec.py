@@ -16,6 +16,7 @@ from seqrec.data.indices.soft_labels import soft_labels
 from seqrec.functional import hard_negatives, info_nce
 from seqrec.methods.contrastive import HardNegativeContrast
 from seqrec.methods.icsrec import ICSRec
+from tests.factories import record_terms
 from tests.parity import icsrec_golden as shared
 from tests.parity.golden import Golden
 
@@ -89,7 +90,7 @@ def test_losses_and_gradients(reference: Golden, noise: Tensor, monkeypatch: pyt
     epoch = reference.meta["warmup_epochs"] - (part == "warmup")
     monkeypatch.setattr(ICSRec, "current_epoch", epoch)
     seen: dict[str, Tensor] = {}
-    model.log_dict = lambda named, **kwargs: seen.update(named)  # type: ignore[method-assign]
+    record_terms(model, seen.update)
     total = model.training_step(shared.batch_of(reference, model), 0)
     out = f"out/{part}/" if part else "out/"
     for name, ours in (("rec", "recommendation"), ("cicl", "coarse"), ("ficl", "fine")):

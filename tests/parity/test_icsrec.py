@@ -15,6 +15,7 @@ from seqrec.functional import info_nce
 from seqrec.functional.losses import cross_entropy
 from seqrec.methods.contrastive import InBatchContrast
 from seqrec.methods.icsrec import ICSRec
+from tests.factories import record_terms
 from tests.parity import icsrec_golden as shared
 from tests.parity.golden import Golden
 
@@ -60,7 +61,7 @@ def test_evaluation(reference: Golden, to_right: Callable) -> None:
 def test_losses_and_gradients(reference: Golden) -> None:
     model = model_of(reference)
     seen: dict[str, Tensor] = {}
-    model.log_dict = lambda named, **kwargs: seen.update(named)  # type: ignore[method-assign]
+    record_terms(model, seen.update)
     total = model.training_step(shared.batch_of(reference, model), 0)
     for name, ours in (("rec", "recommendation"), ("cicl", "coarse"), ("ficl", "fine")):
         reference.check(f"out/{name}_loss", seen[f"train/{ours}"])

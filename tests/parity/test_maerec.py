@@ -25,7 +25,7 @@ from seqrec.data.windows import Windows
 from seqrec.methods.maerec.loss_trend import LossTrend
 from seqrec.methods.maerec.maerec import MAERec
 from seqrec.nn.graph import normalised
-from tests.factories import make_batch, make_sequences
+from tests.factories import make_batch, make_sequences, record_terms
 from tests.parity.golden import Golden
 
 BLOCK = {
@@ -79,7 +79,6 @@ def build(golden: Golden) -> MAERec:
         new |= {f"{ours}.{a}": old[f"{theirs}.{b}"] for a, b in BLOCK.items()}
     model.load_state_dict(new)
     backbone.connect(golden["in/adj_rows"], golden["in/adj_cols"])
-    model.log_dict = lambda *args, **options: None  # type: ignore[method-assign]
     return model.train()
 
 
@@ -154,7 +153,7 @@ def test_training_step(golden: Callable[[str], Golden], batch: Batch) -> None:
     assert torch.equal(negatives[:, :half, 0], edges[:, :1].expand(-1, half))
     assert torch.equal(negatives[:, half:, 1], edges[:, 1:].expand(-1, half))
     logged: dict[str, Tensor] = {}
-    model.log_dict = lambda terms, **options: logged.update(terms)  # type: ignore[method-assign]
+    record_terms(model, logged.update)
     model._draws = lambda batch_index: draws(reference)  # type: ignore[method-assign]
     model.drawn_edges = lambda batch_index: (edges, negatives[:, :half, 1], negatives[:, half:, 0])  # type: ignore
     loss = model.training_step(batch, 0)

@@ -93,7 +93,6 @@ def build(golden: Golden) -> MSSR:
     optimizer, loss = partial(torch.optim.Adam, lr=1e-3), partial(next_item, padding_class=True)
     model = MSSR(backbone, optimizer, loss, **weights, **rest).double()
     model.load_state_dict(released_state(old, layers, attributes))
-    model.log_dict = lambda *terms, **options: None  # type: ignore[method-assign]
     return model
 
 

@@ -20,7 +20,7 @@ from seqrec.backbones.base import Backbone
 from seqrec.backbones.xlstm.blocks import MLSTMBlock, MLSTMState, Norm, SLSTMBlock
 from seqrec.functional.chunks import rows_at_a_time
 from seqrec.nn.dropout import Dropout
-from seqrec.nn.packing import Packing
+from seqrec.nn.packing import Packing, static_shapes
 
 CACHED_ELEMENTS = 1 << 18  # of the windows that are processed together on the CPU, so that a step stays in the cache
 KEPT_ELEMENTS = 1 << 24  # of all windows whose steps are stored for the gradient (about 1 GB); more are recomputed
@@ -138,7 +138,8 @@ class XLSTM(Backbone):
     def read_windows(self, tokens: Tensor, newest: Tensor, place: Tensor) -> Tensor:
         """:meth:`short_states` in one piece."""
         older = place.clamp(max=self.short_window - 1)
-        index = windows(newest, older, int(older.max()) + 1)
+        width = self.short_window if static_shapes(older) else int(older.max()) + 1
+        index = windows(newest, older, width)
         return self.read(tokens.index_select(0, index.flatten()).view(*index.shape, -1), older)
 
     def read(self, x: Tensor, last: Tensor) -> Tensor:

@@ -6,6 +6,8 @@ ICSRec, WSDM 2024, section 4.1).
 
 from __future__ import annotations
 
+from copy import copy
+
 import torch
 from torch import Tensor
 
@@ -38,6 +40,14 @@ class SameTarget:
         self.place[self.rows] = torch.arange(len(target))
         group = group[self.place]
         self.first, self.count = (size.cumsum(0) - size)[group], size[group]
+
+    def to(self, device: torch.device) -> SameTarget:
+        """The same, with what :meth:`random_excluding_self` needs, on a device."""
+        moved = copy(self)
+        moved.rows, moved.first, moved.count, moved.place = (
+            x.to(device) for x in (self.rows, self.first, self.count, self.place)
+        )
+        return moved
 
     def last_differing(self) -> Tensor:
         """The partner of each row, ``(N,)``: the last of its group whose truncated history differs from its own.

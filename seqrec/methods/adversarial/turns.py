@@ -184,6 +184,7 @@ class AdversarialRecommender(Recommender, ABC):
 
     def on_train_batch_end(self, outputs: Any, batch: Batch, batch_index: int) -> None:
         """Step the schedulers that go with the steps; Lightning leaves them alone in manual optimisation."""
+        super().on_train_batch_end(outputs, batch, batch_index)
         if self._steps_now:
             self._step_schedulers("step")
 

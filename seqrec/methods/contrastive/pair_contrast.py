@@ -65,7 +65,7 @@ class PairContrastive(Recommender, ABC):
             raise ValueError(f"{type(self).__name__} needs one target a window; choose windows=prefixes")
         self.windows, self.max_length = windows, max_length
         if self.labels is not None:
-            self.label_items, self.label_probabilities = self.labels(windows)
+            self.label_items, self.label_probabilities = (x.to(self.device) for x in self.labels(windows))
 
     @abstractmethod
     def views(self, batch: Batch) -> tuple[Tensor, Tensor]:
@@ -89,6 +89,5 @@ class PairContrastive(Recommender, ABC):
         """L_rec of user vectors ``(B, D)``."""
         if self.labels is None:
             return self.next_item_loss(self.loss, batch, user)
-        rows = batch.row.cpu()
-        items, probabilities = self.label_items[rows].to(user.device), self.label_probabilities[rows].to(user.device)
+        items, probabilities = self.label_items[batch.row], self.label_probabilities[batch.row]
         return soft_label_cross_entropy(user, self.backbone.item_embedding.weight[:-1], items, probabilities)

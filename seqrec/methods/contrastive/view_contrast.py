@@ -84,11 +84,12 @@ class ViewContrastive(Recommender, ABC):
 
         The released codes exclude validation and test items from the negatives; here training does not know them.
         """
-        supervised = batch.next_items != 0
+        supervised = self.supervised(batch)
         count = self.unseen.count[batch.user][:, None, None]
         negatives = self.unseen.items(batch.user, integers(self.position_rng_keys(batch), 1, count)[..., 0])
         table = self.backbone.item_embedding.weight
-        return against(states, batch.next_items[supervised], negatives[supervised][:, None], table, bce)
+        target, others = supervised.of(batch.next_items), supervised.of(negatives)[:, None]
+        return against(states, target, others, table, bce, weight=supervised.weight)
 
     def instance_loss(self, states: Tensor) -> Tensor:
         """Contrast of both views' states ``(2B, W, D)``, all positions side by side; raw dot products."""

@@ -159,7 +159,7 @@ class MAERec(Recommender):
 
     def _key(self, batch_index: int, stream: int) -> Tensor:
         """The key ``()`` of a batch's draws for one use of them."""
-        return keyed.rng_keys(self.seed, self.current_epoch, torch.tensor(batch_index, device=self.device), stream)
+        return keyed.rng_keys(self.seed, self.current_epoch, torch.full((), batch_index, device=self.device), stream)
 
     def _draws(self, batch_index: int) -> Draw:
         """The draws of a new mask, the same on all ranks."""
