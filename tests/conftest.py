@@ -25,6 +25,8 @@ GOLDEN = HERE / "golden"
 MODELS = CONF / "model"
 LONGEST = (
     "integration/test_ddp.py",
+    "device/test_models.py",
+    "device/test_variants.py",
     "integration/test_resume.py",
     "test_configs.py",
     "inference/test_load.py",
