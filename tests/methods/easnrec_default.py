@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -220,4 +221,5 @@ def golden() -> dict[str, Tensor]:
 
 
 if __name__ == "__main__":
-    np.savez_compressed(PATH, **{name: value.numpy() for name, value in golden().items()})
+    arrays: dict[str, Any] = {name: value.numpy() for name, value in golden().items()}
+    np.savez_compressed(PATH, **arrays)

@@ -15,7 +15,8 @@ from seqrec.functional.augment import masked_positions
 from seqrec.functional.generation import mean_of_means
 from seqrec.functional.pooling import printed_mean
 from seqrec.methods.easnrec.contrast import contrast_states
-from seqrec.methods.easnrec.easnrec import EASNRec, Losses
+from seqrec.methods.easnrec.easnrec import EASNRec
+from seqrec.methods.easnrec.losses import Losses
 from seqrec.methods.easnrec.positives import Positive, augmented_embeddings, same_pass, second_pass
 from seqrec.methods.easnrec.similarity import (
     GeneratedStates,

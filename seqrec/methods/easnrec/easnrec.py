@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from math import ceil
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
 
 import torch
 import torch.nn.functional as F
@@ -31,6 +31,7 @@ from seqrec.methods.adversarial.generator_discriminator import GeneratorDiscrimi
 from seqrec.methods.adversarial.turns import constant
 from seqrec.methods.base import BuildOptimizer
 from seqrec.methods.easnrec.contrast import Contrast, Contrasted
+from seqrec.methods.easnrec.losses import Losses
 from seqrec.methods.easnrec.memory import first_reads, keep_from_decay, read_variance, remember, settle, written
 from seqrec.methods.easnrec.similarity import GeneratedStates, Influence, Similarity, Split, Weights, encoded
 from seqrec.nn.chosen import Chosen, choose
@@ -39,27 +40,6 @@ from seqrec.nn.trunk import TransformerTrunk, initialise
 
 Masking = Callable[[Tensor, Tensor, float], Tensor]
 """Positions ``(B, L)`` to fill in, of ``(items (B, L), rng_keys (B,), ratio)``: of a row at most that ratio and one."""
-
-
-class Losses(NamedTuple):
-    """Scalar terms of a training step, and what shows whether they do anything.
-
-    Attributes:
-        recommendation: L_rec (2).
-        contrast, positive_cosine: L_cl (10), see :class:`seqrec.methods.easnrec.contrast.Contrasted`.
-        generator: L_gen (14).
-        discriminator: L_disc (16).
-        similarity: the mean of (13).
-        read_variance: see :func:`seqrec.methods.easnrec.memory.read_variance`; None without a memory.
-    """
-
-    recommendation: Tensor
-    contrast: Tensor
-    positive_cosine: Tensor
-    generator: Tensor
-    discriminator: Tensor
-    similarity: Tensor
-    read_variance: Tensor | None
 
 
 class EASNRec(GeneratorDiscriminator[Losses]):
