@@ -10,8 +10,8 @@ import torch.nn.functional as F
 
 from seqrec.backbones.transformer import Transformer
 from seqrec.data.batch import Batch
-from seqrec.functional.smoothness import adversarial_noise, clamped_noise, smoothness, symmetric_kl
 from seqrec.methods.mvs import MVS
+from seqrec.methods.mvs.smoothness import adversarial_noise, clamped_noise, smoothness, symmetric_kl
 from seqrec.nn.attention import DotProductAttention
 
 ITEMS, LENGTH = 12, 6
@@ -81,7 +81,7 @@ def test_chunks_and_definitions(monkeypatch: pytest.MonkeyPatch) -> None:
     table = torch.randn(14, 8, generator=generator, dtype=torch.float64)
     target = torch.arange(7)
     whole = smoothness(clean, label, first, second, table, target)
-    monkeypatch.setattr("seqrec.functional.smoothness.CHUNK_ELEMENTS", 3 * 14)
+    monkeypatch.setattr("seqrec.methods.mvs.smoothness.CHUNK_ELEMENTS", 3 * 14)
     torch.testing.assert_close(tuple(smoothness(clean, label, first, second, table, target)), tuple(whole))
     logs = [F.log_softmax(states @ table.T, 1) for states in (clean, first)]
     divergence = [F.kl_div(logs[i], logs[1 - i], reduction="sum", log_target=True) for i in (0, 1)]

@@ -14,8 +14,8 @@ from torch import Tensor
 
 from seqrec.data.batch import Batch
 from seqrec.functional.losses import cross_entropy
-from seqrec.functional.smoothness import mean_symmetric_kl
 from seqrec.methods.mvs import MVS
+from seqrec.methods.mvs.smoothness import mean_symmetric_kl
 from tests.factories import make_batch, record_terms
 from tests.parity import official
 from tests.parity.golden import Golden

@@ -15,14 +15,14 @@ from seqrec.backbones.base import Backbone
 from seqrec.backbones.transformer import Transformer
 from seqrec.data.batch import Batch
 from seqrec.functional.left_padding import left_padded
-from seqrec.functional.smoothness import (
+from seqrec.methods.base import BuildOptimizer, Recommender
+from seqrec.methods.mvs.smoothness import (
     Smoothness,
     adversarial_noise,
     clamped_noise,
     mean_symmetric_kl,
     smoothness,
 )
-from seqrec.methods.base import BuildOptimizer, Recommender
 from seqrec.nn.attention import DotProductAttention
 from seqrec.nn.chosen import Chosen, choose
 from seqrec.nn.window_trunk import window_states
