@@ -26,7 +26,7 @@ from seqrec.cli.overrides import check_configuration
 from seqrec.cli.resumed import check_resumed
 from seqrec.cli.run_folders import run_folder, updated_folder
 from seqrec.cli.stops import leaving_at_once, stop_of, terminable
-from seqrec.cli.sweep import USER_ERROR, fail_job, in_sweep
+from seqrec.cli.sweep import USER_ERROR, fail_job, finished_before, in_sweep
 from seqrec.cli.traces import discard, leave_nothing
 from seqrec.cli.unwritable import heeded, way_out
 from seqrec.reporting.models import text_list
@@ -133,8 +133,10 @@ def run(config: DictConfig) -> float | None:
     try:
         # Now that all references can be resolved, also those that only a job knows.
         refuse_foreign(OmegaConf.to_container(config, resolve=True))
-        with terminable():
-            result: float | None = call(config.task, config, _recursive_=False)
+        result: float | None = finished_before(config) if in_sweep() else None
+        if result is None:
+            with terminable():
+                result = call(config.task, config, _recursive_=False)
     except (KeyboardInterrupt, SystemExit) as end:
         status = stop_of(end)
         if status is None:

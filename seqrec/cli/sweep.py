@@ -1,4 +1,4 @@
-"""A sweep some of whose jobs fail: the others run, whatever starts them, and the end names those that failed."""
+"""A sweep some of whose jobs fail or are stopped: the others run, the end is a table, and it can be continued."""
 
 from __future__ import annotations
 
@@ -13,27 +13,28 @@ from hydra.experimental.callback import Callback
 from hydra.types import RunMode
 from omegaconf import DictConfig
 
+from seqrec.cli.run_folders import other_keys
+from seqrec.runs.failure import FAILED, note
 from seqrec.runs.files import replacing
-
-FAILED = "failed.txt"
-"""File in the folder of a failed job, which may have run in another process or on another machine: why it failed."""
+from seqrec.runs.folder import METRICS
 
 USER_ERROR = 2  # exit status, as of a single run
 
 
 class FailedJobs(Callback):
-    """Hydra's callback that ends a sweep with one line for each job that failed."""
+    """Hydra's callback that ends a sweep with the table of its jobs and one line for each that failed."""
 
     def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
         """Forget the failures of an earlier sweep in the same folder."""
-        for note in _notes(config):
-            note.unlink()
+        for failure in _notes(config):
+            failure.unlink()
 
     def on_multirun_end(self, config: DictConfig, **kwargs: Any) -> None:
-        """Name the failed jobs and end with status 2; without any, nothing happens."""
+        """Show what the jobs have reached; name the failed ones and end with status 2."""
         notes = _notes(config)
-        for note in notes:
-            print(f"error: {note.read_text(encoding='utf-8').strip()}", file=sys.stderr)
+        _show(Path(config.hydra.sweep.dir))
+        for failure in notes:
+            print(f"error: {failure.read_text(encoding='utf-8').strip()}", file=sys.stderr)
         if notes:
             sys.exit(USER_ERROR)
 
@@ -57,21 +58,58 @@ def fail_job(message: str, bug: BaseException | None) -> float:
         traceback.print_exception(bug)
     hydra = HydraConfig.get()
     number, folder = hydra.job.num, Path(hydra.runtime.output_dir)
-    differs = " ".join(hydra.overrides.task)
-    note = f"job {number} ({differs}): {' '.join(message.split())}"
+    line = note(number, list(hydra.overrides.task), message)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with replacing(folder / FAILED) as partial:
-            partial.write_text(note + "\n", encoding="utf-8")
+            partial.write_text(line + "\n", encoding="utf-8")
     except OSError:  # the disk that the other jobs would write to
-        print(f"error: {note}; the other jobs do not run, for nothing can be written", file=sys.stderr)
+        print(f"error: {line}; the other jobs do not run, for nothing can be written", file=sys.stderr)
         sys.exit(USER_ERROR)
     print(f"job {number} failed; the other jobs run, and the reason follows at the end of the sweep", file=sys.stderr)
     direction = hydra.sweeper.get("direction")
     return math.nan if direction is None else -math.inf if "max" in str(direction).lower() else math.inf
 
 
+def finished_before(config: DictConfig) -> float | None:
+    """The result of a job that a continued sweep need not run again; None where there is none.
+
+    Args:
+        config: of the job, with ``resume=auto``.
+
+    Raises:
+        ValueError: what has finished in its folder is another job.
+    """
+    folder = Path(HydraConfig.get().runtime.output_dir)
+    if config.get("resume") != "auto" or not (folder / METRICS).exists():
+        return None
+    other = other_keys(config, folder)
+    if other:
+        raise ValueError(
+            f"{folder} holds a finished run that differs in {', '.join(other[:5])}; continue a sweep with the command "
+            "that began it, or give another one its own hydra.sweep.dir"
+        )
+    from seqrec.runs.kept import read_run  # with torch, for which a command line that is refused does not wait
+
+    run = read_run(folder)
+    print(f"finished before: {folder}")
+    return float(run.metrics["val"][run.card.monitor])
+
+
 def _notes(config: DictConfig) -> list[Path]:
     """The notes of failed jobs, in the order of the jobs."""
     notes = Path(config.hydra.sweep.dir).rglob(FAILED)
-    return sorted(notes, key=lambda note: (not note.parent.name.isdigit(), note.parent.name.zfill(9), str(note)))
+    return sorted(notes, key=lambda path: (not path.parent.name.isdigit(), path.parent.name.zfill(9), str(path)))
+
+
+def _show(folder: Path) -> None:
+    """Print the table of a sweep that trained something."""
+    from seqrec.reporting.terminal import show_sweep
+    from seqrec.runs.sweep import jobs  # with torch too
+
+    try:
+        found = jobs(folder)
+    except ValueError:  # its tasks leave no run behind
+        return
+    if any(job.run for job in found):
+        show_sweep(folder, found)

@@ -8,8 +8,10 @@ from pathlib import Path
 from rich.console import Console
 
 from seqrec.methods.ranker import Ranker
+from seqrec.reporting.sweep_table import of_jobs, over_seeds, store
 from seqrec.reporting.table import Table
 from seqrec.runs.origin import Origin
+from seqrec.runs.sweep import Job
 
 console = Console(highlight=False)
 
@@ -39,6 +41,16 @@ def show_result(title: str, rows: Sequence[Mapping[str, str | float]], folder: P
     table = Table(list(rows[0]), [list(row.values()) for row in rows])
     console.print(f"\n{title}\n\n{table.text()}\n", soft_wrap=True)
     console.print(f"results and plots in {from_here(folder)}", soft_wrap=True)
+
+
+def show_sweep(folder: Path, jobs: Sequence[Job]) -> None:
+    """The tables of a sweep, which are stored in its folder too."""
+    table, seeds = of_jobs(jobs), over_seeds(jobs)
+    store(folder, table, seeds)
+    for each in (table, seeds):
+        if each is not None:
+            console.print(f"\n{each.text()}", soft_wrap=True)
+    console.print(f"\ntables in {from_here(folder)}: table.csv, table.md, table.tex", soft_wrap=True)
 
 
 def from_here(folder: Path) -> Path:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import shutil
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +14,7 @@ from omegaconf import OmegaConf
 from seqrec.cli import main as command_line
 from seqrec.cli import sweep
 from seqrec.cli.overrides import check_configuration
-from tests.integration.running import run_here
+from tests.integration.running import arguments, main_here, run_here
 
 pytestmark = pytest.mark.usefixtures("undrawn")
 
@@ -102,3 +104,51 @@ def test_process_groups_in_workers_of_joblib_are_refused() -> None:
     launcher = "hydra.launcher._target_=hydra_plugins.hydra_joblib_launcher.joblib_launcher.JoblibLauncher"
     with pytest.raises(ValueError, match=r"--multirun with trainer\.devices=2"):
         check_configuration(["model=sasrec", "seed=0,1", "trainer.devices=2", launcher], multirun=True)
+
+
+def sweep_here(workplace: Path, *overrides: str) -> None:
+    """A sweep in this process."""
+    main_here(workplace, *arguments(workplace, *overrides))
+
+
+def test_a_sweep_is_continued(
+    workplace: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Finished jobs are read, the others run, and the table has all of them."""
+    monkeypatch.setenv("HYDRA_FULL_ERROR", "0")
+    folder = tmp_path / "sweep"
+    asked = ["-m", "model=popularity", "data.batch_size=32,16", "seed=0,1", f"hydra.sweep.dir={folder}"]
+    sweep_here(workplace, *asked)
+    shown = (folder / "table.csv").read_text(encoding="utf-8").splitlines()
+    assert [line.split(",")[:3] for line in shown[1:]] == [
+        [str(number), size, seed] for number, (size, seed) in enumerate(product(["32", "16"], ["0", "1"]))
+    ]
+    shutil.rmtree(folder / "2")
+    (folder / "1" / "metrics.json").unlink()
+    kept = {number: (folder / number / "metrics.json").stat().st_mtime_ns for number in "03"}
+    sweep_here(workplace, *asked, "resume=auto")
+    assert {number: (folder / number / "metrics.json").stat().st_mtime_ns for number in "03"} == kept
+    again = (folder / "table.csv").read_text(encoding="utf-8").splitlines()
+    assert [line.split(",")[:-2] for line in again] == [line.split(",")[:-2] for line in shown]
+
+    capsys.readouterr()
+    with pytest.raises(SystemExit) as end:
+        sweep_here(
+            workplace, "-m", "model=popularity", "data.batch_size=8,4", f"hydra.sweep.dir={folder}", "resume=auto"
+        )
+    assert end.value.code == 2
+    assert "0 holds a finished run that differs in data.batch_size" in capsys.readouterr().err
+    assert (folder / "0" / "metrics.json").stat().st_mtime_ns == kept["0"]
+
+
+def test_the_table_of_a_sweep_is_made_again(
+    workplace: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "sweep"
+    sweep_here(workplace, "-m", "model=popularity", "seed=0,1", f"hydra.sweep.dir={folder}")
+    stored = (folder / "table.md").read_text(encoding="utf-8")
+    (folder / "table.md").unlink()
+    capsys.readouterr()
+    main_here(workplace, "task=sweep_table", f"task.folder={folder}")
+    assert (folder / "table.md").read_text(encoding="utf-8") == stored
+    assert "popularity" not in capsys.readouterr().out  # what all jobs have is no column

@@ -1,0 +1,82 @@
+"""The tables of a sweep: one row a job, and one row for jobs that differ in nothing but their seed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from statistics import fmean, stdev
+
+from seqrec.reporting.table import Cell, Table
+from seqrec.runs.files import replacing
+from seqrec.runs.sweep import Job
+
+LONGEST = 60  # of a reason in the table; all of it stands in failed.txt
+SECONDS = 3600
+
+
+def of_jobs(jobs: Sequence[Job]) -> Table:
+    """What differs between the jobs, the selected metric on validation, test metrics, best epoch, hours and status."""
+    differing, metrics = varied(jobs), _metrics(jobs)
+    monitors = sorted({job.run.card.monitor for job in jobs if job.run})
+    columns = ["job", *differing, *(f"val {name}" for name in monitors), *(f"test {name}" for name in metrics)]
+    rows: list[list[Cell]] = []
+    for job in jobs:
+        row: list[Cell] = [job.number, *(job.arguments.get(key, "") for key in differing)]
+        if job.run is None:
+            row += [None] * (len(monitors) + len(metrics) + 2)
+        else:
+            own, stored = job.run.card.monitor, job.run.metrics
+            row += [float(stored["val"][name]) if name == own else None for name in monitors]
+            row += [stored["test"].get(name) for name in metrics]
+            row += [stored["best_epoch"], f"{stored['seconds'] / SECONDS:.2f}"]
+        rows.append([*row, job.status if len(job.status) <= LONGEST else job.status[: LONGEST - 3] + "..."])
+    return Table([*columns, "best epoch", "hours", "status"], rows)
+
+
+def over_seeds(jobs: Sequence[Job]) -> Table | None:
+    """Mean and standard deviation of finished jobs over their seeds; None where no two differ in nothing else."""
+    keys, metrics = [key for key in varied(jobs) if key != "seed"], _metrics(jobs)
+    groups: dict[tuple[str, ...], list[Job]] = {}
+    for job in jobs:
+        if job.run is not None:
+            groups.setdefault(tuple(job.arguments.get(key, "") for key in keys), []).append(job)
+    if all(len(group) < 2 for group in groups.values()):
+        return None
+    rows: list[list[Cell]] = []
+    for values, group in groups.items():
+        spreads = [_spread([job.run.metrics["test"][name] for job in group if job.run]) for name in metrics]
+        rows.append([*values, len(group), *spreads])
+    return Table([*keys, "seeds", *(f"test {name}" for name in metrics)], rows)
+
+
+def varied(jobs: Sequence[Job]) -> list[str]:
+    """Keys that were not given alike to all jobs, in the order in which they were given."""
+    keys = list(dict.fromkeys(key for job in jobs for key in job.arguments))
+    return [key for key in keys if len({job.arguments.get(key) for job in jobs}) > 1]
+
+
+def store(folder: Path, table: Table, seeds: Table | None) -> None:
+    """Write both tables below each other as ``table.md`` and ``table.tex``, that of the jobs as ``table.csv``."""
+    both = [table, *([seeds] if seeds else [])]
+    texts = {
+        "table.csv": table.csv(),
+        "table.md": "\n".join(each.markdown() for each in both),
+        "table.tex": "\n\n".join(each.latex() for each in both) + "\n",
+    }
+    for name, text in texts.items():
+        with replacing(folder / name) as partial:
+            partial.write_text(text, encoding="utf-8")
+
+
+def _metrics(jobs: Sequence[Job]) -> list[str]:
+    """Recall and NDCG at the middle cutoff of those that all finished jobs have."""
+    finished = [job.run for job in jobs if job.run]
+    if not finished:
+        return []
+    common = set.intersection(*(set(run.card.cutoffs) for run in finished))
+    middle = sorted(common)[len(common) // 2 :][:1]
+    return [f"{name}@{k}" for k in middle for name in ("recall", "ndcg")]
+
+
+def _spread(values: Sequence[float]) -> str:
+    return f"{fmean(values):.4f}" + (f" ± {stdev(values):.4f}" if len(values) > 1 else "")
