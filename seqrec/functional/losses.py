@@ -18,6 +18,7 @@ from torch import Tensor
 from seqrec.functional.chunks import rows_at_a_time
 from seqrec.functional.keyed_random import integers
 from seqrec.functional.precision import at_least_float
+from seqrec.functional.softmax.divided import Rows, divided_cross_entropy, is_divided, part
 
 PairLoss = Callable[..., Tensor]
 """Loss of the targets' scores ``(M,)`` and the negatives' ``(M, K)``, and of ``weight``, see :func:`mean`."""
@@ -104,12 +105,12 @@ class _ChunkedCrossEntropy(torch.autograd.Function):
         return grad_states * grad[0], grad_classes * grad[0], None, None, None
 
 
-def cross_entropy(states: Tensor, classes: Tensor, target: Tensor, weight: Tensor | None = None) -> Tensor:
+def cross_entropy(states: Tensor, classes: Tensor | Rows, target: Tensor, weight: Tensor | None = None) -> Tensor:
     """Cross entropy of ``softmax(states @ classes.T)``, never holding all logits at a time.
 
     Args:
         states: ``(M, D)``.
-        classes: ``(C, D)`` one vector a class.
+        classes: ``(C, D)`` one vector a class, or the :class:`~seqrec.functional.softmax.divided.Rows` of them.
         target: ``(M,)`` int64, rows of ``classes``.
         weight: ``(M,)`` weights of the positions; default 1 / M, the mean.
 
@@ -121,13 +122,13 @@ def cross_entropy(states: Tensor, classes: Tensor, target: Tensor, weight: Tenso
 
 
 def soft_label_cross_entropy(
-    states: Tensor, classes: Tensor, items: Tensor, probabilities: Tensor, weight: Tensor | None = None
+    states: Tensor, classes: Tensor | Rows, items: Tensor, probabilities: Tensor, weight: Tensor | None = None
 ) -> Tensor:
     """Cross entropy against distributions over a few classes each (FENRec, eq. 8), without a dense label.
 
     Args:
         states: ``(M, D)``.
-        classes: ``(C, D)`` one vector a class.
+        classes: as in :func:`cross_entropy`.
         items: ``(M, K)`` int64, rows of ``classes``; one that occurs twice has the sum of both probabilities.
         probabilities: ``(M, K)``, probabilities that sum to 1.
         weight: as in :func:`cross_entropy`.
@@ -138,13 +139,13 @@ def soft_label_cross_entropy(
     if weight is None:
         weight = states.new_full((len(states),), 1.0 / max(1, len(states)))
     with torch.autocast(states.device.type, enabled=False):
-        loss: Tensor = _ChunkedCrossEntropy.apply(
-            at_least_float(states),
-            at_least_float(classes, states),
-            items,
-            at_least_float(probabilities, states),
-            at_least_float(weight, states),
-        )
+        labels = items, at_least_float(probabilities, states), at_least_float(weight, states)
+        if is_divided(classes):
+            classes = part(classes, 0, len(classes))
+        if isinstance(classes, Rows):
+            return divided_cross_entropy(at_least_float(states), classes, *labels)
+        states, classes = at_least_float(states), at_least_float(classes, states)
+        loss: Tensor = _ChunkedCrossEntropy.apply(states, classes, *labels)
     return loss
 
 
@@ -167,7 +168,8 @@ def next_item(
         weight: as in :func:`cross_entropy`.
     """
     first = 0 if padding_class else 1
-    return cross_entropy(states, table[first:-1], target - first, weight)
+    classes = part(table, first, len(table) - 1) if is_divided(table) else table[first:-1]
+    return cross_entropy(states, classes, target - first, weight)
 
 
 def bpr(positive: Tensor, negative: Tensor, weight: Tensor | None = None) -> Tensor:

@@ -41,21 +41,30 @@ def _several() -> bool:
     return dist.is_available() and dist.is_initialized() and dist.get_world_size() > 1
 
 
+def all_rows(x: Tensor) -> tuple[Tensor, slice]:
+    """Rows ``(B, ...)`` of all ranks without gradient, and where this rank's ``(b, ...)`` are; of one group at least.
+
+    All ranks must call it together; their shares may differ in size.
+    """
+    own = torch.tensor([len(x)], device=x.device)
+    counts = [torch.empty_like(own) for _ in range(dist.get_world_size())]
+    dist.all_gather(counts, own)
+    sizes = torch.cat(counts).tolist()
+    padded = x.new_zeros(max(sizes), *x.shape[1:])
+    padded[: len(x)] = x
+    parts = [torch.empty_like(padded) for _ in sizes]
+    dist.all_gather(parts, padded)
+    first = sum(sizes[: dist.get_rank()])
+    rows = torch.cat([part[:size] for part, size in zip(parts, sizes, strict=True)])
+    return rows, slice(first, first + len(x))
+
+
 class _AllRows(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, x: Tensor) -> Tensor:
-        own = torch.tensor([len(x)], device=x.device)
-        counts = [torch.empty_like(own) for _ in range(dist.get_world_size())]
-        dist.all_gather(counts, own)
-        sizes = torch.cat(counts).tolist()
-        padded = x.new_zeros(max(sizes), *x.shape[1:])
-        padded[: len(x)] = x
-        parts = [torch.empty_like(padded) for _ in sizes]
-        dist.all_gather(parts, padded)
-        rank = dist.get_rank()
-        ctx.first, ctx.size, ctx.ranks = sum(sizes[:rank]), len(x), len(sizes)
-        return torch.cat([part[:size] for part, size in zip(parts, sizes, strict=True)])
+        rows, ctx.own = all_rows(x)
+        return rows
 
     @staticmethod
     def backward(ctx: Any, *grad: Tensor) -> Tensor:
-        return grad[0][ctx.first : ctx.first + ctx.size] * ctx.ranks
+        return grad[0][ctx.own] * dist.get_world_size()

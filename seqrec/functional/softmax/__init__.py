@@ -1,0 +1,1 @@
+"""Softmaxes over all items beside the plain one: of a table that processes divide."""
