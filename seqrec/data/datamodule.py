@@ -90,11 +90,13 @@ class SequenceDataModule(LightningDataModule, ABC):
     Attributes:
         attribute_advice: how item attributes can be had, for people whose data set has none.
         with_seen: batches of validation and test carry the seen items; a protocol that ranks them does without.
+        whole_evaluation: each rank evaluates all histories, where the ranks share the scores of each.
     """
 
     name: str
     attribute_advice: str = "this data set comes without any"
     with_seen: bool = True
+    whole_evaluation: bool = False
 
     def __init__(
         self,
@@ -236,7 +238,7 @@ class SequenceDataModule(LightningDataModule, ABC):
 
         A score's last digit may depend on the batch that it is computed in; so ranks do not share batches.
         """
-        _, rank, world = _place(self.trainer)
+        _, rank, world = _place(None if self.whole_evaluation else self.trainer)
         gather = partial(ranked_batch, self.splits[split], max_length=self.max_length, with_seen=self.with_seen)
         return self._loader(gather, self._evaluated_rows(split, world)[rank::world])
 

@@ -9,25 +9,29 @@ from typing import Any, Literal, final
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.distributed.device_mesh import DeviceMesh
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
 from seqrec.backbones.base import Backbone
 from seqrec.data.batch import Batch, Histories
-from seqrec.data.windows import Windows
 from seqrec.functional import keyed_random as keyed
 from seqrec.functional.losses import NextItemLoss, draws, weighed, weighs
+from seqrec.functional.softmax.divided import is_divided, part, scores
 from seqrec.methods.backbones import check_backbone
 from seqrec.methods.epoch_means import EpochMeans
 from seqrec.methods.ranker import Ranker
 from seqrec.nn.chosen import STEP, Chosen, choose
 from seqrec.nn.clipping import clip_gradients
 from seqrec.nn.packing import static_shapes
-
-WINDOW_ELEMENTS = 1 << 25  # of embedded windows that a GPU encodes together without gradient: few large batches
+from seqrec.nn.sharding import is_sharded, shard
 
 BuildOptimizer = Callable[[Iterable[nn.Parameter]], Optimizer]
 BuildScheduler = Callable[[Optimizer], LRScheduler]
+DivideItems = Callable[[nn.Embedding, DeviceMesh], nn.Embedding]
+
+WITH_WEIGHTS = ("training_step", "validation_step", "test_step", "on_train_epoch_start", "hold")
+"""Methods that compute with the weights and are called from outside; under ``trainer=fsdp`` weights are whole there."""
 
 
 def interval(scheduler: LRScheduler) -> Literal["step", "epoch"]:
@@ -48,6 +52,8 @@ class Recommender(Ranker, ABC):
             its attribute ``interval`` is ``step``.
         sparse_items: gradients of looked-up items hold their rows only, for catalogues of a million items
             (``+overlay=sparse_items``).
+        table: builds the item table that the processes of a run divide (``model/table=sharded``) from the whole one;
+            None: each process has the whole one.
         **ranker: other arguments of :class:`~seqrec.methods.ranker.Ranker`.
 
     Attributes:
@@ -58,6 +64,7 @@ class Recommender(Ranker, ABC):
         reads_histories: False of a method that knows users alone; its queries are rows of a table.
         appends_mask: a query is what becomes of a mask token behind the history; a full history loses its oldest item.
         always_drop: with that, every history loses its oldest item.
+        may_divide_items: all that the method does with the item table can be done with a divided one.
         last_terms: what :meth:`log_terms` was given by the last step, for those who look at single steps.
     """
 
@@ -67,6 +74,7 @@ class Recommender(Ranker, ABC):
     reads_histories: bool = True
     appends_mask: bool = False
     always_drop: bool = False
+    may_divide_items: bool = False
 
     def __init__(
         self,
@@ -74,11 +82,13 @@ class Recommender(Ranker, ABC):
         optimizer: BuildOptimizer,
         scheduler: BuildScheduler | None = None,
         sparse_items: bool = False,
+        table: DivideItems | None = None,
         **ranker: Any,
     ) -> None:
         super().__init__(backbone, **ranker)
         check_backbone(type(self), backbone, self.needs, self.needs_causal)
         self.backbone.item_embedding.sparse = sparse_items
+        self.divide_items, self.divided_items = table, table is not None
         self.build_optimizer, self.build_scheduler = optimizer, scheduler
         self.last_terms: dict[str, Tensor] = {}
         self.epoch_means = EpochMeans()
@@ -108,6 +118,9 @@ class Recommender(Ranker, ABC):
     @final
     def score(self, histories: Histories) -> Tensor:
         """See :meth:`Ranker.score`: products of queries and the output table, in float32, plus the bias."""
+        items = self.backbone.item_embedding.weight
+        if is_divided(items):
+            return scores(self.query(histories).float(), part(items, 1, len(items) - 1))
         table, bias = self.output_table()
         query = self.query(histories)
         return F.linear(query.float(), table.float(), None if bias is None else bias.float())
@@ -128,29 +141,6 @@ class Recommender(Ranker, ABC):
     def rng_keys(self, example: Tensor, stream: keyed.Stream) -> Tensor:
         """Keys of the random draws of training windows ``example`` in this epoch, for one use of them."""
         return keyed.rng_keys(self.seed, self.current_epoch, example, stream)
-
-    @torch.no_grad()
-    def vectors_of_all(self, windows: Windows, max_length: int, vector: Callable[[Histories], Tensor]) -> Tensor:
-        """Vectors ``(N, D)`` of N training windows in evaluation mode, on every rank; each computes a share of them.
-
-        Args:
-            windows: taken in batches of similar length.
-            max_length: of the histories.
-            vector: ``(B, D)`` of histories.
-        """
-        size = self.data.eval_batch_size
-        if self.device.type != "cpu":
-            size = max(size, WINDOW_ELEMENTS // (max_length * self.backbone.dim))
-        batches = torch.argsort(windows.lengths, stable=True).split(size)
-        vectors = torch.zeros(len(windows), self.backbone.dim, device=self.device)
-        self.eval()
-        for rows in batches[self.trainer.global_rank :: self.trainer.world_size]:
-            batch = windows.batch(rows, max_length)
-            found = vector(Histories(batch.items.to(self.device), batch.user.to(self.device)))
-            vectors[rows.to(self.device)] = found.to(vectors.dtype)
-        self.train()
-        whole: Tensor = self.trainer.strategy.reduce(vectors, reduce_op="sum")
-        return whole
 
     def log_terms(self, batch: Batch, terms: Mapping[str, Tensor]) -> None:
         """Log scalar terms of a step as ``train/<name>``: means over the examples of an epoch, on all ranks."""
@@ -217,6 +207,18 @@ class Recommender(Ranker, ABC):
             return Chosen(mask)
         count = batch.counts.supervised
         return choose(mask, count, 1 if count == len(batch.row) else STEP)
+
+    @final
+    def configure_model(self) -> None:
+        """Divide the weights where the strategy has processes for it (``trainer=fsdp``)."""
+        if self.device_mesh is None or is_sharded(self):
+            return
+        mesh, backbone = self.device_mesh["data_parallel"], self.backbone
+        divided: list[nn.Parameter] = []
+        if self.divide_items is not None:
+            backbone.item_embedding = self.divide_items(backbone.item_embedding, mesh)
+            divided = list(backbone.item_embedding.parameters())
+        shard(self, mesh, WITH_WEIGHTS, step="training_step", divided=divided)
 
     @final
     def configure_optimizers(self) -> Any:

@@ -19,6 +19,7 @@ from seqrec.functional.left_padding import newest_columns, window
 from seqrec.functional.ragged import HIDDEN, Ragged
 from seqrec.functional.ranks import of_all_ranks
 from seqrec.methods.base import BuildOptimizer
+from seqrec.methods.contrastive.clustering import fit_clusters
 from seqrec.methods.contrastive.view_contrast import ViewContrastive
 from seqrec.nn.kmeans import KMeans
 
@@ -79,7 +80,7 @@ class ICLRec(ViewContrastive):
         if self.instance_weight or self.with_intents:
             self.make_views()
         if self.with_intents:
-            self.intents.fit(self.vectors_of_all(self.windows, self.backbone.max_length, self.mean_state))
+            fit_clusters(self, self.intents, self.windows, self.backbone.max_length, self.mean_state)
 
     def training_step(self, batch: Batch, batch_index: int) -> Tensor:
         """The total of a batch."""

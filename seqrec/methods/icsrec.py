@@ -22,6 +22,7 @@ from seqrec.functional.losses import soft_label_cross_entropy
 from seqrec.functional.ranks import of_all_ranks
 from seqrec.methods.base import BuildOptimizer, Recommender
 from seqrec.methods.contrastive import PairContrast
+from seqrec.methods.contrastive.clustering import fit_clusters
 from seqrec.methods.contrastive.looked_up import LookedUp
 from seqrec.nn.kmeans import KMeans
 
@@ -44,6 +45,7 @@ class ICSRec(Recommender):
         **base: other arguments of :class:`Recommender`.
     """
 
+    may_divide_items = True
     windows: Windows
     max_length: int
     looked_up: LookedUp
@@ -77,7 +79,7 @@ class ICSRec(Recommender):
 
     def on_train_epoch_start(self) -> None:
         """Cluster the training histories by their present states."""
-        self.intents.fit(self.vectors_of_all(self.windows, self.max_length, self.query))
+        fit_clusters(self, self.intents, self.windows, self.max_length, self.query)
 
     def training_step(self, batch: Batch, batch_index: int) -> Tensor:
         """The total of a batch."""

@@ -22,6 +22,8 @@ class NextItem(Recommender):
         **base: other arguments of :class:`Recommender`.
     """
 
+    may_divide_items = True
+
     def __init__(self, backbone: Backbone, optimizer: BuildOptimizer, loss: NextItemLoss, **base: Any) -> None:
         super().__init__(backbone, optimizer, **base)
         self.loss = loss

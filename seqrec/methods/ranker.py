@@ -30,9 +30,11 @@ class Ranker(LightningModule, ABC):
     Attributes:
         knows_users: scores depend on who the user is, so only users of the training data have any.
         ranks: of the last evaluation.
+        divided_items: the processes of a run share the scores of each history, not the histories.
     """
 
     knows_users: bool = False
+    divided_items: bool = False
 
     def __init__(
         self,
@@ -101,12 +103,12 @@ class Ranker(LightningModule, ABC):
     @final
     def on_validation_epoch_start(self) -> None:
         """Forget the ranks of the last evaluation."""
-        self.ranks = RankingMetrics(self.protocol.cutoffs).to(self.device)
+        self.ranks = RankingMetrics(self.protocol.cutoffs, shared=not self.divided_items).to(self.device)
 
     @final
     def on_test_epoch_start(self) -> None:
         """Forget the ranks of the last evaluation."""
-        self.ranks = RankingMetrics(self.protocol.cutoffs).to(self.device)
+        self.ranks = RankingMetrics(self.protocol.cutoffs, shared=not self.divided_items).to(self.device)
 
     @final
     def validation_step(self, batch: RankedBatch, batch_index: int) -> None:

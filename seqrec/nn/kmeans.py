@@ -37,12 +37,20 @@ class KMeans(nn.Module):
         self.register_buffer("centroids", torch.zeros(num_clusters, dim))
         self.register_buffer("fitted", torch.tensor(False))
 
+    def check(self, points: int) -> None:
+        """Refuse so few points that they cannot be clustered.
+
+        Raises:
+            ValueError: with what to lower.
+        """
+        if points <= len(self.centroids):
+            raise ValueError(f"{points} points cannot make {len(self.centroids)} clusters; lower num_clusters")
+
     @torch.no_grad()
     def fit(self, points: Tensor) -> None:
         """Move the centroids to clusters of ``points`` ``(N, D)``; N must be above K."""
+        self.check(len(points))
         clusters = len(self.centroids)
-        if len(points) <= clusters:
-            raise ValueError(f"{len(points)} points cannot make {clusters} clusters; lower num_clusters")
         points = points.to(self.centroids.dtype)
         if self.fitted:
             found, _ = lloyd(points, self.centroids, LATER_STEPS)

@@ -16,6 +16,7 @@ from pytorch_lightning.loggers import Logger
 from seqrec.data.datamodule import SequenceDataModule
 from seqrec.methods.checkpoint import read_checkpoint
 from seqrec.methods.ranker import Ranker
+from seqrec.nn.sharding import load_whole
 from seqrec.runs.folder import LAST
 from seqrec.runs.machine import Machine
 from seqrec.runs.result import Result
@@ -76,7 +77,7 @@ class Fitted:
         """Validation and test metrics of the selected weights; the test split is ranked here and nowhere else."""
         trainer, model = self.trainer, self.model
         chosen = read_checkpoint(self.selected)
-        model.load_state_dict(chosen["state_dict"])
+        load_whole(model, chosen["state_dict"])
         epochs = self.epochs
         trainer.logger = None  # a second look at validation is no point of the curves
         trainer.validate(model, datamodule=self.data, verbose=False)
@@ -129,7 +130,7 @@ def fit(
         enable_progress_bar=False,
         **update_options(model, config.trainer),
     )
-    data.with_seen = model.protocol.remove_seen
+    data.with_seen, data.whole_evaluation = model.protocol.remove_seen, model.divided_items
     # Under a budget of steps Lightning takes each checkpoint for one inside an epoch, and would skip the next epoch.
     trainer.fit_loop._iteration_based_training = lambda: False  # type: ignore[method-assign]
     last = folder / LAST

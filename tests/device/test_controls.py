@@ -30,8 +30,8 @@ GENERATOR = r"uniform_ with a generator of the host at seqrec/methods/next_item\
         ),
         pytest.param(
             "icsrec",
-            "seqrec.methods.base.Recommender.vectors_of_all",
-            "batch.items.to(self.device)",
+            "seqrec.methods.contrastive.clustering.vectors_of_all",
+            "batch.items.to(model.device)",
             "batch.items",
             r"with tensors of two devices: .* at seqrec/",
             id="histories that stay on the host",

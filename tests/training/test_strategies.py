@@ -61,3 +61,41 @@ def test_a_gpu_that_is_not_there_is_refused_with_what_to_choose(
 @pytest.mark.parametrize("words", PLAIN, ids=" ".join)
 def test_models_with_one_optimizer_pass(words: list[str]) -> None:
     check_strategy(check_configuration(["model=sasrec", *words], targets=False))
+
+
+FSDP = ["trainer=fsdp", "trainer.accelerator=cpu", "trainer.devices=2"]
+SPARSE = ["model=sasrec", "model/loss=gbce", "+overlay=sparse_items"]
+TABLE = "model/table=sharded"
+
+
+@pytest.mark.parametrize(
+    ("words", "named"),
+    [
+        (["model=easnrec", *FSDP], "trainer=fsdp: EASNRec steps its own optimizers .*; choose trainer=ddp_adversarial"),
+        (["model=popularity", *FSDP], "trainer=fsdp: Popularity counts .*; choose trainer=auto"),
+        (["model=sasrec", "trainer=ddp", "trainer.strategy=fsdp"], "trainer.strategy=fsdp: .*; choose trainer=fsdp"),
+        ([*SPARSE, *FSDP], r"model\.sparse_items=true: trainer=fsdp cannot divide"),
+        ([*SPARSE, "trainer=ddp", "trainer.accelerator=gpu"], r"model\.sparse_items=true: NCCL"),
+        ([*SPARSE, "trainer=gpu", "trainer.devices=[0,1]"], r"model\.sparse_items=true: NCCL"),
+        (["model=sasrec", TABLE], "model/table=sharded: .*add trainer=fsdp"),
+        (["model=sasrec", "model/loss=gbce", TABLE, *FSDP], "model/table=sharded: SASRec and FENRec alone"),
+        (["model=sasrec", "model/backbone=gru", TABLE, *FSDP], "model/table=sharded: SASRec and FENRec alone"),
+    ],
+)
+def test_what_cannot_be_divided_or_added_up_is_refused(words: list[str], named: str) -> None:
+    with pytest.raises(ValueError, match=f"^{named}"):
+        check_strategy(check_configuration(words, targets=False))
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        [*SPARSE, "trainer=gpu"],
+        [*SPARSE, "trainer=ddp", "trainer.accelerator=cpu", "trainer.devices=2"],
+        ["model=fenrec", *FSDP],
+        ["model=fenrec", TABLE, *FSDP],
+        ["model=sasrec", TABLE, *FSDP],
+    ],
+)
+def test_what_can_passes(words: list[str]) -> None:
+    check_strategy(check_configuration(words, targets=False))

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 from torch.optim import Optimizer
 
+from seqrec.nn.sharding import whole
 from seqrec.training.callbacks.progress import loss_of_step
 from seqrec.training.measure import peak_memory_mb
 
@@ -50,7 +51,7 @@ class StepLog(pl.Callback):
         """Add the gradients of one optimizer."""
         if self.due:
             gradients = [p.grad for group in optimizer.param_groups for p in group["params"] if p.grad is not None]
-            self.squares += [_values(gradient).detach().float().square().sum() for gradient in gradients]
+            self.squares += [whole(_values(gradient).detach().float().square().sum()) for gradient in gradients]
 
     def on_train_batch_end(
         self, trainer: pl.Trainer, module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int

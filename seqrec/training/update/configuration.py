@@ -16,7 +16,7 @@ from seqrec.runs.sizes import resized
 from seqrec.training.resume import MACHINE
 from seqrec.training.run import plain
 from seqrec.training.start_check import check_callbacks, check_values
-from seqrec.training.strategies import check_accelerator, check_strategy
+from seqrec.training.strategies import check_accelerator, check_strategy, divides
 from seqrec.training.update.finished import FinishedRun
 
 BASE = ("windows", "max_length", "batch_size", "eval_batch_size", "num_workers", "seed", "cache_dir", "name")
@@ -46,6 +46,8 @@ def check(config: DictConfig, overrides: Sequence[str], epochs: int, window: int
             raise ValueError(f"{word}: an update takes that from the run in task.run; leave it out")
     if config.trainer.get("devices") not in (1, "1", "auto") or int(config.trainer.get("num_nodes", 1)) > 1:
         raise ValueError(f"trainer.devices={config.trainer.devices}: an update works in one process; choose 1")
+    if divides(config.trainer):
+        raise ValueError("trainer=fsdp: an update works in one process, which has all weights; choose trainer=auto")
     check_accelerator(config.trainer)
     check_callbacks(config.callbacks)
 
