@@ -1,16 +1,18 @@
-"""bench: what an epoch and an evaluation cost, by phase, beside what the machine can do in the same run."""
+"""bench: what an epoch and an evaluation cost, by phase, beside what the trainer's device can do in the same run."""
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import torch
 from omegaconf import DictConfig
 
+from seqrec.nn.sharding import make_whole
 from seqrec.reporting.terminal import console
 from seqrec.runs.files import write_json
 from seqrec.training.build import build
-from seqrec.training.callbacks.clock import Clock, median, now, since
+from seqrec.training.callbacks.clock import Clock, median
 from seqrec.training.fit import fit
 from seqrec.training.measure import matmul_peak, peak_memory_mb, phases, seconds_of_top10
 from seqrec.training.quiet import silence_libraries
@@ -26,12 +28,15 @@ def bench(config: DictConfig, epochs: int, validation_batches: int | None = None
         validation_batches: how many of a validation; None: all.
     """
     silence_libraries()
-    started = now()
+    started = time.perf_counter()
     run = open_run(config)
-    preparation = since(started)[0]
+    preparation = time.perf_counter() - started
     model = build(run.config.model, run.protocol, run.config.seed)
     clock = Clock()
-    fit(model, run.data, run.config, run.folder, watchers=[clock])
+    trainer = fit(model, run.data, run.config, run.folder, watchers=[clock]).trainer
+    device = trainer.strategy.root_device
+    model.to(device)  # from which Lightning takes it after the training
+    make_whole(model)
     wall, cpu = median(clock.epochs)
     loop_wall, loop_cpu = median(clock.loops)
     evaluation = median(clock.evaluations)
@@ -45,13 +50,14 @@ def bench(config: DictConfig, epochs: int, validation_batches: int | None = None
         "useful_tokens_per_second": clock.tokens / wall,
         "evaluation_seconds": evaluation[0],
         "evaluation_cpu_seconds": evaluation[1],
-        "matmul_gflops": matmul_peak(model.device),
+        "matmul_gflops": matmul_peak(device),
         "top10_of_one_user_seconds": seconds_of_top10(model, run.data, users=1, repeats=100),
         "top10_of_1024_users_seconds": seconds_of_top10(model, run.data, users=1024, repeats=5),
         "preparation_seconds": preparation,
         "first_batch_seconds": clock.first_batch,
         "peak_memory_mb": peak_memory_mb(),
-        "phase_seconds": phases(model, run.data),
+        "phase_seconds": phases(trainer, model, run.data),
+        "device": torch.cuda.get_device_name(device) if device.type == "cuda" else device.type,
         "threads": torch.get_num_threads(),
         "torch": torch.__version__,
         "epochs_timed": len(clock.epochs),

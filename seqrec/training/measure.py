@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import pytorch_lightning as pl
 import torch
 
 from seqrec.data.batch import Histories
@@ -15,6 +16,19 @@ from seqrec.methods.evaluation import top_items
 from seqrec.methods.ranker import Ranker
 
 WARM_UP = 3  # batches before the clock starts
+
+
+def done(device: torch.device) -> tuple[float, float]:
+    """Wall and CPU seconds since some start, once ``device`` has done what it was asked for."""
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+    return time.perf_counter(), time.process_time()
+
+
+def since(start: tuple[float, float], device: torch.device) -> tuple[float, float]:
+    """Wall and CPU seconds since ``start``, see :func:`done`."""
+    wall, cpu = done(device)
+    return wall - start[0], cpu - start[1]
 
 
 @torch.inference_mode()
@@ -36,8 +50,14 @@ def seconds_of_top10(model: Ranker, data: SequenceDataModule, users: int, repeat
     return sorted(seconds[1:])[repeats // 2]
 
 
-def phases(model: Ranker, data: SequenceDataModule) -> dict[str, float]:
-    """Median wall seconds a batch of gathering, of the training step's forward pass and loss, and of backward."""
+def phases(trainer: pl.Trainer, model: Ranker, data: SequenceDataModule) -> dict[str, float]:
+    """Median wall seconds a batch of gathering, of the training step's forward pass and loss, and of backward.
+
+    Args:
+        trainer: its precision is used.
+        model: on the device that is timed.
+        data: batches are of its size.
+    """
     if not model.automatic_optimization:
         return {}
     windows = data.training_windows(0)
@@ -47,15 +67,16 @@ def phases(model: Ranker, data: SequenceDataModule) -> dict[str, float]:
     with _alone(model):
         for _ in range(WARM_UP + 10):
             rows = torch.randperm(len(windows), generator=generator)[: data.batch_size]
-            t = [time.perf_counter()]
-            batch = windows.batch(rows, data.max_length)
+            t = [done(model.device)[0]]
+            batch = model.transfer_batch_to_device(windows.batch(rows, data.max_length), model.device, 0)
             model.zero_grad()
-            t.append(time.perf_counter())
-            loss = model.training_step(batch, 0)
-            t.append(time.perf_counter())
+            t.append(done(model.device)[0])
+            with trainer.precision_plugin.forward_context():
+                loss = model.training_step(batch, 0)
+            t.append(done(model.device)[0])
             if isinstance(loss, torch.Tensor):
                 loss.backward()
-            t.append(time.perf_counter())
+            t.append(done(model.device)[0])
             for name, begin, end in zip(seconds, t, t[1:], strict=False):
                 seconds[name].append(end - begin)
     return {name: sorted(values[WARM_UP:])[len(values[WARM_UP:]) // 2] for name, values in seconds.items()}

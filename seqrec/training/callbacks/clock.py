@@ -1,11 +1,16 @@
-"""Wall and CPU seconds of a training, by batches, epochs and evaluations."""
+"""Wall and CPU seconds of a training, by batches, epochs and evaluations.
+
+A GPU works behind the host: a clock is read when both are done. Single steps are not waited for.
+"""
 
 from __future__ import annotations
 
-import time
 from typing import Any
 
 import pytorch_lightning as pl
+import torch
+
+from seqrec.training.measure import done, since
 
 
 class Clock(pl.Callback):
@@ -30,54 +35,47 @@ class Clock(pl.Callback):
 
     def on_fit_start(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
         """Start."""
-        self.fit_start = now()
+        self.fit_start = done(module.device)
 
     def on_train_epoch_start(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
         """Reset the epoch's counts."""
-        self.epoch_start, self.in_validation = now(), (0.0, 0.0)
-        self.tokens = self.pairs = self.steps = 0
+        self.epoch_start, self.in_validation, self.steps = done(module.device), (0.0, 0.0), 0
 
     def on_train_batch_start(self, trainer: pl.Trainer, module: pl.LightningModule, batch: Any, batch_idx: int) -> None:
         """Start the clock of the steps."""
         if batch_idx == 0:
-            self.loop_start = now()
+            self.loop_start = done(module.device)
 
     def on_train_batch_end(
         self, trainer: pl.Trainer, module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        """Count what the batch held."""
-        if not self.first_batch:
-            self.first_batch = since(self.fit_start)[0]
-        self.tokens += int((batch.items != 0).sum())
-        self.pairs += int((batch.next_items != 0).sum())
+        """Read the clock of the steps, after the first batch and the last one."""
         self.steps += 1
-        self.loop = since(self.loop_start)
+        if not self.first_batch:
+            self.first_batch = since(self.fit_start, module.device)[0]
+        if trainer.is_last_batch:
+            self.loop = since(self.loop_start, module.device)
 
     def on_validation_start(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
         """Start the validation's clock."""
-        self.validation_start = now()
+        self.validation_start = done(module.device)
 
     def on_validation_end(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
         """Stop the validation's clock."""
-        self.in_validation = since(self.validation_start)
+        self.in_validation = since(self.validation_start, module.device)
         self.evaluations.append(self.in_validation)
 
     def on_train_epoch_end(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
-        """Stop the epoch's clock."""
-        wall, cpu = since(self.epoch_start)
+        """Stop the epoch's clock, then count what its batches held, from lengths that the host knows."""
+        wall, cpu = since(self.epoch_start, module.device)
         self.epochs.append((wall - self.in_validation[0], cpu - self.in_validation[1]))
         self.loops.append(self.loop)
-
-
-def now() -> tuple[float, float]:
-    """Wall and CPU seconds since some start."""
-    return time.perf_counter(), time.process_time()
-
-
-def since(start: tuple[float, float]) -> tuple[float, float]:
-    """Wall and CPU seconds since ``start``."""
-    wall, cpu = now()
-    return wall - start[0], cpu - start[1]
+        data = trainer.datamodule  # type: ignore[attr-defined]
+        windows = data.training_windows(trainer.current_epoch)
+        rows = torch.cat(list(trainer.train_dataloader.sampler)[: self.steps])  # type: ignore[union-attr]
+        lengths = windows.lengths[rows].clamp(max=data.max_length)
+        self.tokens = int(lengths.sum())
+        self.pairs = self.tokens if windows.all_positions else int((lengths > 0).sum())
 
 
 def median(pairs: list[tuple[float, float]]) -> tuple[float, float]:
