@@ -26,12 +26,19 @@ MODELS = sorted(path.stem for path in (CONF / "model").glob("*.yaml"))
 LIMIT = 1e-3
 SIZES = {"num_users": 40, "num_items": 30, "shortest": 8, "longest": 14, "max_length": 10, "batch_size": 4}
 
+ALLOWED = {name: {"train/loss": 0.1, "train/recommendation": 5e-3} for name in ("icsrec", "fenrec")}
+"""How far a term may be off in bfloat16, relative to itself, where that is more than 0.002.
+
+Of a batch of four, a state between two centroids may belong to the one or the other.
+"""
+
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning:pytorch_lightning", "ignore::FutureWarning")
 
 
 class Built(NamedTuple):
     """A small model with the configuration of ``trainer=gpu``, on the CPU, and its data."""
 
+    name: str
     config: DictConfig
     model: Ranker
     data: Synthetic
@@ -51,19 +58,24 @@ def built(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
     data: Synthetic = instantiate(config.data)
     data.setup()
     torch.manual_seed(0)
-    return Built(config, instantiate(config.model, _convert_="all"), data)
+    return Built(request.param, config, instantiate(config.model, _convert_="all"), data)
 
 
 class Steps(pl.Callback):
-    """Notes the gradients of each optimizer at its steps."""
+    """Notes the gradients of each optimizer at its steps, and the terms of the losses."""
 
     def __init__(self) -> None:
         self.gradients: dict[Optimizer, list[list[Tensor]]] = {}
+        self.terms: list[dict[str, float]] = []
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         for optimizer in trainer.optimizers:
             self.gradients[optimizer] = []
             optimizer.register_step_post_hook(self.note)
+
+    def on_train_batch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule, *_: Any) -> None:
+        if isinstance(pl_module, Recommender):
+            self.terms.append({name: float(value) for name, value in pl_module.last_terms.items()})
 
     def note(self, optimizer: Optimizer, *_: Any) -> None:
         parameters = [p for group in optimizer.param_groups for p in group["params"]]
@@ -98,3 +110,24 @@ def test_one_step(built: Built, precision: str, updates: dict[str, Any], batches
     moved = [name for name, p in model.named_parameters() if not torch.equal(p, before[name])]
     assert moved
     assert all(p.dtype == torch.float32 and bool(torch.isfinite(p).all()) for p in model.parameters())
+
+
+def test_losses_in_bfloat16(built: Built, tmp_path: Path) -> None:
+    """Of eight steps, beside those in full precision."""
+    seen = []
+    for precision in ("32-true", "bf16-mixed"):
+        config, steps = built.config.copy(), Steps()
+        config.trainer.update({"max_epochs": 1, "limit_train_batches": 8, "limit_val_batches": 0})
+        config.trainer.precision = precision
+        torch.manual_seed(1)
+        fit(deepcopy(built.model), built.data, config, tmp_path, watchers=[steps])
+        seen.append(steps.terms)
+    if not isinstance(built.model, Recommender):
+        return
+    full, half = seen
+    assert len(full) == len(half) == 8
+    apart = {name: max(abs(b[name] / a[name] - 1) for a, b in zip(full, half, strict=True)) for name in full[0]}
+    allowed = ALLOWED.get(built.name, {})
+    for name in ("train/loss", "train/recommendation"):
+        assert apart.get(name, 0.0) < allowed.get(name, 2e-3), apart
+    assert any(apart.values()) is (built.name != "bpr"), "a model that multiplies matrices is a little off"

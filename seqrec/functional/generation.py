@@ -8,8 +8,8 @@ import torch
 from torch import Tensor
 
 from seqrec.functional.chunks import rows_at_a_time
-from seqrec.functional.losses import CHUNK_ELEMENTS
 from seqrec.functional.precision import at_least_float
+from seqrec.functional.softmax.chunked import CHUNK_ELEMENTS
 
 
 class _Generation(torch.autograd.Function):

@@ -9,15 +9,15 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable
 from functools import partial
-from typing import Any, Protocol
+from typing import Protocol
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from seqrec.functional.chunks import rows_at_a_time
 from seqrec.functional.keyed_random import integers
-from seqrec.functional.precision import at_least_float
+from seqrec.functional.precision import at_least_float, factor_type
+from seqrec.functional.softmax.chunked import chunked_cross_entropy
 from seqrec.functional.softmax.divided import Rows, divided_cross_entropy, is_divided, part
 
 PairLoss = Callable[..., Tensor]
@@ -58,53 +58,6 @@ def mean(values: Tensor, weight: Tensor | None) -> Tensor:
     return (of_position * weight.to(values.dtype)).sum()
 
 
-CHUNK_ELEMENTS = 3 << 19  # logits in memory at a time: 6 MB, which stay in the cache from one pass to the next
-
-
-class _ChunkedCrossEntropy(torch.autograd.Function):
-    """Weighted sum of cross entropies whose gradient is formed in the forward pass, a chunk of rows at a time.
-
-    The logits ``(M, C)`` are larger than everything else in a training step. Here they are computed once, a chunk at a
-    time, and used for both gradients before the next chunk takes their place; automatic differentiation would store or
-    recompute them all. For a row x with label y, the gradient is ``(softmax(x C^T) - y) C``. The softmax is never
-    normalised as a matrix: its sums divide the ``(M, D)`` factors of the two products instead. The labels, a few rows
-    of ``classes``, are subtracted separately at the end.
-    """
-
-    @staticmethod
-    def forward(ctx: Any, states: Tensor, classes: Tensor, target: Tensor, label: Tensor, weight: Tensor) -> Tensor:
-        rows = rows_at_a_time(len(classes), CHUNK_ELEMENTS, states)
-        # Always of the same size, so that the allocator returns the same memory in every step.
-        all_logits = states.new_empty(rows, len(classes))
-        grad_states = torch.empty_like(states)
-        grad_classes = torch.zeros_like(classes)
-        log_sum = states.new_empty(len(states), 1)
-        split = [part.split(rows) for part in (states, weight[:, None], log_sum, grad_states)]
-        need_gradient = any(ctx.needs_input_grad[:2])
-        for x, w, log_s, grad_x in zip(*split, strict=True):
-            logits = torch.mm(x, classes.T, out=all_logits[: len(x)])
-            largest = logits.amax(1, keepdim=True)  # subtracted, so that no exponential overflows
-            exponential = logits.sub_(largest).exp_()
-            total = exponential.sum(1, keepdim=True)
-            torch.add(largest, total.log(), out=log_s)
-            if need_gradient:
-                factor = w / total
-                torch.mm(exponential, classes, out=grad_x).mul_(factor)
-                grad_classes.addmm_(exponential.T, x * factor)
-        labels = (F.embedding(target, classes) * label[..., None]).sum(1)
-        if need_gradient:
-            grad_states.addcmul_(labels, weight[:, None], value=-1)
-            for k in range(target.shape[1]):
-                grad_classes.index_add_(0, target[:, k], states * (weight * label[:, k])[:, None], alpha=-1)
-        ctx.save_for_backward(grad_states, grad_classes)
-        return ((log_sum[:, 0] - (states * labels).sum(1)) * weight).sum()
-
-    @staticmethod
-    def backward(ctx: Any, *grad: Tensor) -> tuple[Tensor | None, ...]:
-        grad_states, grad_classes = ctx.saved_tensors
-        return grad_states * grad[0], grad_classes * grad[0], None, None, None
-
-
 def cross_entropy(states: Tensor, classes: Tensor | Rows, target: Tensor, weight: Tensor | None = None) -> Tensor:
     """Cross entropy of ``softmax(states @ classes.T)``, never holding all logits at a time.
 
@@ -115,7 +68,8 @@ def cross_entropy(states: Tensor, classes: Tensor | Rows, target: Tensor, weight
         weight: ``(M,)`` weights of the positions; default 1 / M, the mean.
 
     Returns:
-        Scalar, the weighted sum; 0 for M = 0. Computed in float32 at least.
+        Scalar, the weighted sum; 0 for M = 0. Computed in float32 at least, but for the factors of the large products,
+        which are bfloat16 where autocast says so.
     """
     target = target[:, None]
     return soft_label_cross_entropy(states, classes, target, states.new_ones(target.shape), weight)
@@ -137,7 +91,8 @@ def soft_label_cross_entropy(
         Scalar, as :func:`cross_entropy`.
     """
     if weight is None:
-        weight = states.new_full((len(states),), 1.0 / max(1, len(states)))
+        weight = _mean(states)
+    factors = factor_type(states)
     with torch.autocast(states.device.type, enabled=False):
         labels = items, at_least_float(probabilities, states), at_least_float(weight, states)
         if is_divided(classes):
@@ -145,8 +100,12 @@ def soft_label_cross_entropy(
         if isinstance(classes, Rows):
             return divided_cross_entropy(at_least_float(states), classes, *labels)
         states, classes = at_least_float(states), at_least_float(classes, states)
-        loss: Tensor = _ChunkedCrossEntropy.apply(states, classes, *labels)
-    return loss
+        return chunked_cross_entropy(states, classes, *labels, factors)
+
+
+def _mean(states: Tensor) -> Tensor:
+    """Weights of positions ``(M, D)`` that make a sum their mean, not rounded to the type of the states."""
+    return at_least_float(states).new_full((len(states),), 1.0 / max(1, len(states)))
 
 
 def next_item(

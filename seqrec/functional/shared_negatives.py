@@ -15,6 +15,7 @@ from torch import Tensor
 
 from seqrec.functional.keyed_random import integers
 from seqrec.functional.losses import mean
+from seqrec.functional.precision import at_least_float
 
 TINY = 1e-24
 
@@ -88,11 +89,13 @@ def shared(
     """
     if num_negatives < 1 or group_size < 1:
         raise ValueError(f"num_negatives is {num_negatives} and group_size {group_size}; both must be at least 1")
-    total = states.new_zeros(())
-    order = rng_keys if weight is None else rng_keys.masked_fill(weight == 0, torch.iinfo(torch.int64).max)
-    for group in torch.argsort(order).split(group_size):
-        samples = 1 + integers(rng_keys[group[:1]], num_negatives, len(table) - 2)[0]
-        columns = F.embedding(torch.cat([target[group], samples]), table)
-        scores = states[group] @ columns.T
-        total = total + (len(group) * loss(scores) if weight is None else loss(scores, weight=weight[group]))
+    with torch.autocast(states.device.type, enabled=False):
+        states, table = at_least_float(states), at_least_float(table, states)
+        total = states.new_zeros(())
+        order = rng_keys if weight is None else rng_keys.masked_fill(weight == 0, torch.iinfo(torch.int64).max)
+        for group in torch.argsort(order).split(group_size):
+            samples = 1 + integers(rng_keys[group[:1]], num_negatives, len(table) - 2)[0]
+            columns = F.embedding(torch.cat([target[group], samples]), table)
+            scores = states[group] @ columns.T
+            total = total + (len(group) * loss(scores) if weight is None else loss(scores, weight=weight[group]))
     return total / max(1, len(states)) if weight is None else total

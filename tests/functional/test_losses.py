@@ -8,6 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from seqrec.functional import keyed_random, losses
+from seqrec.functional.softmax import chunked
 
 
 def double(*shape: int, seed: int = 0) -> Tensor:
@@ -17,7 +18,7 @@ def double(*shape: int, seed: int = 0) -> Tensor:
 
 @pytest.mark.parametrize("chunk", [1 << 22, 60])
 def test_cross_entropy_equals_the_plain_one(monkeypatch: pytest.MonkeyPatch, chunk: int) -> None:
-    monkeypatch.setattr(losses, "CHUNK_ELEMENTS", chunk)  # 60 elements: two rows at a time, the last part short
+    monkeypatch.setattr(chunked, "CHUNK_ELEMENTS", chunk)  # 60 elements: two rows at a time, the last part short
     states, classes = double(31, 8), double(29, 8, seed=1)
     target = torch.randint(0, 29, (31,))
     weight = torch.rand(31, dtype=torch.float64)
@@ -48,12 +49,32 @@ def test_cross_entropy_of_nothing_is_zero() -> None:
     assert loss.item() == 0.0
 
 
-def test_cross_entropy_under_autocast_works_in_float32() -> None:
-    states, classes = torch.randn(9, 4), torch.randn(7, 4)
-    target = torch.randint(0, 7, (9,))
+def test_cross_entropy_under_autocast_multiplies_bfloat16_and_adds_float32() -> None:
+    """The loss of operands that are rounded, but for the score of the target, which is not."""
+    torch.manual_seed(0)
+    states, classes = (torch.randn(n, 16).requires_grad_() for n in (40, 70))
+    target, weight = torch.randint(0, 70, (40,)), torch.rand(40)
     with torch.autocast("cpu", dtype=torch.bfloat16):
-        loss = losses.cross_entropy(states, classes, target)
-    torch.testing.assert_close(loss, F.cross_entropy(states @ classes.T, target))
+        loss = losses.cross_entropy(states, classes, target, weight)
+    found = torch.autograd.grad(loss, [states, classes])
+    assert loss.dtype == found[0].dtype == torch.float32
+    rounded = states.bfloat16().double() @ classes.bfloat16().double().T
+    of_target = (states.double() * classes.double()[target]).sum(1)
+    torch.testing.assert_close(loss.double(), ((rounded.logsumexp(1) - of_target) * weight).sum(), rtol=1e-6, atol=0)
+    exact = (F.cross_entropy(states @ classes.T, target, reduction="none") * weight).sum()
+    assert loss != exact
+    for mine, theirs in zip(found, torch.autograd.grad(exact, [states, classes]), strict=True):
+        assert (mine - theirs).norm() < 1e-2 * theirs.norm()
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_cross_entropy_of_half_precision_states_is_that_of_their_values_in_float32(dtype: torch.dtype) -> None:
+    """Without autocast, and under that of float16, whose range would lose the small factors of the gradient."""
+    states, classes, target = torch.randn(9, 4).to(dtype), torch.randn(7, 4), torch.randint(0, 7, (9,))
+    plain = F.cross_entropy(states.float() @ classes.T, target)
+    torch.testing.assert_close(losses.cross_entropy(states, classes, target), plain)
+    with torch.autocast("cpu", dtype=torch.float16):
+        torch.testing.assert_close(losses.cross_entropy(states, classes, target), plain)
 
 
 @pytest.mark.parametrize("padding_class", [True, False])
