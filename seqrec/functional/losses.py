@@ -17,6 +17,7 @@ from torch import Tensor
 
 from seqrec.functional.keyed_random import integers
 from seqrec.functional.precision import at_least_float, factor_type
+from seqrec.functional.softmax import fused
 from seqrec.functional.softmax.chunked import chunked_cross_entropy
 from seqrec.functional.softmax.divided import Rows, divided_cross_entropy, is_divided, part
 
@@ -71,6 +72,8 @@ def cross_entropy(states: Tensor, classes: Tensor | Rows, target: Tensor, weight
         Scalar, the weighted sum; 0 for M = 0. Computed in float32 at least, but for the factors of the large products,
         which are bfloat16 where autocast says so.
     """
+    if fused.wins(classes, states):
+        return fused.fused_cross_entropy(states, classes, target, _mean(states) if weight is None else weight)
     target = target[:, None]
     return soft_label_cross_entropy(states, classes, target, states.new_ones(target.shape), weight)
 
