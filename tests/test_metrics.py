@@ -46,6 +46,12 @@ def data(tmp_path: Path) -> Synthetic:
     return module
 
 
+def trainer_of(rank: int, world: int) -> Any:
+    """What a data module asks of the trainer of a rank."""
+    strategy = SimpleNamespace(root_device=torch.device("cpu"))
+    return SimpleNamespace(current_epoch=0, global_rank=rank, world_size=world, strategy=strategy)
+
+
 def metrics_of(parts: list[Tensor], rank: Tensor) -> tuple[dict[str, float], Tensor, Tensor]:
     metric = RankingMetrics(CUTOFFS)
     for rows in parts:
@@ -71,7 +77,7 @@ def test_the_number_of_ranks_changes_no_digit(
     number = len(data.splits["test"])
     shares = []
     for rank in range(world):
-        data.trainer = SimpleNamespace(current_epoch=0, global_rank=rank, world_size=world)  # type: ignore[assignment]
+        data.trainer = trainer_of(rank, world)
         metric = RankingMetrics(CUTOFFS)
         for batch in data.test_dataloader():
             metric.update(batch.row, ranks[batch.row])
@@ -91,7 +97,7 @@ def test_batches_are_the_same_for_any_number_of_ranks(data: Synthetic) -> None:
     for world in (1, 2, 3):
         batches = set()
         for rank in range(world):
-            data.trainer = SimpleNamespace(current_epoch=0, global_rank=rank, world_size=world)  # type: ignore[assignment]
+            data.trainer = trainer_of(rank, world)
             batches |= {tuple(batch.row.tolist()) for batch in data.val_dataloader()}
         found.append(batches)
     assert found[0] == found[1] == found[2]
@@ -100,12 +106,12 @@ def test_batches_are_the_same_for_any_number_of_ranks(data: Synthetic) -> None:
 def test_every_rank_has_a_batch(data: Synthetic) -> None:
     seen = []
     for rank in range(100):
-        data.trainer = SimpleNamespace(current_epoch=0, global_rank=rank, world_size=100)  # type: ignore[assignment]
+        data.trainer = trainer_of(rank, 100)
         batches = list(data.val_dataloader())
         assert batches
         seen += [row for batch in batches for row in batch.row.tolist()]
     assert sorted(seen) == list(range(100))
-    data.trainer = SimpleNamespace(current_epoch=0, global_rank=0, world_size=101)  # type: ignore[assignment]
+    data.trainer = trainer_of(0, 101)
     with pytest.raises(ValueError, match="100 users cannot be shared by 101 processes"):
         data.val_dataloader()
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, Literal, TypeVar
 
 import torch
 from pytorch_lightning import LightningDataModule
@@ -16,6 +16,7 @@ from torch.utils.data import DataLoader, Dataset, Sampler
 
 from seqrec.data.attributes import numbered
 from seqrec.data.batch import Batch, RankedBatch
+from seqrec.data.device_batches import DeviceBatches, fits
 from seqrec.data.dropped import Dropped
 from seqrec.data.errors import DataError
 from seqrec.data.home import cache_folder
@@ -84,6 +85,8 @@ class SequenceDataModule(LightningDataModule, ABC):
         batch_size: windows a training step, over all ranks together.
         eval_batch_size: histories a validation or test step.
         num_workers: loader processes; 0 gathers in the training process. Results do not depend on it.
+        on_device: gather training batches on the GPU, from histories that lie there; ``auto`` does where they take at
+            most a tenth of its free memory. On the CPU it means nothing.
         seed: seeds the renumbering of the items, the order of batches and the cuts of long histories.
         cache_dir: where prepared data is kept.
 
@@ -108,6 +111,7 @@ class SequenceDataModule(LightningDataModule, ABC):
         num_workers: int,
         seed: int,
         cache_dir: str,
+        on_device: bool | Literal["auto"] = "auto",
     ) -> None:
         super().__init__()
         sizes = {"max_length": max_length, "batch_size": batch_size, "eval_batch_size": eval_batch_size}
@@ -118,7 +122,9 @@ class SequenceDataModule(LightningDataModule, ABC):
             raise ValueError(f"data.name is {name!r}; it is part of the names of folders, so it may hold no / or \\")
         if num_workers < 0:
             raise ValueError(f"num_workers is {num_workers}; 0 loads in the training process")
-        self.name = name
+        if on_device not in (True, False, "auto"):
+            raise ValueError(f"on_device is {on_device!r}; choose true, false or auto")
+        self.name, self.on_device = name, on_device
         self.window_rule = windows
         self.max_length, self.batch_size, self.eval_batch_size = max_length, batch_size, eval_batch_size
         self.num_workers, self.seed = num_workers, seed
@@ -200,9 +206,13 @@ class SequenceDataModule(LightningDataModule, ABC):
         windows = self.training_windows(epoch)
         self._check_examples(len(windows), world)
         generator = torch.Generator().manual_seed(_mix(self.seed, epoch, 2))
-        rows = torch.randperm(len(windows), generator=generator).split(self.batch_size)
-        gather = partial(windows.batch, max_length=self.max_length)
-        return self._loader(gather, [batch[rank::world] for batch in rows if len(batch) >= world])
+        order = torch.randperm(len(windows), generator=generator).split(self.batch_size)
+        rows = [batch[rank::world] for batch in order if len(batch) >= world]
+        device = _device(self.trainer)
+        if device.type != "cpu" and (self.on_device is True or (self.on_device and fits(windows, device))):
+            batches = DeviceBatches(windows, rows, self.max_length, device)
+            return DataLoader(batches, sampler=range(len(rows)), batch_size=None, generator=torch.Generator())
+        return self._loader(partial(windows.batch, max_length=self.max_length), rows)
 
     def _check_examples(self, count: int, world: int) -> None:
         if not count:
@@ -256,6 +266,7 @@ class SequenceDataModule(LightningDataModule, ABC):
             sampler=_Batches(rows),
             batch_size=None,
             num_workers=self.num_workers,
+            pin_memory=_device(self.trainer).type == "cuda",  # so that the host need not wait until a batch is sent
             generator=torch.Generator(),  # its own, so that the loader draws nothing from the global state
         )
 
@@ -274,3 +285,8 @@ def _mix(seed: int, epoch: int, use: int) -> int:
 def _place(trainer: Any) -> tuple[int, int, int]:
     """Epoch, rank and world size; a data module used without a trainer is alone and at epoch 0."""
     return (0, 0, 1) if trainer is None else (trainer.current_epoch, trainer.global_rank, trainer.world_size)
+
+
+def _device(trainer: Any) -> torch.device:
+    """Where the model of a trainer learns; without one, the CPU."""
+    return torch.device("cpu") if trainer is None else trainer.strategy.root_device

@@ -40,17 +40,21 @@ class Windows:
         """History length of each window, ``(N,)``."""
         return self.stop - self.start
 
-    def batch(self, rows: Tensor, max_length: int) -> Batch:
+    def batch(self, rows: Tensor, max_length: int, width: int | None = None, counts: Counts | None = None) -> Batch:
         """A batch of examples.
 
         Args:
             rows: ``(B,)`` int64, numbers of windows.
-            max_length: newest items of a history to take; L is the longest that is left.
+            max_length: newest items of a history to take.
+            width: L, at least the longest that is left; None is the longest.
+            counts: where they are known. Without them and the width the host waits for windows that are on a GPU.
         """
         stop = self.stop[rows]
         start = torch.maximum(self.start[rows], stop - max_length)
         length = stop - start
-        column = torch.arange(int(length.max()) if len(rows) else 0)
+        if width is None:
+            width = int(length.max()) if len(rows) else 0
+        column = torch.arange(width, device=rows.device)
         valid = column < length[:, None]
         # Padding positions read the target's cell, which always exists (start + column may lie past the end of
         # `items`), and are set to 0 by the mask.
@@ -60,8 +64,9 @@ class Windows:
         supervised = valid if self.all_positions else column == (length - 1)[:, None]
         following = torch.where(valid, place + 1, place)
         next_items = self.sequences.items[following].long() * supervised
-        count = int(length.sum())
-        counts = Counts(count, count if self.all_positions else len(rows))
+        if counts is None:
+            count = int(length.sum())
+            counts = Counts(count, count if self.all_positions else len(rows))
         return Batch(rows, self.user[rows], items, target, next_items, counts)
 
     def histories(self, rows: Tensor, max_length: int, width: int | None = None) -> Tensor:
@@ -82,7 +87,7 @@ class Windows:
         return self.sequences.items[torch.where(valid, start[:, None] + column, stop[:, None])].long() * valid
 
     def to(self, device: torch.device) -> Windows:
-        """The same windows, with what :meth:`histories` needs, on a device."""
+        """The same windows, with what :meth:`batch` and :meth:`histories` need, on a device."""
         user, start, stop, items = (x.to(device) for x in (self.user, self.start, self.stop, self.sequences.items))
         return Windows(replace(self.sequences, items=items), user, start, stop, self.all_positions)
 

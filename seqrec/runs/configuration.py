@@ -14,7 +14,7 @@ from seqrec.runs.files import changed
 
 CHANGEABLE = (
     "trainer", "callbacks", "patience", "patience_steps", "logger", "task", "resume",
-    "data.root", "data.cache_dir", "data.num_workers",
+    "data.root", "data.cache_dir", "data.num_workers", "data.on_device",
 )  # fmt: skip
 """What a resumed run may have other than the stored one: its budget, its machine, its log."""
 

@@ -58,7 +58,8 @@ def medium_before() -> Iterator[None]:
 
 
 def seen(callback: MatmulPrecision, fails: bool = False) -> list[str]:
-    watcher, batches = Seen(fails), DataLoader([torch.ones(1)])  # type: ignore[arg-type]
+    watcher = Seen(fails)
+    batches: DataLoader[Any] = DataLoader([torch.ones(1)])  # type: ignore[arg-type]
     trainer = quiet_trainer(max_epochs=2, callbacks=[callback, watcher])
     trainer.fit(Line(), train_dataloaders=batches, val_dataloaders=batches)
     assert torch.get_float32_matmul_precision() == "medium"

@@ -8,7 +8,6 @@ from __future__ import annotations
 from typing import Any
 
 import pytorch_lightning as pl
-import torch
 
 from seqrec.training.measure import done, since
 
@@ -39,7 +38,8 @@ class Clock(pl.Callback):
 
     def on_train_epoch_start(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
         """Reset the epoch's counts."""
-        self.epoch_start, self.in_validation, self.steps = done(module.device), (0.0, 0.0), 0
+        self.epoch_start, self.in_validation = done(module.device), (0.0, 0.0)
+        self.tokens = self.pairs = self.steps = 0
 
     def on_train_batch_start(self, trainer: pl.Trainer, module: pl.LightningModule, batch: Any, batch_idx: int) -> None:
         """Start the clock of the steps."""
@@ -49,7 +49,9 @@ class Clock(pl.Callback):
     def on_train_batch_end(
         self, trainer: pl.Trainer, module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        """Read the clock of the steps, after the first batch and the last one."""
+        """Count what the batch held, and read the clock of the steps after the first batch and the last one."""
+        self.tokens += batch.counts.items
+        self.pairs += batch.counts.supervised
         self.steps += 1
         if not self.first_batch:
             self.first_batch = since(self.fit_start, module.device)[0]
@@ -66,16 +68,10 @@ class Clock(pl.Callback):
         self.evaluations.append(self.in_validation)
 
     def on_train_epoch_end(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
-        """Stop the epoch's clock, then count what its batches held, from lengths that the host knows."""
+        """Stop the epoch's clock."""
         wall, cpu = since(self.epoch_start, module.device)
         self.epochs.append((wall - self.in_validation[0], cpu - self.in_validation[1]))
         self.loops.append(self.loop)
-        data = trainer.datamodule  # type: ignore[attr-defined]
-        windows = data.training_windows(trainer.current_epoch)
-        rows = torch.cat(list(trainer.train_dataloader.sampler)[: self.steps])  # type: ignore[union-attr]
-        lengths = windows.lengths[rows].clamp(max=data.max_length)
-        self.tokens = int(lengths.sum())
-        self.pairs = self.tokens if windows.all_positions else int((lengths > 0).sum())
 
 
 def median(pairs: list[tuple[float, float]]) -> tuple[float, float]:
