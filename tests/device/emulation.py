@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from functools import cache
 from typing import Any
@@ -11,7 +11,6 @@ from unittest.mock import patch
 import torch
 from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils._pytree import tree_map
 from torch.utils.flop_counter import flop_registry
 
 from tests.device import rules
@@ -68,11 +67,12 @@ class Emulation(TorchDispatchMode):
         self._check(name, args, kwargs, tensors if ours else [])
         if device is not None:
             kwargs = kwargs | {"device": "cpu"}
-        found = func(*tree_map(on_host, args), **tree_map(on_host, kwargs))
+        held = {key: exchanged(on_host, value) for key, value in kwargs.items()}
+        found = func(*exchanged(on_host, args), **held)
         if device is not None and not to_device:
             return found
         known = {id(x.held): x for x in ours} if _kind(func) == "changes" else {}
-        result = tree_map(lambda x: known[id(x)] if id(x) in known else _wrapped(x), found)
+        result = exchanged(lambda x: known[id(x)] if id(x) in known else OnDevice(x), found)
         self._count(func, name, args, kwargs, ours, result)
         return result
 
@@ -143,10 +143,6 @@ def parameters_stay_the_same() -> Iterator[None]:
         yield
 
 
-def _wrapped(x: Any) -> Any:
-    return OnDevice(x) if isinstance(x, Tensor) else x
-
-
 @cache
 def _kind(func: Any) -> str:
     """Whether an operator ``changes`` an argument, only ``looks`` at its memory in another way, or ``makes`` new."""
@@ -162,3 +158,12 @@ def leaves(values: Any) -> Iterator[Tensor]:
             yield value
         elif isinstance(value, list | tuple):
             yield from leaves(value)
+
+
+def exchanged(function: Callable[[Tensor], Tensor], value: Any) -> Any:
+    """The same value with ``function`` of its tensors, in lists of them too."""
+    if isinstance(value, Tensor):
+        return function(value)
+    if isinstance(value, list | tuple):
+        return type(value)([exchanged(function, part) for part in value])
+    return value

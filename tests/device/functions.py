@@ -20,6 +20,9 @@ FUSED = {"scaled_dot_product_attention": 1, "gru": 6, "lstm": 6, "rnn_tanh": 6, 
 """Kernels of a forward pass, about; a backward pass has three times as many."""
 
 
+CAUGHT = {*FUSED, "__getitem__", "__setitem__", "as_tensor", "is_pinned", "new_tensor", "pin_memory", "tensor"}
+
+
 class Functions(TorchFunctionMode):
     """See the module."""
 
@@ -28,8 +31,10 @@ class Functions(TorchFunctionMode):
         self.record = record
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        kwargs = dict(kwargs or {})
         name = getattr(func, "__name__", "")
+        if name not in CAUGHT:
+            return func(*args, **(kwargs or {}))
+        kwargs = dict(kwargs or {})
         if func in (torch.tensor, torch.as_tensor) and not isinstance(args[0], OnDevice):
             device = kwargs.pop("device", None)
             made = func(*args, **kwargs)
