@@ -32,7 +32,7 @@ VARIANTS = {
     "sasrec, three windows a user": ["model=sasrec", "windows=random_cut"],
     "bert4rec, exact share": ["model=bert4rec", "model/masks=exact_share", "model.last_ratio=0.0"],
     "bert4rec, newest": ["model=bert4rec", "model.last_ratio=1.0"],
-    "easnrec, turns": ["model=easnrec", "model.adversarial=alternating"],
+    "easnrec, turns": ["model=easnrec", "model.adversarial=alternating", "model/similarity=split"],
     "easnrec, another memory": ["model=easnrec", "model.backbone.memory.write_norm=token_softmax"],
     "easnrec, sums in the memory": ["model=easnrec", "model.backbone.memory.write_norm=sum", "model/siamese=cnn"],
     "easnrec, convolutions": ["model=easnrec", "model/siamese=transformer", "model/contrast=dsa"],
@@ -71,10 +71,15 @@ def steps(cache: Path, choices: list[str], form: type[Packing]) -> tuple[dict[st
     return model.state_dict(), run.callback_metrics
 
 
+@pytest.fixture(scope="module")
+def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("cache")
+
+
 @pytest.mark.parametrize("name", CASES)
-def test_both_forms_learn_the_same(name: str, tmp_path: Path) -> None:
+def test_both_forms_learn_the_same(name: str, cache: Path) -> None:
     (weights, logged), (dense_weights, dense_logged) = (
-        steps(tmp_path, CASES[name], form) for form in (Packing, DensePacking)
+        steps(cache, CASES[name], form) for form in (Packing, DensePacking)
     )
     assert logged and logged.keys() == dense_logged.keys()
     torch.testing.assert_close(dict(dense_logged), dict(logged), rtol=1e-6, atol=1e-8)
