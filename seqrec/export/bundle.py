@@ -34,7 +34,7 @@ from seqrec.serving.cost import cpu_milliseconds, first_answer, instructions
 from seqrec.serving.recommend import LoadedModel
 
 PARITY, COST, NAMES, PAGE = "parity.json", "cost.json", "names.json", "index.html"
-SOURCES = {"bundle": "recommend", "recommend": bundle.LISTS, "session": bundle.SESSION}
+SOURCES = {"bundle": "recommend", "recommend": bundle.LISTS, "order": bundle.ORDER, "session": bundle.SESSION}
 """Files of ``seqrec.serving`` and what they are called in a bundle, both without ``.py``."""
 
 

@@ -137,19 +137,40 @@ def best(scores: Tensor, k: int, maxima: Tensor | None = None) -> tuple[Tensor, 
         values, place = scores.gather(1, columns).sort(dim=1, descending=True, stable=True)
         return values, columns.gather(1, place)
     inside = width // block * block
+    _refuse_nan(scores[:, inside:])  # those of blocks are found in their maxima
     wide = scores[:, :inside].unflatten(1, (-1, block))
-    chosen = _best_columns(wide.amax(2) if maxima is None or block != BLOCKS[0] else maxima, k)
-    near = wide[torch.arange(len(scores), device=scores.device)[:, None], chosen].flatten(1)
-    values, place = best(near if inside == width else torch.cat([near, scores[:, inside:]], dim=1), k)
+    if maxima is None or block != BLOCKS[0]:
+        maxima = wide.amax(2)
+    chosen = _best_columns(maxima, k)
+    row = torch.arange(len(scores), device=scores.device)[:, None] * (inside // block)
+    near = wide.flatten(0, 1).index_select(0, (row + chosen).flatten()).view(len(scores), k * block)
+    least = maxima.gather(1, chosen).amin(1, keepdim=True)
+    values, place = _best_above(near if inside == width else torch.cat([near, scores[:, inside:]], dim=1), least, k)
     within = chosen.gather(1, (place // block).clamp(max=k - 1)) * block + place % block
     return values, torch.where(place < k * block, within, place - k * block + inside)
+
+
+def _best_above(scores: Tensor, least: Tensor, k: int) -> tuple[Tensor, Tensor]:
+    """The same where k scores of each row are known to be at least ``least`` ``(B, 1)``, and not many others are."""
+    row, column = ((scores >= least) & (scores > -torch.inf)).nonzero(as_tuple=True)
+    count = torch.bincount(row, minlength=len(scores))
+    place = torch.arange(len(row), device=row.device) - (count.cumsum(0) - count)[row]
+    values = scores.new_full((len(scores), max(k, *count.tolist())), -torch.inf)
+    columns = torch.zeros_like(values, dtype=torch.int64)
+    values[row, place], columns[row, place] = scores[row, column], column
+    values, order = values.sort(dim=1, descending=True, stable=True)
+    return values[:, :k], columns.gather(1, order[:, :k])
+
+
+def _refuse_nan(scores: Tensor) -> None:
+    if bool(scores.isnan().any()):
+        raise ValueError("the model scored an item with NaN, so no order can be given; its training has diverged")
 
 
 def _best_columns(scores: Tensor, k: int) -> Tensor:
     """The columns ``(B, k)`` of :func:`best`, ascending; of equal scores ``topk`` may return any."""
     values, columns = scores.topk(min(k + 1, scores.shape[1]))
-    if bool(values[:, :1].isnan().any()):
-        raise ValueError("the model scored an item with NaN, so no order can be given; its training has diverged")
+    _refuse_nan(values[:, :1])
     if scores.shape[1] > k:
         doubtful = ((values[:, k - 1] == values[:, k]) & (values[:, k] > -torch.inf)).nonzero()[:, 0]
         columns = columns[:, :k]

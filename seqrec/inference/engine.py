@@ -16,6 +16,7 @@ from seqrec.inference.scorer import Scorer
 from seqrec.methods.base import Recommender
 from seqrec.runs.card import tested_weights
 from seqrec.runs.catalog import CATALOG
+from seqrec.serving.engine import Pairs
 
 TILE = 16 * BLOCKS[0]
 """Items scored at a time: their scores are looked at again while they are in the cache."""
@@ -61,15 +62,21 @@ class TorchEngine:
         return found
 
     @torch.no_grad()
-    def top(self, vectors: np.ndarray, penalty: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
+    def top(self, vectors: np.ndarray, penalty: np.ndarray, removed: Pairs, k: int) -> tuple[np.ndarray, np.ndarray]:
         """Items ``(B, k)`` and their scores ``(B, k)``."""
-        asked, less = (torch.from_numpy(array).to(self.model.device) for array in (vectors, penalty))
+        device = self.model.device
+        asked, less = (torch.from_numpy(array).to(device) for array in (vectors, penalty))
+        place, item = (torch.from_numpy(part).to(device) for part in removed)
         if isinstance(self.model, Recommender):
-            scores, maxima = self._penalised(asked, less)
+            scores, maxima = self._penalised(asked, less[0])
+            scores[place, item] = -torch.inf
+            block = item // BLOCKS[0]
+            maxima[place, block] = scores.unflatten(1, (-1, BLOCKS[0]))[place, block].amax(1)
             values, items = best(scores, k, maxima)
         else:
-            values, columns = best(self._counted(asked) + less[:, 1:-1], k)
-            items = columns + 1
+            counted = F.pad(self._counted(asked), (1, 1)) + less
+            counted[place, item] = -torch.inf
+            values, items = best(counted, k)
         return items.cpu().numpy(), values.cpu().numpy()
 
     @torch.no_grad()
@@ -91,15 +98,16 @@ class TorchEngine:
         return vectors
 
     def _penalised(self, asked: Tensor, less: Tensor) -> tuple[Tensor, Tensor]:
-        """Scores ``(B, W)`` and the maximum of each block of them; column i is item i."""
+        """Scores ``(B, W)`` less a penalty ``(I + 2,)``, and the maximum of each block of them; column i is item i."""
         rows, width = len(asked), self._table.shape[1]
         scores, maxima = asked.new_empty(rows, width), asked.new_empty(rows, width // BLOCKS[0])
-        for first in range(0, width, TILE):
-            tile, given = scores[:, first : first + TILE], less[:, first : first + TILE]
-            tile[:, : given.shape[1]], tile[:, given.shape[1] :] = given, -torch.inf
-            if self._bias is not None:
-                tile += self._bias[first : first + TILE]
-            tile.addmm_(asked, self._table[:, first : first + TILE])
+        added = F.pad(less, (0, width - self.width), value=-torch.inf)
+        added = added if self._bias is None else added + self._bias
+        for first, some in zip(range(0, width, TILE), added.split(TILE), strict=True):
+            tile = scores[:, first : first + TILE]
+            torch.mm(asked, self._table[:, first : first + TILE], out=tile)
+            if some.any():
+                tile += some
             maxima[:, first // BLOCKS[0] : (first + TILE) // BLOCKS[0]] = tile.unflatten(1, (-1, BLOCKS[0])).amax(2)
         return scores, maxima
 

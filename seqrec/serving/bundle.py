@@ -21,13 +21,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 if TYPE_CHECKING:  # for readers; a bundle has its own copies of these files
+    from seqrec.serving.engine import Pairs
     from seqrec.serving.recommend import LoadedModel, Recommendations
     from seqrec.serving.session import Session
 
 FORMAT = 2
 CARD = "bundle.json"
-LISTS, SESSION = "recommend_lists", "recommend_session"
-"""Modules of a bundle: copies of ``seqrec.serving.recommend`` and ``seqrec.serving.session``."""
+LISTS, ORDER, SESSION = "recommend_lists", "recommend_order", "recommend_session"
+"""Modules of a bundle: copies of ``recommend``, ``order`` and ``session`` of ``seqrec.serving``."""
 
 ENCODER, STEP, SCORE = "encoder.onnx", "encoder.step.onnx", "score.onnx"
 ITEMS, SCALE, OUT_ITEMS, OUT_SCALE, BIAS = "items.bin", "scale.bin", "items_out.bin", "scale_out.bin", "bias.bin"
@@ -90,8 +91,11 @@ class OnnxEngine:
         each = [self._run(one | {"x": one["x"][:, : lengths[row]]}) for row, one in enumerate(rows)]
         return np.concatenate(each)
 
-    def top(self, vectors: np.ndarray, penalty: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
+    def top(self, vectors: np.ndarray, penalty: np.ndarray, removed: Pairs, k: int) -> tuple[np.ndarray, np.ndarray]:
         """Items ``(B, k)`` and their scores ``(B, k)``, higher scores first, equal ones by the lower item number."""
+        if len(removed[0]):
+            penalty = np.repeat(penalty, len(vectors), axis=0)
+            penalty[removed] = -np.inf
         scores, items = self._score.run(None, {"vector": vectors, "penalty": penalty, "k": np.array([k])})
         return items, scores
 
@@ -123,14 +127,15 @@ class OnnxEngine:
 
     def _inputs(self, items: np.ndarray, users: np.ndarray | None) -> dict[str, np.ndarray]:
         """Of the encoder: the newest items, without the oldest of them and with a mask token where the model is so."""
-        known = (items != 0).sum(1)
-        first = np.maximum(known - self._keep, 0) + self._drop
-        length = known - first + self._mask
-        place = first[:, None] + np.arange(int(length.max()))
-        numbers = np.take_along_axis(items, np.minimum(place, items.shape[1] - 1), axis=1)
-        numbers[place >= known[:, None]] = 0
-        if self._mask:
-            numbers[np.arange(len(items)), length - 1] = self.width - 1
+        numbers, length = items, (items != 0).sum(1)
+        if self._mask or self._drop or items.shape[1] > self._keep:
+            known, first = length, np.maximum(length - self._keep, 0) + self._drop
+            length = known - first + self._mask
+            place = first[:, None] + np.arange(int(length.max()))
+            numbers = np.take_along_axis(items, np.minimum(place, items.shape[1] - 1), axis=1)
+            numbers[place >= known[:, None]] = 0
+            if self._mask:
+                numbers[np.arange(len(items)), length - 1] = self.width - 1
         inputs = {"x": self._embedded(numbers), "length": length}
         if users is not None and self._users is not None:
             inputs["user"] = np.array(self._users[users])
@@ -148,10 +153,10 @@ class OnnxEngine:
         if not self._quantised:
             return self._floats(rows, dim), None
         table = np.memmap(self.folder / rows, np.int8, "r").reshape(self.width, dim)
-        return table, np.array(self._floats(scale, 1)[:, 0])
+        return table.view(np.ndarray), np.array(self._floats(scale, 1)[:, 0])
 
     def _floats(self, name: str, dim: int) -> np.ndarray:
-        return np.memmap(self.folder / name, "<f4", "r").reshape(-1, dim)
+        return np.memmap(self.folder / name, "<f4", "r").reshape(-1, dim).view(np.ndarray)  # quicker to index
 
     def _session(self, name: str) -> Any:
         try:
@@ -221,9 +226,7 @@ def check_files(folder: Path, card: dict[str, Any], names: tuple[str, ...]) -> N
     Raises:
         ValueError: one is missing or differs.
     """
-    for name in names:
-        if name not in card["files"]:
-            continue
+    for name in [name for name in names if name in card["files"]]:
         path, written = folder / name, card["files"][name]
         if not path.is_file():
             raise ValueError(f"{path} is missing; copy the whole bundle, or export the run again")

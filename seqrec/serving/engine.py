@@ -6,6 +6,9 @@ from typing import Protocol
 
 import numpy as np
 
+Pairs = tuple[np.ndarray, np.ndarray]
+"""Places ``(N,)`` and items ``(N,)``, both int64."""
+
 
 class Engine(Protocol):
     """What scores: a trained model behind plain arrays. Items are numbered 1..I, users 0..U-1.
@@ -31,14 +34,15 @@ class Engine(Protocol):
             users: ``(B,)`` int64, for a model that knows users; None for the others.
         """
 
-    def top(self, vectors: np.ndarray, penalty: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
+    def top(self, vectors: np.ndarray, penalty: np.ndarray, removed: Pairs, k: int) -> tuple[np.ndarray, np.ndarray]:
         """Items ``(B, k)`` and their scores ``(B, k)``: higher scores first, equal ones by the lower item number.
 
         Args:
             vectors: of :meth:`vectors`.
-            penalty: ``(B or 1, I + 2)`` float32, added to the scores: 0, or minus infinity where an item may not come.
-                Column i is item i; the first (padding) and the last (mask) are minus infinity. It is not to be changed,
-                and changes after the call.
+            penalty: ``(1, I + 2)`` float32, added to the scores: 0, or minus infinity where an item may not come.
+                Column i is item i; the first (padding) and the last (mask) are minus infinity. It is not to be changed.
+            removed: what else may not come, each to one history: its place 0..B-1 and the item, in any order and also
+                more than once.
             k: 1..I. Where fewer items remain, the others have a score of minus infinity.
         """
 

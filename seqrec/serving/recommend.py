@@ -1,22 +1,31 @@
 """From histories of raw ids to recommended items: the one path behind every way to ask a trained model.
 
-What scores is an engine; ids, filters and fallback are here, the same for all engines. The file needs numpy alone and
-nothing of the package around it, because a bundle carries a copy. B histories are asked with, k of I items answer.
+What scores is an engine; ids, filters and fallback are here, the same for all engines. The file needs numpy alone, and
+of the package around it the order of lists, because a bundle carries copies. B histories are asked with, k of I items
+answer.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from importlib import import_module
+from itertools import chain
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-if TYPE_CHECKING:  # for readers; a bundle has no such file
-    from seqrec.serving.engine import Engine
+if TYPE_CHECKING:  # for readers; a bundle has no such package
+    from seqrec.serving.engine import Engine, Pairs
+    from seqrec.serving.order import best, refuse_nan
+else:
+    order = import_module("seqrec.serving.order" if __package__ else "recommend_order")
+    best, refuse_nan = order.best, order.refuse_nan
 
-BATCH_ROWS, BATCH_POSITIONS = 128, 2048
+BATCH_ROWS, BATCH_POSITIONS = 256, 2048
 """Histories, and padded positions of them, that an engine gets at a time: what they take stays in the cache."""
+
+NOTHING = np.zeros(0, np.int64), np.zeros(0, np.int64)  # where no item is removed from any history
 
 
 class Ids:
@@ -97,6 +106,8 @@ class LoadedModel:
         self.engine, self.remove_seen, self.name = engine, remove_seen, name
         self.items, self.users = Ids(items), None if users is None else Ids(users)
         self.popularity = np.concatenate([[0.0], counts, [0.0]])
+        self._open = np.zeros((1, len(self.popularity)), np.float32)  # the penalty where all items may come
+        self._open[0, [0, -1]] = -np.inf
         self._directions = np.zeros((0, 0), dtype=np.float32)
 
     def recommend(
@@ -124,18 +135,16 @@ class LoadedModel:
         remove |= seen == "as_evaluated" and self.remove_seen
         empties, barred, most = self._empties(asked, empty), self._barred(allow, block, unknown), self._most(k)
         numbers, scores = np.zeros((len(empties), k), np.int64), np.full((len(empties), k), -np.inf, np.float32)
-        penalties = np.repeat(barred, min(BATCH_ROWS, len(empties)), axis=0) if remove else barred
         for chosen in (~empties, empties):
-            for rows in _batches(asked, np.flatnonzero(chosen), self.engine.max_length):
-                pairs = _pairs(asked, rows if remove else rows[:0])
-                penalty = penalties[: len(rows)]
-                penalty[pairs] = -np.inf
+            for rows in _batches(asked, chosen.nonzero()[0], self.engine.max_length):
+                removed = _pairs(asked, rows) if remove else NOTHING
                 if chosen is empties:
-                    values, items = best(np.repeat(self.popularity[None], len(rows), 0) + penalty, most)
+                    popular = np.repeat(self.popularity + barred, len(rows), axis=0)
+                    popular[removed] = -np.inf
+                    values, items = best(popular, most)
                 else:
-                    items, values = self.engine.top(self._vectors(asked, rows), penalty, most)
+                    items, values = self.engine.top(self._vectors(asked, rows), barred, removed, most)
                 numbers[rows, :most], scores[rows, :most] = items, values
-                penalty[pairs] = barred[0, pairs[1]]
         return self._lists(numbers, scores, empties, asked.unknown)
 
     def score(
@@ -183,16 +192,19 @@ class LoadedModel:
         """Histories of raw ids as numbers; arguments and errors as of :meth:`recommend`."""
         if not _is_nested(histories):
             raise ValueError("histories must be a list of lists of item ids; of one user write [[...]]")
-        found = [np.zeros(0, np.int64), *map(self.items.numbers, histories)]
-        return self.asked_of(np.concatenate(found), np.cumsum([len(row) for row in found]), unknown, users)
+        numbers, offsets = self.items.numbers(chain.from_iterable(histories)), np.cumsum([0, *map(len, histories)])
+        return self.asked_of(numbers, offsets, unknown, users)
 
     def asked_of(self, numbers: np.ndarray, offsets: np.ndarray, unknown: str = "drop", users: Any = None) -> Asked:
         """The same of item numbers ``(N,)``, 0 where unknown, and where each history begins, ``(B + 1,)``."""
-        row = np.repeat(np.arange(len(offsets) - 1), np.diff(offsets))
-        missing = np.bincount(row[numbers == 0], minlength=len(offsets) - 1)
+        missing = np.zeros(len(offsets) - 1, np.int64)
+        if not numbers.all():
+            row = np.repeat(np.arange(len(missing)), np.diff(offsets))
+            missing = np.bincount(row[numbers == 0], minlength=len(missing))
+            offsets = np.concatenate([[0], (np.diff(offsets) - missing).cumsum()])
         self._heed(unknown, missing == 0, "an item of histories")
-        kept = np.concatenate([[0], (np.diff(offsets) - missing).cumsum()])
-        return Asked(np.append(numbers[numbers > 0], 0), kept, missing, self._users(users, len(missing), unknown))
+        known = np.concatenate([numbers[numbers > 0], [0]])
+        return Asked(known, offsets, missing, self._users(users, len(missing), unknown))
 
     def _lists(self, numbers: np.ndarray, scores: np.ndarray, *about: np.ndarray) -> Recommendations:
         refuse_nan(scores)
@@ -216,6 +228,8 @@ class LoadedModel:
 
     def _barred(self, allow: Iterable[Any] | None, block: Iterable[Any], unknown: str) -> np.ndarray:
         """The penalty ``(1, I + 2)`` of what may come at all."""
+        if allow is None and isinstance(block, list | tuple) and not block:
+            return self._open
         barred = np.full((1, len(self.popularity)), 0 if allow is None else -np.inf, dtype=np.float32)
         barred[0, [] if allow is None else self._known(allow, unknown, "allow")] = 0
         barred[0, [0, -1, *self._known(block, unknown, "block")]] = -np.inf
@@ -253,26 +267,11 @@ class LoadedModel:
         return numbers
 
 
-def best(scores: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
-    """The k best of each row ``(B, N)``: scores and columns ``(B, k)``, equal scores by the lower column."""
-    refuse_nan(scores)
-    last = np.partition(scores, -k, axis=1)[:, -k, None]
-    chosen, level = scores > last, scores == last
-    chosen |= level & (level.cumsum(1) <= k - chosen.sum(1, keepdims=True))
-    columns = np.nonzero(chosen)[1].reshape(len(scores), k)
-    values = np.take_along_axis(scores, columns, axis=1)
-    order = np.argsort(-values, axis=1, kind="stable")
-    return np.take_along_axis(values, order, axis=1), np.take_along_axis(columns, order, axis=1)
-
-
-def refuse_nan(scores: np.ndarray) -> None:
-    """Raise ValueError where a score is NaN."""
-    if np.isnan(scores).any():
-        raise ValueError("the model scored an item with NaN, so no order can be given; its training has diverged")
-
-
 def _batches(asked: Asked, rows: np.ndarray, most: int) -> Iterator[np.ndarray]:
     """Some rows in batches of similar length."""
+    if len(rows) < 2:  # at once, which matters to the one
+        yield from [rows] * len(rows)
+        return
     lengths = np.minimum(np.diff(asked.offsets)[rows], most)
     order = np.argsort(lengths, kind="stable")
     rows, lengths, start = rows[order], lengths[order], 0
@@ -283,7 +282,7 @@ def _batches(asked: Asked, rows: np.ndarray, most: int) -> Iterator[np.ndarray]:
         start += max(1, fitting)
 
 
-def _pairs(asked: Asked, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _pairs(asked: Asked, rows: np.ndarray) -> Pairs:
     """Place among the rows, and number, of each item of some histories."""
     start, count = asked.offsets[rows], asked.offsets[rows + 1] - asked.offsets[rows]
     place = np.repeat(np.arange(len(rows)), count)

@@ -6,8 +6,9 @@ from typing import Any
 
 import numpy as np
 
+from seqrec.serving.engine import Pairs
 from seqrec.serving.frames import FrameModel
-from seqrec.serving.recommend import best
+from seqrec.serving.order import best
 
 ITEMS = ["a", "b", "c", "d", "e", "f"]
 COUNTS = np.array([5, 9, 5, 1, 0, 9])
@@ -29,8 +30,10 @@ class Dot:
         found: np.ndarray = self.table[newest if users is None else users + 1]
         return found
 
-    def top(self, vectors: np.ndarray, penalty: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
-        scores, items = best(vectors @ self.table.T + penalty, k)
+    def top(self, vectors: np.ndarray, penalty: np.ndarray, removed: Pairs, k: int) -> tuple[np.ndarray, np.ndarray]:
+        all_scores = self.scores(vectors, np.arange(len(self.table))) + penalty
+        all_scores[removed] = -np.inf
+        scores, items = best(all_scores, k)
         return items, scores
 
     def scores(self, vectors: np.ndarray, items: np.ndarray) -> np.ndarray:

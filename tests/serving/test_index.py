@@ -12,7 +12,7 @@ from seqrec.serving.frames import FrameModel
 from seqrec.serving.index import engine as engines
 from seqrec.serving.index.engine import IndexedEngine
 from seqrec.serving.index.model import IndexedModel
-from seqrec.serving.recommend import best
+from seqrec.serving.recommend import NOTHING
 from tests.serving.dot import Dot
 
 ITEMS, DIM = 3000, 16
@@ -24,10 +24,6 @@ class Biased(Dot):
     def __init__(self, table: np.ndarray, bias: np.ndarray) -> None:
         super().__init__(table)
         self.bias = np.pad(bias.astype(np.float32), 1)
-
-    def top(self, vectors: np.ndarray, penalty: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
-        scores, items = best(vectors @ self.table.T + self.bias + penalty, k)
-        return items, scores
 
     def scores(self, vectors: np.ndarray, items: np.ndarray) -> np.ndarray:
         return super().scores(vectors, items) + self.bias[items]
@@ -97,8 +93,9 @@ def test_an_index_that_finds_too_few_is_helped_out(table: np.ndarray) -> None:
     penalty = np.zeros((1, ITEMS + 2), np.float32)
     penalty[0, [0, -1]] = -np.inf
     vectors = engine.vectors(np.array([[3], [9]]), None)
-    exact = Dot(table).top(vectors, penalty, 10)
-    assert all(np.array_equal(*pair) for pair in zip(engine.top(vectors, penalty, 10), exact, strict=True))
+    for removed in (NOTHING, (np.array([1, 0, 1]), np.array([5, 7, 5]))):
+        exact, found = (each.top(vectors, penalty, removed, 10) for each in (Dot(table), engine))
+        assert all(np.array_equal(*pair) for pair in zip(exact, found, strict=True))
 
 
 def test_equal_scores_come_by_the_lower_number(kind: str) -> None:
@@ -122,5 +119,5 @@ def test_small_catalogues_are_scored_whole(table: np.ndarray, monkeypatch: pytes
     monkeypatch.setattr(engine, "search", None)
     penalty = np.zeros((1, 102), np.float32)
     penalty[0, [0, -1]] = -np.inf
-    assert engine.top(engine.vectors(np.array([[3]]), None), penalty, 10)[0].shape == (1, 10)
+    assert engine.top(engine.vectors(np.array([[3]]), None), penalty, NOTHING, 10)[0].shape == (1, 10)
     assert engines.WORTHWHILE * 100 < engines.SLACK * 10

@@ -12,8 +12,9 @@ import pytest
 import torch
 
 from seqrec.functional import ranking
-from seqrec.serving import recommend
-from seqrec.serving.recommend import LoadedModel, best
+from seqrec.serving import order, recommend
+from seqrec.serving.order import best
+from seqrec.serving.recommend import LoadedModel
 from tests.serving.dot import COUNTS, ITEMS, Dot, dot
 
 # Each item is asked by its own vector: the first column says how much all items are liked, the others are its own.
@@ -31,9 +32,10 @@ def test_serving_needs_no_torch(tmp_path: Path) -> None:
     assert (done.returncode, done.stdout.strip()) == (0, ""), done.stderr
 
 
-def test_the_core_runs_from_a_copy_of_its_one_file(tmp_path: Path) -> None:
+def test_the_core_runs_from_copies_of_two_files(tmp_path: Path) -> None:
     """What a bundle carries: no other file of the package, and nothing but numpy."""
     (tmp_path / "recommend.py").write_bytes(Path(recommend.__file__).read_bytes())
+    (tmp_path / "recommend_order.py").write_bytes(Path(order.__file__).read_bytes())
     code = (
         "import sys, recommend\n"
         "heavy = {name.partition('.')[0] for name in sys.modules} & {'seqrec', 'polars', 'torch'}\n"

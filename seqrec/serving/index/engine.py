@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from seqrec.serving.engine import Engine
+from seqrec.serving.engine import Engine, Pairs
 from seqrec.serving.index.search import Cells, Int8, Search
 
 KINDS = {"int8": Int8, "ivf": Cells}
@@ -55,21 +55,24 @@ class IndexedEngine:
         """See :class:`~seqrec.serving.engine.Engine`."""
         return self.engine.item_vectors()
 
-    def top(self, vectors: np.ndarray, penalty: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
+    def top(self, vectors: np.ndarray, penalty: np.ndarray, removed: Pairs, k: int) -> tuple[np.ndarray, np.ndarray]:
         """See :class:`~seqrec.serving.engine.Engine`; which items come may differ from the engine's, scores may not."""
-        removed = max((int(np.count_nonzero(row)) for row in penalty.view(np.int32)), default=2) - 2  # padding, mask
-        count = SLACK * k + removed
+        barred = int(np.count_nonzero(penalty.view(np.int32))) - 2  # padding, mask
+        count = SLACK * k + barred + int(np.bincount(removed[0], minlength=1).max())
         if not len(vectors) or count > WORTHWHILE * len(self.vectors_of_items):
-            return self.engine.top(vectors, penalty, k)
+            return self.engine.top(vectors, penalty, removed, k)
         queries = np.pad(vectors, ((0, 0), (0, 1)), constant_values=1) if self.has_bias else vectors
         columns = self.search.nearest(queries.astype(np.float32), count)
-        scores = np.einsum("bd,bmd->bm", queries, self.vectors_of_items[columns])
-        scores += np.take_along_axis(np.broadcast_to(penalty, (len(vectors), penalty.shape[1])), columns + 1, axis=1)
+        scores = np.einsum("bd,bmd->bm", queries, self.vectors_of_items[columns]) + penalty[0, columns + 1]
         scores[columns < 0] = -np.inf
+        width = penalty.shape[1]
+        cells = np.arange(len(vectors))[:, None] * width + columns + 1
+        scores[np.isin(cells, removed[0] * width + removed[1])] = -np.inf
         order = np.lexsort((columns, -scores))[:, :k]
         items, values = np.take_along_axis(columns, order, 1) + 1, np.take_along_axis(scores, order, 1)
         short = np.flatnonzero(~(values[:, -1] > -np.inf))  # also where a score is NaN, which the engine refuses
         if len(short):
-            barred = penalty if len(penalty) == 1 else penalty[short]
-            items[short], values[short] = self.engine.top(vectors[short], barred, k)
+            among = np.isin(removed[0], short)
+            others = np.searchsorted(short, removed[0][among]), removed[1][among]
+            items[short], values[short] = self.engine.top(vectors[short], penalty, others, k)
         return items, values.astype(np.float32)

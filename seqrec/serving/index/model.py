@@ -9,6 +9,7 @@ import numpy as np
 
 from seqrec.serving.frames import FrameModel
 from seqrec.serving.index.engine import IndexedEngine
+from seqrec.serving.recommend import NOTHING
 
 PART = 64  # histories whose exact scores are made at a time
 
@@ -50,6 +51,6 @@ class IndexedModel(FrameModel):
             vectors = self._vectors(asked, part)
             for k in at:
                 most = self._most(k)
-                exact, ours = (e.top(vectors, penalty, most)[0] for e in (self.indexed.engine, self.indexed))
+                exact, ours = (e.top(vectors, penalty, NOTHING, most)[0] for e in (self.indexed.engine, self.indexed))
                 found[f"recall@{k}"] += [len(np.intersect1d(*two)) / most for two in zip(exact, ours, strict=True)]
         return {name: float(np.mean(shares)) for name, shares in found.items()}
