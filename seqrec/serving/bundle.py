@@ -36,12 +36,9 @@ IDS, POPULAR, USERS, USER_IDS = "ids.json", "popular.bin", "users.bin", "users.j
 READ = (ENCODER, STEP, SCORE, ITEMS, SCALE, OUT_ITEMS, OUT_SCALE, BIAS, IDS, POPULAR, USERS, USER_IDS)
 """What a runner reads, where the model has it."""
 
-QUANTS = ("none", "int8")
-"""Numbers of a bundle: float32 or 8 bits."""
-
+QUANTS = ("none", "int8")  # float32, or 8 bits
 IN_TABLE, IN_VECTOR = 127, 63
 """Largest numbers of a table and of a vector in 8 bits: x86 without VNNI adds two of their products in 16 bits."""
-
 TINY = 1e-30  # in the place of a largest entry of 0
 
 
