@@ -55,8 +55,10 @@ def without_draws(model: Ranker) -> None:
             module.p = 0.0
 
 
-def steps(cache: Path, choices: list[str], form: type[Packing]) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
-    """Weights after two steps of gradient descent, and what was logged."""
+def steps(
+    cache: Path, choices: list[str], form: type[Packing], backend: str | None = None
+) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+    """Weights after two steps of gradient descent, compiled with a backend or not, and what was logged."""
     with initialize_config_dir(str(CONF), version_base="1.3"):
         config = compose("config", ["data=synthetic", *SMALL[:6], f"data.cache_dir={cache}", *choices])
     shrink(config.model)
@@ -65,6 +67,8 @@ def steps(cache: Path, choices: list[str], form: type[Packing]) -> tuple[dict[st
     model: Any = build(with_catalog(config, data).model, ALL_ITEMS, 0).double()
     without_draws(model)
     model.build_optimizer = partial(torch.optim.SGD, lr=0.5)
+    if backend is not None:
+        model.compile_parts(backend)
     with packed_as(form):
         run = trainer(limit_train_batches=2)
         run.fit(model, datamodule=data)

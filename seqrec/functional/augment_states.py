@@ -56,10 +56,11 @@ def dynamic(
 ) -> Tensor:
     """One of :func:`dropout`, :func:`perturbation`, :func:`mask` for each row, with equal chances."""
     choice_keys, rng_keys = split(rng_keys, 2).unbind(1)
+    drawn = _uniform_like(states, rng_keys)  # a row has one of them, so both may use the same draws
     return choose(
         integers(choice_keys, 1, 3)[:, 0],
-        dropout(states, valid, rng_keys, probability),
-        perturbation(states, valid, rng_keys, magnitude),
+        drop_out(states, drawn >= probability),
+        perturb(states, drawn * magnitude),
         mask(states, valid, rng_keys, ratio),
     )
 

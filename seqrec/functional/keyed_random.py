@@ -52,6 +52,18 @@ def _hash(x: Tensor) -> Tensor:
     return x ^ _shift(x, 31)
 
 
+def _wrapped(x: int) -> int:
+    """A whole number as int64 holds it."""
+    return (x + (1 << 63)) % (1 << 64) - (1 << 63)
+
+
+def _hashed(x: int) -> int:
+    """:func:`_hash` of one number, without an operator."""
+    for bits, factor in ((30, _MIX_1), (27, _MIX_2)):
+        x = _wrapped((x ^ (x % (1 << 64)) >> bits) * factor)
+    return _wrapped(x ^ (x % (1 << 64)) >> 31)
+
+
 def rng_keys(seed: int, epoch: int, example: Tensor, stream: int) -> Tensor:
     """Keys ``(...)`` int64 of examples ``(...)``.
 
@@ -61,8 +73,7 @@ def rng_keys(seed: int, epoch: int, example: Tensor, stream: int) -> Tensor:
         example: int64 numbers of the training windows, or of batches or items where draws belong to those.
         stream: a :class:`Stream`; each use that one example has in an epoch needs its own.
     """
-    key = _hash(torch.full_like(example, seed * 1_000_003 + stream) * _GOLDEN + epoch)
-    return _hash(key + example * _GOLDEN)
+    return _hash(_hashed(_wrapped((seed * 1_000_003 + stream) * _GOLDEN + epoch)) + example * _GOLDEN)
 
 
 def split(key: Tensor, n: int) -> Tensor:

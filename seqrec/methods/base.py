@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, Literal, final
+from typing import Any, Literal, NamedTuple, final
 
 import torch
 import torch.nn.functional as F
@@ -39,6 +39,22 @@ def interval(scheduler: LRScheduler) -> Literal["step", "epoch"]:
     return "step" if getattr(scheduler, "interval", "epoch") == "step" else "epoch"
 
 
+class Task(NamedTuple):
+    """What a loss learns from a batch, beside the states.
+
+    Attributes:
+        chosen: the M supervised positions.
+        target: ``(M,)`` ids 1..I.
+        rng_keys: ``(M,)``, of the loss; zeros where it draws nothing.
+        weight: ``(M,)``, of the positions; None where they are all the same.
+    """
+
+    chosen: Chosen
+    target: Tensor
+    rng_keys: Tensor
+    weight: Tensor | None
+
+
 class Recommender(Ranker, ABC):
     """A backbone and a way to learn from batches.
 
@@ -65,6 +81,8 @@ class Recommender(Ranker, ABC):
         appends_mask: a query is what becomes of a mask token behind the history; a full history loses its oldest item.
         always_drop: with that, every history loses its oldest item.
         may_divide_items: all that the method does with the item table can be done with a divided one.
+        compiled_parts: names of the methods that go from a batch to its loss without a look at the host, see
+            :meth:`compile_parts`.
         last_terms: what :meth:`log_terms` was given by the last step, for those who look at single steps.
     """
 
@@ -75,6 +93,7 @@ class Recommender(Ranker, ABC):
     appends_mask: bool = False
     always_drop: bool = False
     may_divide_items: bool = False
+    compiled_parts: tuple[str, ...] = ()
 
     def __init__(
         self,
@@ -177,23 +196,40 @@ class Recommender(Ranker, ABC):
         Raises:
             ValueError: older positions of a backbone that is not causal are to learn what they have seen.
         """
-        supervised = self.supervised(batch, loss)
-        if states is None:
-            newest_only = batch.counts.supervised == len(batch.row)
-            if not (newest_only or self.backbone.causal):
-                raise ValueError(
-                    "states of this backbone depend on newer items, so the newest position alone may learn the next "
-                    "item; choose windows=prefixes"
-                )
-            states = self.backbone.newest(batch.items) if newest_only else self.backbone.at(batch.items, supervised)
-        return self.loss_at(loss, batch, supervised, states)
+        task = self.task(loss, batch)
+        if states is not None:
+            return self.loss_at(loss, task, states)
+        newest_only = batch.counts.supervised == len(batch.row)
+        if not (newest_only or self.backbone.causal):
+            raise ValueError(
+                "states of this backbone depend on newer items, so the newest position alone may learn the next "
+                "item; choose windows=prefixes"
+            )
+        return self.states_and_loss(loss, task, batch.items, newest_only)
 
-    def loss_at(self, loss: NextItemLoss, batch: Batch, supervised: Chosen, states: Tensor) -> Tensor:
-        """``loss`` of states ``(M, D)`` at the M supervised positions of a batch."""
-        target = supervised.of(batch.next_items)
-        rng_keys = supervised.of(self.position_rng_keys(batch)) if draws(loss) else torch.zeros_like(target)
-        found: Tensor = weighed(loss, supervised.weight)(states, target, self.backbone.item_embedding.weight, rng_keys)
+    def task(self, loss: NextItemLoss, batch: Batch) -> Task:
+        """What a loss is to learn from a batch, beside the states."""
+        chosen = self.supervised(batch, loss)
+        target = chosen.of(batch.next_items)
+        rng_keys = chosen.of(self.position_rng_keys(batch)) if draws(loss) else torch.zeros_like(target)
+        return Task(chosen, target, rng_keys, chosen.weight)
+
+    def states_and_loss(self, loss: NextItemLoss, task: Task, items: Tensor, newest_only: bool) -> Tensor:
+        """``loss`` of histories ``(B, L)``, from their embeddings on."""
+        states = self.backbone.newest(items) if newest_only else self.backbone.at(items, task.chosen)
+        return self.loss_at(loss, task, states)
+
+    def loss_at(self, loss: NextItemLoss, task: Task, states: Tensor) -> Tensor:
+        """``loss`` of states ``(M, D)`` at the positions of a task."""
+        table = self.backbone.item_embedding.weight
+        found: Tensor = weighed(loss, task.weight)(states, task.target, table, task.rng_keys)
         return found
+
+    def compile_parts(self, backend: str = "inductor") -> None:
+        """Compile :attr:`compiled_parts`, each to one graph for all sizes of batches; the weights keep their names."""
+        torch._dynamo.config.allow_rnn = True  # off by default, because compiling does not make recurrences faster
+        for name in self.compiled_parts:
+            setattr(self, name, torch.compile(getattr(self, name), backend=backend, fullgraph=True, dynamic=True))
 
     def supervised(self, batch: Batch, loss: NextItemLoss | None = None) -> Chosen:
         """The supervised positions of a batch, B where the newest items alone are.

@@ -18,7 +18,7 @@ from seqrec.functional.cloze import append
 from seqrec.functional.keyed_random import Stream, uniform
 from seqrec.functional.losses import cross_entropy
 from seqrec.methods.base import BuildOptimizer, Recommender
-from seqrec.nn.chosen import choose
+from seqrec.nn.chosen import Chosen, choose
 from seqrec.nn.trunk import initialise
 
 Masks = Callable[[Tensor, Tensor, float, int], tuple[Tensor, Tensor]]
@@ -45,6 +45,7 @@ class BERT4Rec(Recommender):
 
     needs_causal = False
     appends_mask = True
+    compiled_parts = ("loss_of_hidden", "newest_loss")
 
     def __init__(
         self,
@@ -95,6 +96,10 @@ class BERT4Rec(Recommender):
         """
         hidden, mask = self.masks(items, rng_keys, self.mask_ratio, self.most)
         supervised = choose(mask, min(items.numel() if most is None else most, len(items) * self.most))
+        return self.loss_of_hidden(items, hidden, supervised)
+
+    def loss_of_hidden(self, items: Tensor, hidden: Tensor, supervised: Chosen) -> Tensor:
+        """See :meth:`cloze_loss`; ``hidden`` ``(B, L)`` is what the network does not see."""
         states = self.backbone(items.masked_fill(hidden, self.backbone.mask_token))
         return self.item_loss(supervised.of(states), supervised.of(items), supervised.weight)
 

@@ -36,7 +36,7 @@ class EpochMeans:
         sums: dict[str, Tensor] = {}
         examples: dict[str, Tensor] = {}
         for names, values in self.sums.items():
-            count = values.new_tensor([self.examples[names]])
+            count = values.new_full((1,), self.examples[names])
             *totals, whole = over_ranks(torch.cat([values, count])).unbind()
             for name, total in zip(names, totals, strict=True):
                 sums[name] = sums[name] + total if name in sums else total

@@ -49,6 +49,7 @@ class ICSRec(Recommender):
     windows: Windows
     max_length: int
     looked_up: LookedUp
+    compiled_parts = ("terms",)
 
     def __init__(
         self,
@@ -83,27 +84,37 @@ class ICSRec(Recommender):
 
     def training_step(self, batch: Batch, batch_index: int) -> Tensor:
         """The total of a batch."""
-        partners = self.looked_up(self.partner[batch.row])
-        items, probabilities = self.label_items[batch.row], self.label_probabilities[batch.row]
-        user, first, second = self.three_views(batch, partners)
+        together = self.three_views(batch, self.looked_up(self.partner[batch.row]))
+        label = self.label_items[batch.row], self.label_probabilities[batch.row]
+        terms = self.terms(together, batch.target, *label, self.current_epoch)
+        self.log_terms(batch, terms)
+        return terms["loss"]
+
+    def terms(
+        self, together: Tensor, target: Tensor, items: Tensor, probabilities: Tensor, epoch: int
+    ) -> dict[str, Tensor]:
+        """The total and its parts.
+
+        Args:
+            together: ``(3B, L)``, see :meth:`three_views`; one pass, in which each row has its own dropout.
+            target: ``(B,)``.
+            items, probabilities: ``(B, K)``, the labels.
+            epoch: number of the epoch.
+        """
+        user, first, second = self.query(Histories(together)).chunk(3)
         recommendation = soft_label_cross_entropy(user, self.backbone.item_embedding.weight, items, probabilities)
-        first, second, target = (of_all_ranks(x) for x in (first, second, batch.target))
-        noise = self.pair_contrast.negatives(first, second, target, self.current_epoch)
+        first, second, target = (of_all_ranks(x) for x in (first, second, target))
+        noise = self.pair_contrast.negatives(first, second, target, epoch)
         coarse = self.pair_contrast(first, second, target, noise)
         fine = self.fine_loss(first, noise) + self.fine_loss(second, noise)
         total = recommendation + self.coarse_weight * coarse + self.fine_weight * fine
-        self.log_terms(batch, {"loss": total, "recommendation": recommendation, "coarse": coarse, "fine": fine})
-        return total
+        return {"loss": total, "recommendation": recommendation, "coarse": coarse, "fine": fine}
 
-    def three_views(self, batch: Batch, partners: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Vectors ``(B, D)`` of the histories, of the histories again, and of their partners ``(B, L)``.
-
-        One pass; each row has its own dropout.
-        """
+    def three_views(self, batch: Batch, partners: Tensor) -> Tensor:
+        """The histories, the histories again, and their partners ``(B, L)``, one over the other: ``(3B, L)``."""
         length = max(batch.items.shape[1], partners.shape[1])
         own, other = (F.pad(items, (0, length - items.shape[1])) for items in (batch.items, partners))
-        user, first, second = self.query(Histories(torch.cat([own, own, other]))).chunk(3)
-        return user, first, second
+        return torch.cat([own, own, other])
 
     def fine_loss(self, states: Tensor, noise: Tensor | None) -> Tensor:
         """Contrast of states ``(B, D)`` with the directions of their centroids, which are constant."""

@@ -23,6 +23,7 @@ class NextItem(Recommender):
     """
 
     may_divide_items = True
+    compiled_parts = ("states_and_loss",)
 
     def __init__(self, backbone: Backbone, optimizer: BuildOptimizer, loss: NextItemLoss, **base: Any) -> None:
         super().__init__(backbone, optimizer, **base)

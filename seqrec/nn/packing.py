@@ -192,7 +192,12 @@ _form: ContextVar[type[Packing] | None] = ContextVar("_form", default=None)
 
 
 def form_for(x: Tensor) -> type[Packing]:
-    """The form of packings of what ``x`` belongs to: dense on a GPU, unless :func:`packed_as` says which one."""
+    """The form of packings of what ``x`` belongs to.
+
+    Dense on a GPU and in what is compiled, else that of :func:`packed_as`, if any.
+    """
+    if torch.compiler.is_compiling():
+        return DensePacking
     return _form.get() or (DensePacking if x.is_cuda else Packing)
 
 

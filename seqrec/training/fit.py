@@ -22,8 +22,10 @@ from seqrec.runs.machine import Machine
 from seqrec.runs.result import Result
 from seqrec.training.callbacks.checkpoints import BestCheckpoint, LastCheckpoint
 from seqrec.training.callbacks.epoch_log import EpochLog
+from seqrec.training.callbacks.screen import console
 from seqrec.training.callbacks.train_on import TrainOn
 from seqrec.training.checkpoint_io import AtomicCheckpointIO
+from seqrec.training.trainer import Trainer
 from seqrec.training.updates import update_options
 
 
@@ -131,6 +133,9 @@ def fit(
         **update_options(model, config.trainer),
     )
     data.with_seen, data.whole_evaluation = model.protocol.remove_seen, model.divided_items
+    why = trainer.compile_parts(model) if isinstance(trainer, Trainer) else None
+    if why and trainer.is_global_zero:
+        console.print(why, soft_wrap=True)
     # Under a budget of steps Lightning takes each checkpoint for one inside an epoch, and would skip the next epoch.
     trainer.fit_loop._iteration_based_training = lambda: False  # type: ignore[method-assign]
     last = folder / LAST

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from seqrec.backbones.transformer import Transformer
-from seqrec.data.batch import Batch
+from seqrec.data.batch import Batch, Histories
 from seqrec.data.sequences import Sequences
 from seqrec.data.windows import Windows, held_out, prefixes
 from seqrec.functional.ranking import ndcg, recall, target_rank
@@ -131,7 +131,7 @@ def check_forward(golden: Golden, model: ICSRec, to_right: Callable) -> None:
         golden.check(f"out/{name}_right", model.backbone(right), right != 0)
     assert torch.equal(batch.target, golden["in/target"])
     partners = model.windows.batch(model.partner[batch.row], model.max_length).items
-    user, first, second = model.three_views(batch, partners)
+    user, first, second = model.query(Histories(model.three_views(batch, partners))).chunk(3)
     torch.testing.assert_close(user, first)
     golden.check("out/user", user)
     golden.check("out/scores", user @ model.backbone.item_embedding.weight.T)

@@ -12,6 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from seqrec.data.batch import Histories
 from seqrec.data.indices.soft_labels import soft_labels
 from seqrec.functional import hard_negatives, info_nce
 from seqrec.methods.contrastive import HardNegativeContrast
@@ -123,7 +124,7 @@ def test_noise_and_logits(reference: Golden, noise: Tensor) -> None:
     model, meta = model_of(reference), reference.meta
     batch = shared.batch_of(reference, model)
     partners = model.windows.batch(model.partner[batch.row], model.max_length).items
-    _, first, second = model.three_views(batch, partners)
+    _, first, second = model.query(Histories(model.three_views(batch, partners))).chunk(3)
     steps = (meta["noise_steps"], meta["noise_step_size"])
     hardened = hard_negatives.harder_noise(noise, first, second, batch.target, *steps)
     reference.check("out/noise_final", hardened)

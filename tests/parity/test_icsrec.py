@@ -10,6 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from seqrec.data.batch import Histories
 from seqrec.data.indices.soft_labels import soft_labels
 from seqrec.functional import info_nce
 from seqrec.functional.losses import cross_entropy
@@ -35,7 +36,7 @@ def views(reference: Golden, model: ICSRec) -> dict[str, tuple[Tensor, Tensor, T
     """Both vectors and the labels of each contrast."""
     batch = shared.batch_of(reference, model)
     partners = model.windows.batch(model.partner[batch.row], model.max_length).items
-    _, first, second = model.three_views(batch, partners)
+    _, first, second = model.query(Histories(model.three_views(batch, partners))).chunk(3)
     clusters = [model.intents.assign(states) for states in (first, second)]
     directions = [F.normalize(model.intents.centroids[cluster], dim=1) for cluster in clusters]
     return {

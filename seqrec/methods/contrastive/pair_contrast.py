@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -15,8 +15,15 @@ from seqrec.data.indices.soft_labels import Labels
 from seqrec.data.windows import Windows
 from seqrec.functional.losses import NextItemLoss, soft_label_cross_entropy
 from seqrec.functional.ranks import of_all_ranks
-from seqrec.methods.base import BuildOptimizer, Recommender
+from seqrec.methods.base import BuildOptimizer, Recommender, Task
 from seqrec.methods.contrastive.contrasts import PairContrast
+
+
+class SoftLabel(NamedTuple):
+    """Distributions over a few items each: items and probabilities ``(B, K)``."""
+
+    items: Tensor
+    probabilities: Tensor
 
 
 class PairContrastive(Recommender, ABC):
@@ -36,6 +43,7 @@ class PairContrastive(Recommender, ABC):
 
     windows: Windows
     max_length: int
+    compiled_parts = ("terms",)
 
     def __init__(
         self,
@@ -76,18 +84,28 @@ class PairContrastive(Recommender, ABC):
         histories = (batch.items, *self.views(batch))
         length = max(items.shape[1] for items in histories)
         together = torch.cat([F.pad(items, (0, length - items.shape[1])) for items in histories])
-        user, first, second = self.backbone.newest(together).chunk(3)
-        recommendation = self.recommendation(batch, user)
-        first, second = of_all_ranks(first), of_all_ranks(second)
-        noise = self.pair_contrast.negatives(first, second, None, self.current_epoch)
-        contrast = self.pair_contrast(first, second, None, noise)
-        loss = recommendation + self.contrast_weight * contrast
-        self.log_terms(batch, {"loss": loss, "recommendation": recommendation, "contrast": contrast})
-        return loss
+        terms = self.terms(together, self.aim(batch), self.current_epoch)
+        self.log_terms(batch, terms)
+        return terms["loss"]
 
-    def recommendation(self, batch: Batch, user: Tensor) -> Tensor:
-        """L_rec of user vectors ``(B, D)``."""
+    def aim(self, batch: Batch) -> Task | SoftLabel:
+        """What L_rec learns from a batch."""
         if self.labels is None:
-            return self.next_item_loss(self.loss, batch, user)
-        items, probabilities = self.label_items[batch.row], self.label_probabilities[batch.row]
-        return soft_label_cross_entropy(user, self.backbone.item_embedding.weight[:-1], items, probabilities)
+            return self.task(self.loss, batch)
+        return SoftLabel(self.label_items[batch.row], self.label_probabilities[batch.row])
+
+    def terms(self, together: Tensor, aim: Task | SoftLabel, epoch: int) -> dict[str, Tensor]:
+        """The total and its parts, of histories over first and second views ``(3B, L)``."""
+        user, first, second = self.backbone.newest(together).chunk(3)
+        recommendation = self.recommendation(aim, user)
+        first, second = of_all_ranks(first), of_all_ranks(second)
+        noise = self.pair_contrast.negatives(first, second, None, epoch)
+        contrast = self.pair_contrast(first, second, None, noise)
+        total = recommendation + self.contrast_weight * contrast
+        return {"loss": total, "recommendation": recommendation, "contrast": contrast}
+
+    def recommendation(self, aim: Task | SoftLabel, user: Tensor) -> Tensor:
+        """L_rec of user vectors ``(B, D)``."""
+        if isinstance(aim, Task):
+            return self.loss_at(self.loss, aim, user)
+        return soft_label_cross_entropy(user, self.backbone.item_embedding.weight[:-1], *aim)

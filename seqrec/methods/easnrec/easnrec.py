@@ -29,7 +29,7 @@ from seqrec.functional.precision import at_least_float
 from seqrec.methods.adversarial.generated import Generated
 from seqrec.methods.adversarial.generator_discriminator import GeneratorDiscriminator
 from seqrec.methods.adversarial.turns import constant
-from seqrec.methods.base import BuildOptimizer
+from seqrec.methods.base import BuildOptimizer, Task
 from seqrec.methods.easnrec.contrast import Contrast, Contrasted
 from seqrec.methods.easnrec.losses import Losses
 from seqrec.methods.easnrec.memory import first_reads, keep_from_decay, read_variance, remember, settle, written
@@ -75,6 +75,7 @@ class EASNRec(GeneratorDiscriminator[Losses]):
     """
 
     needs_causal = True
+    compiled_parts = ("objective",)
 
     def __init__(
         self,
@@ -157,25 +158,33 @@ class EASNRec(GeneratorDiscriminator[Losses]):
 
     def simultaneous_step(self, batch: Batch, masked: Chosen) -> Losses:
         """One backward pass of (28), in which the similarity has the influence that a reading gives it."""
-        weights = Weights(self.lambda_1, self.lambda_2, self.lambda_4, self.lambda_5)
-        shared, is_item = self.similarity_reading.influence(weights), counted(batch.items != 0)
+        is_item, view_keys = counted(batch.items != 0), self.rng_keys(batch.row, Stream.VIEW)
         with self.turn_of(*self.players()) as step, first_reads(self) as seen:
-            states = self.backbone(batch.items)
-            made, filled = self.generate(batch.items, masked)
-            recommendation = self.recommendation_loss(states, batch)
-            contrast = self.contrast_loss(states, batch)
-            detection = self.detection_loss(states, batch.items, made.items)
-            similarity = self.similarity(batch.items, states, made, filled, shared).mean()
-            step(
-                recommendation
-                + self.lambda_3 * contrast.loss
-                + self.lambda_4 * (made.loss + shared.in_generator * similarity)
-                + self.lambda_5 * (detection + shared.in_discriminator * similarity)
-            )
+            objective, losses = self.objective(batch.items, masked, self.task(self.loss, batch), view_keys)
+            step(objective)
             remember(seen, is_item)
+        return losses._replace(read_variance=read_variance(seen, self.backbone, is_item))
+
+    def objective(self, items: Tensor, masked: Chosen, task: Task, view_keys: Tensor) -> tuple[Tensor, Losses]:
+        """What a simultaneous step descends, and its terms.
+
+        Of histories ``(B, L)``, what the generator fills in, the task of L_rec and rng_keys ``(B,)`` of the contrast.
+        """
+        shared = self.similarity_reading.influence(Weights(self.lambda_1, self.lambda_2, self.lambda_4, self.lambda_5))
+        states = self.backbone(items)
+        made, filled = self.generate(items, masked)
+        recommendation = self.loss_of_task(states, task)
+        contrast = self.contrast(states, items, view_keys, self.backbone)
+        detection = self.detection_loss(states, items, made.items)
+        similarity = self.similarity(items, states, made, filled, shared).mean()
+        objective = (
+            recommendation
+            + self.lambda_3 * contrast.loss
+            + self.lambda_4 * (made.loss + shared.in_generator * similarity)
+            + self.lambda_5 * (detection + shared.in_discriminator * similarity)
+        )
         generator, discriminator = made.loss - self.lambda_1 * similarity, detection - self.lambda_2 * (1 - similarity)
-        varied = read_variance(seen, self.backbone, is_item)
-        return Losses(recommendation, *contrast, generator, discriminator, similarity, varied)
+        return objective, Losses(recommendation, *contrast, generator, discriminator, similarity, None)
 
     def alternating_step(self, batch: Batch, masked: Chosen) -> Losses:
         """The turns of generator, discriminator and encoder; each remembers the states of its own network."""
@@ -211,9 +220,12 @@ class EASNRec(GeneratorDiscriminator[Losses]):
 
     def recommendation_loss(self, states: Tensor, batch: Batch) -> Tensor:
         """L_rec (2), the mean over supervised positions of ``(B, L, D)``, or over ``loss_length`` positions a row."""
-        supervised = self.supervised(batch, self.loss)
-        loss = self.loss_at(self.loss, batch, supervised, supervised.of(states))
-        return loss if self.loss_length is None else loss * supervised.number / (len(batch.row) * self.loss_length)
+        return self.loss_of_task(states, self.task(self.loss, batch))
+
+    def loss_of_task(self, states: Tensor, task: Task) -> Tensor:
+        """See :meth:`recommendation_loss`."""
+        loss = self.loss_at(self.loss, task, task.chosen.of(states))
+        return loss if self.loss_length is None else loss * task.chosen.number / (len(states) * self.loss_length)
 
     def contrast_loss(self, states: Tensor, batch: Batch) -> Contrasted:
         """L_cl (10) of ``(B, L, D)``."""

@@ -77,6 +77,8 @@ class ExternalMemory(nn.Module):
         self.pending: Tensor | None = None  # states (T, D) that are remembered, not yet written
         self.counted: Tensor | None = None  # which of them are written (T,); None: all
         self.live: Tensor | None = None  # the memory of this step, with its graph to the write weights
+        self.noting = False  # whether the next read is noted
+        self.first: Reading | None = None  # what was noted
 
     def forward(self, tokens: Tensor) -> Tensor:
         """See :meth:`read`; a trunk calls it with its last layer's states."""
@@ -88,7 +90,10 @@ class ExternalMemory(nn.Module):
         memory = memory if self.slots is None else memory + self.slots
         with torch.autocast(tokens.device.type, enabled=False):
             states = tokens.to(memory.dtype)
-            fused: Tensor = self.fusion(states, self.addressing(states, memory) @ memory)
+            read = self.addressing(states, memory) @ memory
+            if self.noting and self.first is None:
+                self.first = Reading(states.detach(), read.detach())
+            fused: Tensor = self.fusion(states, read)
         return fused
 
     def remember(self, tokens: Tensor, counted: Tensor | None = None) -> None:
@@ -181,23 +186,35 @@ def _variance(x: Tensor, counted: Tensor | None) -> Tensor:
     return (weight * (x - (weight * x).sum(0)).square()).sum()
 
 
+class FirstReads(Mapping[ExternalMemory, Reading]):
+    """What each of some memories read first, until the next :func:`first_reads`; without those that read nothing."""
+
+    def __init__(self, parts: list[ExternalMemory]) -> None:
+        self.parts = parts
+
+    def __getitem__(self, memory: ExternalMemory) -> Reading:
+        if memory.first is None:
+            raise KeyError(memory)
+        return memory.first
+
+    def __iter__(self) -> Iterator[ExternalMemory]:
+        return (memory for memory in self.parts if memory.first is not None)
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
+
+
 @contextmanager
-def first_reads(network: nn.Module | None) -> Iterator[dict[ExternalMemory, Reading]]:
+def first_reads(network: nn.Module | None) -> Iterator[FirstReads]:
     """The first read of each memory of a network within the block."""
-    seen: dict[ExternalMemory, Reading] = {}
-
-    def note(memory: ExternalMemory, inputs: tuple[Tensor, Tensor]) -> None:
-        seen.setdefault(memory, Reading(*(part.detach() for part in inputs)))
-
-    hooks = [
-        memory.fusion.register_forward_pre_hook(lambda _, inputs, memory=memory: note(memory, inputs))
-        for memory in memories(network)
-    ]
+    parts = memories(network)
+    for memory in parts:
+        memory.noting, memory.first = True, None
     try:
-        yield seen
+        yield FirstReads(parts)
     finally:
-        for hook in hooks:
-            hook.remove()
+        for memory in parts:
+            memory.noting = False
 
 
 def remember(seen: Mapping[ExternalMemory, Reading], counted: Tensor | None = None) -> None:

@@ -49,7 +49,7 @@ class UncertaintyAttention(SelfAttention):
     def _all(self, tokens: Tensor, packing: Packing) -> Tensor:
         projected = self.projection(tokens)
         if self.training:
-            return packing.by_length(self.attend_twice, projected, PAIRS)
+            return packing.by_length(self.attend_fused if tokens.is_cuda else self.attend_twice, projected, PAIRS)
         return packing.by_length(self.attend_clean, projected)
 
     def _newest(self, tokens: Tensor, packing: Packing) -> Tensor:
@@ -66,6 +66,20 @@ class UncertaintyAttention(SelfAttention):
         weights = weights + self._weights(biased_scores(bias, query, key, 1.0))
         context = (weights.to(value.dtype) @ value.flatten(0, 1)).view_as(value)
         return context.transpose(1, 2).flatten(2)
+
+    def attend_fused(self, projected: Tensor, valid: Tensor) -> Tensor:
+        """:meth:`attend_twice` in one call for both branches, which a GPU has and a CPU lacks with dropout."""
+        parts = projected.unflatten(-1, (5, self.num_heads, -1)).permute(2, 0, 3, 1, 4)  # (5, B, H, L, D / H)
+        query, key, value, penalty_query, penalty_key = parts.unbind(0)
+        twice, noisy = (2, *value.shape), parts[:2] + self.noise(parts[:2])
+        asking = torch.cat([torch.stack([query, noisy[0]]), (-penalty_query).expand(twice)], -1).flatten(0, 1)
+        asked = torch.cat([torch.stack([key, noisy[1]]), penalty_key.expand(twice)], -1).flatten(0, 1)
+        context = F.scaled_dot_product_attention(
+            asking, asked, value.expand(twice).flatten(0, 1),
+            None if self.causal else valid.repeat(2, 1)[:, None, None, :],
+            self.dropout if self.training else 0.0, is_causal=self.causal, scale=value.shape[-1] ** -0.5,
+        )  # fmt: skip
+        return context.unflatten(0, (2, -1)).sum(0).transpose(1, 2).flatten(2)
 
     def attend_clean(self, projected: Tensor, valid: Tensor) -> Tensor:
         """Twice the context of one branch, ``(B, L, D)``, of projections ``(B, L, 5 * D)``."""
