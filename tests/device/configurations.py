@@ -35,6 +35,7 @@ VARIANTS = {
     "bert4rec, exact_share": ["model=bert4rec", "model/masks=exact_share"],
     "fenrec, full form": ["model=fenrec", "model.pair_contrast.warmup_epochs=0"],
     "s3rec, pre-training": ["model=s3rec", FIRST_STAGE],
+    "sasrec, data on the device": ["model=sasrec", "data.on_device=true"],
 }
 """Words of the command line by name."""
 
