@@ -31,5 +31,7 @@ class Trainer(pl.Trainer):
             return "trainer.compile=true is left out: on the CPU, work on padding would cost more than it saves"
         if not isinstance(model, Recommender) or not model.compiled_parts:
             return f"trainer.compile=true is left out: {type(model).__name__} has no step that is one graph"
+        if model.divided_items:
+            return "trainer.compile=true is left out: an item table that processes divide makes no one graph"
         model.compile_parts()
         return None

@@ -43,6 +43,8 @@ def wins(classes: object, states: Tensor) -> TypeGuard[Tensor]:
     """
     if states.device.type != DEVICE or not isinstance(classes, Tensor) or is_divided(classes):
         return False
+    if torch.compiler.is_compiling():  # its kernels, and the wait, would break the graph
+        return False
     large = len(states) * len(classes) >= LEAST_LOGITS
     return large and factor_type(states) == torch.bfloat16 and library() is not None
 
