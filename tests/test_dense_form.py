@@ -60,7 +60,8 @@ def steps(
 ) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
     """Weights after two steps of gradient descent, compiled with a backend or not, and what was logged."""
     with initialize_config_dir(str(CONF), version_base="1.3"):
-        config = compose("config", ["data=synthetic", *SMALL[:6], f"data.cache_dir={cache}", *choices])
+        sizes = [*SMALL[:6], "data.batch_size=8", f"data.cache_dir={cache}"]
+        config = compose("config", ["data=synthetic", *sizes, *choices])
     shrink(config.model)
     data = instantiate(config.data)
     data.setup()
