@@ -8,33 +8,37 @@ import torch
 from torch import Tensor
 
 from seqrec.functional.chunks import rows_at_a_time
-from seqrec.functional.precision import at_least_float
+from seqrec.functional.precision import add_product_, at_least_float, factor_type, product
 from seqrec.functional.softmax.chunked import CHUNK_ELEMENTS
 
 
 class _Generation(torch.autograd.Function):
-    """Never holds all logits; those of the mean's gradient are computed again, and only if it has one."""
+    """Never holds all logits; those of the mean's gradient are computed again, and only if it has one.
+
+    What the large products multiply is rounded to the type ``factors``.
+    """
 
     @staticmethod
     def forward(
-        ctx: Any, states: Tensor, classes: Tensor, target: Tensor, weight: Tensor
+        ctx: Any, states: Tensor, classes: Tensor, target: Tensor, weight: Tensor, factors: torch.dtype
     ) -> tuple[Tensor, Tensor, Tensor]:
         ctx.set_materialize_grads(False)
+        ctx.factors = factors
         rows = rows_at_a_time(len(classes), CHUNK_ELEMENTS, states)
         loss, choice = states.new_zeros(()), torch.empty_like(target)
         expected, grad_classes = torch.empty_like(states), torch.zeros_like(classes)
         pieces = zip(*(x.split(rows) for x in (states, target, weight, choice, expected)), strict=True)
         for x, y, w, chosen, mean in pieces:
-            logits = x @ classes.T
+            logits = product(x, classes.T, factors)
             top, best = logits.max(1)
             chosen.copy_(best)
             probability = torch.softmax(logits, dim=1)
             # The largest probability is at least 1 / classes, so its logarithm is safe.
             log_sum = top - probability.gather(1, best[:, None])[:, 0].log()
             loss += ((log_sum - logits.gather(1, y[:, None])[:, 0]) * w).sum()
-            torch.mm(probability, classes, out=mean)
+            product(probability, classes, factors, out=mean)
             probability[torch.arange(len(y), device=y.device), y] -= 1.0
-            grad_classes.addmm_(probability.T, x * w[:, None])
+            add_product_(grad_classes, probability.T, x * w[:, None], factors)
         ctx.save_for_backward(states, classes, target, weight, expected, grad_classes)
         ctx.mark_non_differentiable(choice)
         return loss, choice, expected
@@ -42,7 +46,7 @@ class _Generation(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, *grad: Tensor | None) -> tuple[Tensor | None, ...]:
         states, classes, target, weight, expected, grad_classes = ctx.saved_tensors
-        of_loss, _, of_expected = grad
+        (of_loss, _, of_expected), factors = grad, ctx.factors
         grad_states = torch.zeros_like(states)
         if of_loss is None:
             grad_classes = torch.zeros_like(classes)
@@ -53,10 +57,11 @@ class _Generation(torch.autograd.Function):
             rows = rows_at_a_time(len(classes), CHUNK_ELEMENTS, states)
             pieces = zip(*(x.split(rows) for x in (states, of_expected, expected, grad_states)), strict=True)
             for x, g, mean, grad_x in pieces:
-                of_logits = torch.softmax(x @ classes.T, dim=1) * (g @ classes.T - (g * mean).sum(1, keepdim=True))
-                grad_x.addmm_(of_logits, classes)
-                grad_classes.addmm_(of_logits.T, x)
-        return grad_states, grad_classes, None, None
+                probability = torch.softmax(product(x, classes.T, factors), dim=1)
+                of_logits = probability * (product(g, classes.T, factors) - (g * mean).sum(1, keepdim=True))
+                add_product_(grad_x, of_logits, classes, factors)
+                add_product_(grad_classes, of_logits.T, x, factors)
+        return grad_states, grad_classes, None, None, None
 
 
 def generate(states: Tensor, classes: Tensor, target: Tensor, weight: Tensor) -> tuple[Tensor, Tensor, Tensor]:
@@ -70,11 +75,13 @@ def generate(states: Tensor, classes: Tensor, target: Tensor, weight: Tensor) ->
 
     Returns:
         The weighted sum of cross entropies; the likeliest class ``(M,)``; the mean ``(M, D)`` of the class
-        vectors under the softmax, whose gradient goes to the logits but takes the vectors as constant.
+        vectors under the softmax, whose gradient goes to the logits but takes the vectors as constant. The factors of
+        the large products are bfloat16 where autocast says so.
     """
+    factors = factor_type(states)
     with torch.autocast(states.device.type, enabled=False):
         filled: tuple[Tensor, Tensor, Tensor] = _Generation.apply(
-            at_least_float(states), at_least_float(classes, states), target, at_least_float(weight, states)
+            at_least_float(states), at_least_float(classes, states), target, at_least_float(weight, states), factors
         )
     return filled
 

@@ -27,11 +27,19 @@ def product(a: Tensor, b: Tensor, factors: torch.dtype, out: Tensor | None = Non
     Args:
         a, b: ``(M, K)`` and ``(K, N)`` in float32 or float64.
         factors: the type of ``a``, or bfloat16.
-        out: memory for the result, which may be used or not.
+        out: ``(M, N)``, where the result goes.
     """
+    if factors != a.dtype:
+        a, b = a.to(factors), b.to(factors)
+        if a.device.type == "cuda" and "dtype" in torch.ops.aten.mm.overloads():  # since torch 2.8
+            return torch.mm(a, b, out_dtype=torch.float32, out=out)  # on tensor cores
+        a, b = a.float(), b.float()  # a product of two bfloat16 numbers is exact in float32
+    return torch.mm(a, b) if out is None else torch.mm(a, b, out=out)
+
+
+def add_product_(total: Tensor, a: Tensor, b: Tensor, factors: torch.dtype) -> None:
+    """Add :func:`product` to ``total`` ``(M, N)``, in place."""
     if factors == a.dtype:
-        return torch.mm(a, b) if out is None else torch.mm(a, b, out=out)
-    a, b = a.to(factors), b.to(factors)
-    if a.device.type == "cuda":
-        return torch.mm(a, b, out_dtype=torch.float32)  # on tensor cores
-    return torch.mm(a.float(), b.float())  # a product of two bfloat16 numbers is exact in float32
+        total.addmm_(a, b)
+    else:
+        total.add_(product(a, b, factors))

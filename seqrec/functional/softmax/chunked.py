@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from seqrec.functional.chunks import rows_at_a_time
-from seqrec.functional.precision import product
+from seqrec.functional.precision import add_product_, product
 
 CHUNK_ELEMENTS = 3 << 19  # logits in memory at a time: 6 MB, which stay in the cache from one pass to the next
 
@@ -71,12 +71,8 @@ class _ChunkedCrossEntropy(torch.autograd.Function):
             torch.add(largest, total.log(), out=log_s)
             if need_gradient:
                 factor = w / total
-                found = product(exponential, classes, factors, out=grad_x).mul_(factor)
-                if factors == classes.dtype:
-                    grad_classes.addmm_(exponential.T, x * factor)
-                else:
-                    grad_x.copy_(found)
-                    grad_classes += product(exponential.T, x * factor, factors)
+                product(exponential, classes, factors, out=grad_x).mul_(factor)
+                add_product_(grad_classes, exponential.T, x * factor, factors)
         labels = (F.embedding(target, classes) * label[..., None]).sum(1)
         if need_gradient:
             grad_states.addcmul_(labels, weight[:, None], value=-1)
