@@ -5,6 +5,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+SUMS_IN_FLOAT = "dtype" in torch.ops.aten.mm.overloads()
+"""Whether this torch multiplies matrices of bfloat16 to one of float32, as since 2.8."""
+
 
 def at_least_float(x: Tensor, like: Tensor | None = None) -> Tensor:
     """``x`` in float32, or in float64 where it has it already; with ``like``, in the type that this one would get."""
@@ -31,7 +34,7 @@ def product(a: Tensor, b: Tensor, factors: torch.dtype, out: Tensor | None = Non
     """
     if factors != a.dtype:
         a, b = a.to(factors), b.to(factors)
-        if a.device.type == "cuda" and "dtype" in torch.ops.aten.mm.overloads():  # since torch 2.8
+        if a.device.type == "cuda" and SUMS_IN_FLOAT:
             return torch.mm(a, b, out_dtype=torch.float32, out=out)  # on tensor cores
         a, b = a.float(), b.float()  # a product of two bfloat16 numbers is exact in float32
     return torch.mm(a, b) if out is None else torch.mm(a, b, out=out)

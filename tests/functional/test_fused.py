@@ -80,6 +80,12 @@ def test_elsewhere_it_is_not_asked(liger: Liger, monkeypatch: pytest.MonkeyPatch
     assert not liger.calls
 
 
+def test_a_compiled_step_is_not_interrupted(liger: Liger, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.compiler, "is_compiling", lambda: True)
+    computed()
+    assert not liger.calls
+
+
 def test_soft_labels_are_ours(liger: Liger) -> None:
     states, classes, target = positions()
     with torch.autocast("cpu", dtype=torch.bfloat16):

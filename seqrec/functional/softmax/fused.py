@@ -39,9 +39,14 @@ def library() -> Fused | None:
 def wins(classes: object, states: Tensor) -> TypeGuard[Tensor]:
     """Whether :func:`fused_cross_entropy` is there and faster than our own for these classes and states.
 
-    In float32 it is not asked, so that numbers stay those of the CPU.
+    In float32 it is not asked, so that numbers stay those of the CPU; nor in a compiled step, which it would interrupt.
     """
-    if states.device.type != DEVICE or not isinstance(classes, Tensor) or is_divided(classes):
+    if (
+        torch.compiler.is_compiling()
+        or states.device.type != DEVICE
+        or not isinstance(classes, Tensor)
+        or is_divided(classes)
+    ):
         return False
     if torch.compiler.is_compiling():  # its kernels, and the wait, would break the graph
         return False
