@@ -98,7 +98,7 @@ class TorchEngine:
         return vectors
 
     def _penalised(self, asked: Tensor, less: Tensor) -> tuple[Tensor, Tensor]:
-        """Scores ``(B, W)`` less a penalty ``(I + 2,)``, and the maximum of each block of them; column i is item i."""
+        """Scores ``(B, W)`` with a penalty ``(I + 2,)`` added, and the maximum of each block; column i is item i."""
         rows, width = len(asked), self._table.shape[1]
         scores, maxima = asked.new_empty(rows, width), asked.new_empty(rows, width // BLOCKS[0])
         added = F.pad(less, (0, width - self.width), value=-torch.inf)

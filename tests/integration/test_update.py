@@ -232,7 +232,8 @@ def test_attributes_of_old_items_keep_their_numbers(tmp_path: Path, model: str) 
 
 
 @pytest.mark.slow
-def test_beauty_split_in_time(tmp_path: Path, data_root: Path) -> None:
+@pytest.mark.parametrize("seed", [0, 1, 2])
+def test_beauty_split_in_time(seed: int, tmp_path: Path, data_root: Path) -> None:
     """Old users lose nothing when the last tenth of the time comes, and new items are recommended."""
     reviews = pl.read_csv(data_root / "raw" / "amazon" / "Beauty_file_order.csv.gz")
     names = {"user_id": "who", "item_id": "what", "timestamp": "when"}
@@ -242,7 +243,8 @@ def test_beauty_split_in_time(tmp_path: Path, data_root: Path) -> None:
     times.filter(came).write_parquet(tmp_path / "new.parquet")
     less = ["data.min_user=3", "data.min_item=3", "data.max_length=20", "trainer.max_epochs=10"]
     sizes = ["model.backbone.dim=64", "model.backbone.ffn_dim=256", "model.backbone.dropout=0.2"]
-    run = trained(tmp_path, "sasrec", *less, *sizes, "model.optimizer.lr=0.001", "model/loss=shared_softmax")
+    loss = ["model.optimizer.lr=0.001", "model/loss=shared_softmax", f"seed={seed}"]
+    run = trained(tmp_path, "sasrec", *less, *sizes, *loss)
     found = report(updated(run, "updated", tmp_path / "new.parquet", "task.epochs=4"))
     old = found["difference"]["old users"]
     assert old["ndcg@10"] + 2 * old["standard_error"] > 0, "old users do not lose"
