@@ -130,8 +130,7 @@ def keep_from_decay(optimizer: Optimizer, network: nn.Module) -> Optimizer:
     """The optimizer, whose weight decay, if it has any, leaves the memories of a network alone.
 
     Decay draws the slots to one point and their addresses to the uniform one, so that in the end all states read the
-    same vector: with a decay of 0.5 what is read varied by 0.7 % of the states' variance after 12 epochs on Beauty, and
-    by 2.4 % without.
+    same vector.
     """
     own = {id(parameter) for memory in memories(network) for parameter in memory.parameters()}
     group = optimizer.param_groups[0]
