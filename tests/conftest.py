@@ -27,6 +27,7 @@ LONGEST = (
     "integration/test_ddp.py",
     "device/test_models.py",
     "device/test_variants.py",
+    "device/test_published.py",
     "integration/test_resume.py",
     "test_configs.py",
     "inference/test_load.py",

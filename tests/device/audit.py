@@ -24,6 +24,7 @@ from seqrec.training.stages import stages
 from tests.device.configurations import EMULATED, FIRST_STAGE, small, words
 from tests.device.emulation import Emulation
 from tests.device.lightning import Parts
+from tests.device.published import EPOCH_START, PUBLISHED, one_step
 from tests.device.record import Notes, Record
 
 SEEN_REMOVED = replace(ALL_ITEMS, remove_seen=True)  # the longer of two ways to rank
@@ -61,20 +62,22 @@ class Found:
         return {name: notes.waits for name, notes in parts.items()}
 
 
-def audit(name: str, cache_dir: Path) -> Found:
-    """What a small model or variant does; see :data:`~tests.device.configurations.VARIANTS`.
+def audit(name: str, cache_dir: Path, lines: bool = False) -> Found:
+    """What a small model or variant does, or one of published sizes, by its name in the table.
 
     Raises:
         Refused: CUDA would refuse an operator.
     """
-    return run(small(name, cache_dir, *EMULATED), first_stage=FIRST_STAGE in words(name))
+    if name in PUBLISHED or name == EPOCH_START:
+        return run(one_step(name, cache_dir), lines=lines)
+    return run(small(name, cache_dir, *EMULATED), FIRST_STAGE in words(name), lines)
 
 
-def run(config: DictConfig, first_stage: bool = False) -> Found:
+def run(config: DictConfig, first_stage: bool = False, lines: bool = False) -> Found:
     """Train, validate and test what a configuration describes; with ``first_stage`` train what it begins with."""
     torch.set_num_threads(1)
     silence_libraries()
-    emulation = Emulation()
+    emulation = Emulation(lines)
     with emulation, warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:

@@ -18,6 +18,7 @@ _EASNREC = ["model=easnrec"]
 _READINGS = "+ablation/easnrec_readings="
 VARIANTS = {
     "sasrec, gbce, sparse_items": [*_GBCE, "+overlay=sparse_items"],
+    "sasrec, data on the host": ["model=sasrec", "data.on_device=false"],
     "sasrec, bce": ["model=sasrec", "model/loss=bce"],
     "gru4rec, bpr_max": ["model=gru4rec", "model/loss=bpr_max"],
     "gru4rec, shared_softmax": ["model=gru4rec", "model/loss=shared_softmax"],
@@ -35,7 +36,6 @@ VARIANTS = {
     "bert4rec, exact_share": ["model=bert4rec", "model/masks=exact_share"],
     "fenrec, full form": ["model=fenrec", "model.pair_contrast.warmup_epochs=0"],
     "s3rec, pre-training": ["model=s3rec", FIRST_STAGE],
-    "sasrec, data on the device": ["model=sasrec", "data.on_device=true"],
 }
 """Words of the command line by name."""
 
@@ -52,6 +52,7 @@ SHORT = [
 EMULATED = [
     "trainer.strategy={_target_: tests.device.lightning.strategy}",
     "+trainer.inference_mode=false",  # a wrapper cannot be a view that this mode makes
+    "data.on_device=true",  # what auto chooses on a GPU
 ]
 
 
@@ -64,7 +65,7 @@ def composed(name: str, data: str, cache_dir: Path, *more: str) -> DictConfig:
     """The configuration of a model or a variant at its own sizes, with more words of the command line."""
     given = [word for word in words(name) if word != FIRST_STAGE]
     with initialize_config_dir(str(CONF), version_base="1.3"):
-        config = compose("config", [*given, f"data={data}", f"data.cache_dir={cache_dir}", *more])
+        config = compose("config", [f"data={data}", f"data.cache_dir={cache_dir}", *more, *given])
     OmegaConf.set_struct(config, False)
     return config
 

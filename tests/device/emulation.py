@@ -27,11 +27,14 @@ class Emulation(TorchDispatchMode):
     It refuses what CUDA refuses, and notes waits, copies from the host, launches, bytes and operations. It cannot see
     what CUDA's own kernels refuse (types that one lacks, assertions on the device), which types autocast chooses on
     CUDA, memory that runs out, or races of streams. One is active at a time, in one process.
+
+    Args:
+        lines: see :class:`~tests.device.record.Record`.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, lines: bool = False) -> None:
         super().__init__()
-        self.record = Record()
+        self.record = Record(lines)
         self.functions = Functions(self.record)
         self.contexts = ExitStack()
 
@@ -117,7 +120,7 @@ class Emulation(TorchDispatchMode):
         now.operators[name] += 1
         if _kind(func) == "looks":
             return
-        now.launches += rules.kernels(name, args)
+        self.record.launch(rules.kernels(name, args))
         if name in rules.NO_KERNEL:
             return
         written = [x for x in leaves([result]) if isinstance(x, OnDevice)]

@@ -20,7 +20,17 @@ FUSED = {"scaled_dot_product_attention": 1, "gru": 6, "lstm": 6, "rnn_tanh": 6, 
 """Kernels of a forward pass, about; a backward pass has three times as many."""
 
 
-CAUGHT = {*FUSED, "__getitem__", "__setitem__", "as_tensor", "is_pinned", "new_tensor", "pin_memory", "tensor"}
+CAUGHT = {
+    *FUSED,
+    "__getitem__",
+    "__setitem__",
+    "as_tensor",
+    "is_pinned",
+    "new_tensor",
+    "pin_memory",
+    "tensor",
+    "tolist",
+}
 
 
 class Functions(TorchFunctionMode):
@@ -45,6 +55,8 @@ class Functions(TorchFunctionMode):
         if func in (Tensor.__getitem__, Tensor.__setitem__) and isinstance(args[0], OnDevice):
             index = tree_map(self._as_index, args[1], is_leaf=lambda x: isinstance(x, list))
             args = (args[0], index, *args[2:])
+        if func is Tensor.tolist and isinstance(args[0], OnDevice):
+            return args[0].cpu().tolist()
         if func is Tensor.pin_memory:
             pinned = args[0].clone()
             pinned.pinned = True  # a copy to the device asks for it
@@ -67,7 +79,7 @@ class Functions(TorchFunctionMode):
         result = tree_map(lambda x: Up.apply(x) if isinstance(x, Tensor) else x, func(*args, **kwargs))
         passes = 1 + 3 * (torch.is_grad_enabled() and any(x.requires_grad for x in tensors))
         self.record.now.operators[func.__name__] += 1
-        self.record.now.launches += passes * kernels
+        self.record.launch(passes * kernels)
         self.record.now.bytes += passes * sum(x.numel() * x.element_size() for x in tensors)
         return result
 

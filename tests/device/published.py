@@ -12,11 +12,15 @@ from omegaconf import DictConfig
 
 from seqrec.data.datamodule import SequenceDataModule
 from seqrec.data.sequences import Sequences
-from tests.device.configurations import composed
+from tests.device.configurations import EMULATED, SHORT, composed
 
 NUM_USERS, NUM_ITEMS = 22_363, 12_101
 SHORTEST, LONGEST, SCALE, TAIL = 5, 204, 5.0, 2.2  # half of the users have 6 items, a tenth 14, one in a hundred 40
 MODELS = ["sasrec", "bert4rec", "gru4rec", "icsrec", "fenrec, full form", "easnrec"]
+SIZES = ", published sizes"
+PUBLISHED = {f"{name}{SIZES}": name for name in MODELS}
+EPOCH_START = "icsrec, all users of Beauty"
+FEW_USERS = 600  # enough for two batches; a step does the same for more of them
 
 
 class RandomHistories(SequenceDataModule):
@@ -57,4 +61,15 @@ def published(name: str, cache_dir: Path, *more: str, num_users: int = NUM_USERS
     base = {key: value for key, value in config.data.items() if key in known and key != "name"}
     sizes = {"num_users": num_users, "num_items": NUM_ITEMS}
     config.data = {"_target_": f"{__name__}.RandomHistories", "name": "beauty_sizes", **sizes, **base}
+    return config
+
+
+def one_step(name: str, cache_dir: Path) -> DictConfig:
+    """Two steps of one of :data:`PUBLISHED`, or two whole epoch starts for :data:`EPOCH_START`."""
+    if name == EPOCH_START:
+        config = published("icsrec", cache_dir, *SHORT, *EMULATED)
+    else:
+        config = published(PUBLISHED[name], cache_dir, *SHORT, *EMULATED, num_users=FEW_USERS)
+        config.trainer.max_epochs = 1
+    config.trainer.limit_val_batches = 0
     return config

@@ -25,6 +25,7 @@ class Notes:
         bytes: read and written by them.
         flops: of matrix products and what is built from them.
         operators: how often each was called.
+        lines: launches by line of the project, where these are asked for.
     """
 
     waits: Counter[str] = field(default_factory=Counter)
@@ -33,12 +34,18 @@ class Notes:
     bytes: int = 0
     flops: int = 0
     operators: Counter[str] = field(default_factory=Counter)
+    lines: Counter[str] = field(default_factory=Counter)
 
 
 class Record:
-    """Notes by part of a run; whoever runs it says which part begins."""
+    """Notes by part of a run; whoever runs it says which part begins.
 
-    def __init__(self) -> None:
+    Args:
+        lines: note launches by line of the project too, which takes some time.
+    """
+
+    def __init__(self, lines: bool = False) -> None:
+        self.lines = lines
         self.parts: dict[str, Notes] = {}
         self.refused: Refused | None = None
         self.begin("before")
@@ -55,6 +62,11 @@ class Record:
             self.parts[part] = self.parts.pop("next")
         else:
             self.begin("between")
+
+    def launch(self, kernels: int) -> None:
+        self.now.launches += kernels
+        if self.lines and kernels:
+            self.now.lines[where()] += kernels
 
     def refuse(self, what: str) -> NoReturn:
         """Raise, and keep what was raised: when a fit fails Lightning cleans up, which may fail and hide it."""

@@ -11,6 +11,7 @@ from torch import Tensor
 from torch.utils.backend_registration import _setup_privateuseone_for_python_backend
 
 NAME = "emulated"
+AUTOCAST: list[torch.library.Library] = []  # under autocast operators stay as they are, instead of failing
 
 
 class Backend:
@@ -43,6 +44,8 @@ class Backend:
 def device() -> torch.device:
     """The emulated device, which is registered for the rest of the process when it is first asked for."""
     _setup_privateuseone_for_python_backend(NAME, backend_module=Backend())
+    AUTOCAST.append(torch.library.Library("_", "IMPL", "AutocastPrivateUse1"))
+    AUTOCAST[0].fallback(torch.library.fallthrough_kernel)
     return torch.device(NAME, 0)
 
 

@@ -9,6 +9,7 @@ import pytest
 
 from tests.device.audit import audit
 from tests.device.configurations import MODELS, VARIANTS
+from tests.device.published import EPOCH_START, PUBLISHED
 from tests.device.table import differences, stored
 
 
@@ -18,4 +19,4 @@ def test_model(apart: Any, cache_dir: Path, name: str) -> None:
 
 
 def test_the_table_has_all_that_is_run_and_no_more() -> None:
-    assert sorted(stored()) == sorted([*MODELS, *VARIANTS])
+    assert sorted(stored()) == sorted([*MODELS, *VARIANTS, *PUBLISHED, EPOCH_START])
