@@ -39,10 +39,24 @@ def weighed_log_sum(blocks: list[Block], temperature: float, scale: float) -> Te
         temperature: t.
         scale: s.
     """
+    if blocks[0].products.is_cuda or torch.compiler.is_compiling():
+        return in_one_matrix(blocks, temperature, scale)
     log_sum: Tensor = _WeighedLogSum.apply(
         [block[1:] for block in blocks], temperature, scale, *[block.products for block in blocks]
     )
     return log_sum
+
+
+def in_one_matrix(blocks: list[Block], temperature: float, scale: float) -> Tensor:
+    """:func:`weighed_log_sum` in a few operators on all columns together, which a compiler makes one of."""
+    x = torch.cat([block.products for block in blocks], 1)
+    margin, log_weight = (
+        torch.cat([x.new_full((block.products.shape[1],), number) for block, number in zip(blocks, some, strict=True)])
+        for some in ([block.margin for block in blocks], [block.log_weight for block in blocks])
+    )
+    weighed = x / temperature * (torch.tanh(x / scale) + margin) + log_weight
+    nothing = [torch.zeros_like(b.products, dtype=torch.bool) if b.removed is None else b.removed for b in blocks]
+    return weighed.masked_fill(torch.cat(nothing, 1), -torch.inf).logsumexp(1)
 
 
 class _WeighedLogSum(torch.autograd.Function):

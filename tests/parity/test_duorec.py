@@ -18,6 +18,7 @@ from seqrec.data.windows import prefixes
 from seqrec.functional.losses import next_item
 from seqrec.methods import duorec
 from seqrec.methods.contrastive import InBatchContrast
+from seqrec.methods.contrastive.looked_up import LookedUp
 from seqrec.methods.duorec import DuoRec
 from tests.factories import make_sequences, record_terms
 from tests.parity import recbole
@@ -42,6 +43,7 @@ def build(golden: Golden) -> DuoRec:
         golden.meta["lmd_sem"],
     )
     model.same_target = same_target(golden)
+    model.looked_up = LookedUp(model.same_target.windows, model.same_target.max_length, model.device)
     return model
 
 
