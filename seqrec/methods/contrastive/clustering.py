@@ -47,17 +47,21 @@ def vectors_of_all(model: Recommender, windows: Windows, max_length: int, vector
     size = model.data.eval_batch_size
     if model.device.type != "cpu":
         size = max(size, WINDOW_ELEMENTS // (max_length * model.backbone.dim))
-    batches = torch.argsort(windows.lengths, stable=True).split(size)
+    order = torch.argsort(windows.lengths, stable=True)
+    width = windows.lengths[order].clamp(max=max_length)  # of a batch: that of its last, known to the host
+    windows, order = windows.to(model.device), order.to(model.device)
     vectors = torch.zeros(len(windows), model.backbone.dim, device=model.device)
     model.eval()
     rank, world = model.trainer.global_rank, model.trainer.world_size
-    for first in range(0, len(batches), world):
+    for first in range(0, len(windows), world * size):
         # Ranks take turns together, for divided items: one that has none left does the first batch of all again.
-        rows = batches[first + rank if first + rank < len(batches) else 0]
-        batch = windows.batch(rows, max_length)
-        found = vector(Histories(batch.items.to(model.device), batch.user.to(model.device)))
-        if first + rank < len(batches):
-            vectors[rows.to(model.device)] = found.to(vectors.dtype)
+        own = first + rank * size
+        begin = own if own < len(windows) else 0
+        rows = order[begin : begin + size]
+        items = windows.histories(rows, max_length, int(width[begin : begin + size][-1]))
+        found = vector(Histories(items, windows.user[rows]))
+        if own < len(windows):
+            vectors[rows] = found.to(vectors.dtype)
     model.train()
     whole: Tensor = model.trainer.strategy.reduce(vectors, reduce_op="sum")
     return whole
