@@ -132,7 +132,12 @@ def test_views_are_made_of_the_whole_history(build: Callable, monkeypatch: pytes
 
 def test_negatives_are_items_that_the_user_has_not(monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[Tensor] = []
-    monkeypatch.setattr(view_contrast, "against", lambda s, t, negatives, *rest: seen.append(negatives) or s.sum())
+
+    def against(states: Tensor, target: Tensor, negatives: Tensor, *rest: object, weight: Tensor | None) -> Tensor:
+        seen.append(negatives)
+        return states.sum()
+
+    monkeypatch.setattr(view_contrast, "against", against)
     model = coserec()
     learnt = BATCH.next_items != 0
     for epoch in range(20):
