@@ -25,12 +25,11 @@ def listed(rec: Any, history: list[Any], **options: Any) -> list[str]:
     return [str(item) for item in rec.recommend([history], 10, **options).items[0]]
 
 
-@pytest.mark.parametrize(("name", "quant"), [("cbit", "none"), ("gru4rec", "int8")])
-def test_the_page_shows_the_list_of_the_runner(
-    name: str, quant: str, site: Callable[..., Path], browser: Browser
+def test_the_page_shows_the_list_of_a_model_with_a_table_of_its_own(
+    site: Callable[..., Path], browser: Browser
 ) -> None:
-    """Items that are scored with a table of their own, and 8 bits; the others are in test_ways.py."""
-    folder = site(name, quant)
+    """Other models are in test_ways.py."""
+    folder = site("cbit", "none")
     rec = seqrec.load(folder)
     histories = [[rec.items.raw[(7 * place) % 50] for place in range(length)] for length in (1, 3, 20, 26)]
     assert of_page(folder, histories, browser) == texts(rec.recommend(histories, 10).items)
