@@ -15,6 +15,7 @@ from tests.factories import build
 NEEDED = {
     "data/custom": ["data.path=log.csv"],
     "task/bench_bundle": ["task.bundles=[bundle]"],
+    "task/sweep_table": ["task.folder=multirun"],
     "task/export": ["task.run=run", "task.output=bundle"],
     "task/predict": ["task.run=run", "task.input=users.csv", "task.output=lists.csv"],
     "task/serve": ["task.bundle=bundle"],

@@ -23,5 +23,5 @@ class DividedItems(nn.Embedding):
 
     def forward(self, input: Tensor) -> Tensor:
         """Vectors ``(..., D)`` of ids ``(...)``."""
-        found = looked_up(input.flatten(), part(self.weight, 0, len(self.weight)))
+        found = looked_up(input.flatten(), part(self.weight, 0, self.weight.shape[0]))
         return found.unflatten(0, input.shape)

@@ -127,6 +127,9 @@ def _check_class(node: DictConfig, key: str, expected: Any, path: str, name: str
     part = value_at(node, key, path)
     if not (isinstance(part, DictConfig) and "_target_" in part):
         return
-    made = find(str(value_at(part, "_target_", path)), path)
+    target = value_at(part, "_target_", path)
+    if not isinstance(target, str):
+        return  # refused where the part itself is looked at
+    made = find(target, path)
     if isclass(made) and not part.get("_partial_", False) and not issubclass(made, expected):
         raise WrongClass(f"{path} is a {made.__name__}, but {name} needs a {expected.__name__}", path, expected)

@@ -31,8 +31,8 @@ GENERATOR = r"uniform_ with a generator of the host at seqrec/methods/next_item\
         pytest.param(
             "icsrec",
             "seqrec.methods.contrastive.clustering.vectors_of_all",
-            "batch.items.to(model.device)",
-            "batch.items",
+            "windows.to(model.device), order.to(model.device)",
+            "windows, order",
             r"with tensors of two devices: .* at seqrec/",
             id="histories that stay on the host",
         ),

@@ -12,7 +12,13 @@ from tests.device.published import EPOCH_START, PUBLISHED
 from tests.device.table import differences, stored
 
 
-@pytest.mark.parametrize("name", PUBLISHED)
+TARGETED = ("sasrec", "fenrec", "easnrec")
+
+
+@pytest.mark.parametrize(
+    "name",
+    [name if name.startswith(TARGETED) else pytest.param(name, marks=pytest.mark.slow) for name in PUBLISHED],
+)
 def test_step(apart: Any, cache_dir: Path, name: str) -> None:
     assert not differences(apart(audit, name, cache_dir), stored()[name])
 

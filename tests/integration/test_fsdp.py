@@ -36,7 +36,7 @@ def trained(workplace: Path) -> Trained:
     return train
 
 
-@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize("name", ["sasrec", pytest.param("fenrec", marks=pytest.mark.slow)])
 def test_results_and_weights_are_those_of_ddp(name: str, trained: Trained) -> None:
     """To the last digit, and so are the moments in the checkpoint."""
     copied, divided = trained(name, "trainer=ddp"), trained(name, "trainer=fsdp")
@@ -62,7 +62,7 @@ def test_one_process_continues_the_run(trained: Trained, run: Run, tmp_path: Pat
     assert load(copy)["global_step"] > before
 
 
-@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize("name", ["sasrec", pytest.param("fenrec", marks=pytest.mark.slow)])
 def test_a_table_that_no_process_has_whole_learns_the_same(name: str, trained: Trained) -> None:
     """Up to the order in which floats are added."""
     copied, divided = trained(name, "trainer=ddp"), trained(name, "trainer=fsdp", "model/table=sharded")

@@ -20,7 +20,7 @@ class LookedUp:
 
     def __init__(self, windows: Windows, max_length: int, device: torch.device) -> None:
         self.windows, self.max_length = windows.to(device), max_length
-        self.widest = min(max_length, int(windows.lengths.max()))
+        self.widest = min(max_length, int(windows.lengths.max())) if len(windows) else 0
 
     def __call__(self, rows: Tensor) -> Tensor:
         """Histories ``(B, L)`` of windows ``rows`` ``(B,)``."""
