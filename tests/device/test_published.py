@@ -11,7 +11,6 @@ from tests.device.audit import audit
 from tests.device.published import EPOCH_START, PUBLISHED
 from tests.device.table import differences, stored
 
-
 TARGETED = ("sasrec", "fenrec", "easnrec")
 
 
