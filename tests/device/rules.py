@@ -67,7 +67,7 @@ def _takes_no_number(name: str) -> bool:
 
 
 def wait(name: str, args: Sequence[Any], kwargs: dict[str, Any]) -> str:
-    """What the host waits for in an operator; empty where it goes on at once."""
+    """What the host waits for in an operator; empty where it does not wait."""
     if name in WAITS:
         return {"_local_scalar_dense": "item"}.get(name, name)
     if name == "repeat_interleave" and kwargs.get("output_size") is None:
