@@ -253,3 +253,8 @@ def test_an_export_gives_the_same_bytes_again_and_new_items_leave_the_encoder_as
     other = reading.read_card(write_bundle(run, tmp_path / "other").folder)["files"]
     differing = {name for name in again if other[name] != again[name]}
     assert {"items.bin"} <= differing <= {"items.bin", "parity.json", "cost.json"}
+
+
+def test_the_page_reads_the_format_that_is_written() -> None:
+    page = (Path(seqrec.__file__).parent / "export" / "page" / "index.html").read_text(encoding="utf-8")
+    assert f"card.format !== {reading.FORMAT})" in page
