@@ -12,14 +12,14 @@ import shutil
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from statistics import fmean, stdev
+from statistics import fmean
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
 from seqrec.reporting.pages import ROOT, write_part
-from seqrec.reporting.table import Cell, Table
+from seqrec.reporting.table import Cell, Table, spread
 from seqrec.runs.folder import CARD, LOG, METRICS, PER_USER
 from seqrec.runs.kept import Run, read_run
 
@@ -52,7 +52,7 @@ def table(found: Readings) -> Table:
     columns = ["reading", "seeds", "NDCG@10", "Recall@10", *DIAGNOSTICS.values(), "s an epoch"]
     rows: list[list[Cell]] = []
     for name, stored in found.items():
-        scores = [_spread([run.metrics["val"][metric] for run in stored]) for metric in ("ndcg@10", "recall@10")]
+        scores = [spread([run.metrics["val"][metric] for run in stored]) for metric in ("ndcg@10", "recall@10")]
         changes = [_change(stored, term) for term in DIAGNOSTICS]
         seconds = fmean(row["train_seconds"] for run in stored for row in run.log)
         rows.append([name, len(stored), *scores, *changes, f"{seconds:.0f}"])
@@ -97,10 +97,6 @@ def _gains(path: Path) -> NDArray[np.float64]:
     """NDCG@10 of each user, in the order of their names; a rank of 1 is the best."""
     rank = pl.read_parquet(path)["rank"].to_numpy()
     return np.where(rank <= 10, 1 / np.log2(rank + 1.0), 0.0)
-
-
-def _spread(values: Sequence[float]) -> str:
-    return f"{fmean(values):.4f}" + (f" ± {stdev(values):.4f}" if len(values) > 1 else "")
 
 
 def _change(stored: Sequence[Run], term: str) -> str:

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from statistics import fmean, stdev
 
-from seqrec.reporting.table import Cell, Table
+from seqrec.reporting.table import Cell, Table, spread
 from seqrec.runs.files import replacing
 from seqrec.runs.sweep import Job
 
@@ -44,7 +43,7 @@ def over_seeds(jobs: Sequence[Job]) -> Table | None:
         return None
     rows: list[list[Cell]] = []
     for values, group in groups.items():
-        spreads = [_spread([job.run.metrics["test"][name] for job in group if job.run]) for name in metrics]
+        spreads = [spread([job.run.metrics["test"][name] for job in group if job.run]) for name in metrics]
         rows.append([*values, len(group), *spreads])
     return Table([*keys, "seeds", *(f"test {name}" for name in metrics)], rows)
 
@@ -76,7 +75,3 @@ def _metrics(jobs: Sequence[Job]) -> list[str]:
     common = set.intersection(*(set(run.card.cutoffs) for run in finished))
     middle = sorted(common)[len(common) // 2 :][:1]
     return [f"{name}@{k}" for k in middle for name in ("recall", "ndcg")]
-
-
-def _spread(values: Sequence[float]) -> str:
-    return f"{fmean(values):.4f}" + (f" ± {stdev(values):.4f}" if len(values) > 1 else "")

@@ -6,6 +6,7 @@ import csv
 import io
 from collections.abc import Sequence
 from dataclasses import dataclass
+from statistics import fmean, stdev
 
 from tabulate import tabulate
 
@@ -56,6 +57,11 @@ class Table:
         """Columns with a number are aligned to the right."""
         numeric = [any(isinstance(row[place], int | float) for row in self.rows) for place in range(len(self.columns))]
         return ["right" if number else "left" for number in numeric]
+
+
+def spread(values: Sequence[float]) -> str:
+    """Mean ± standard deviation of values, the mean alone of one."""
+    return f"{fmean(values):.4f}" + (f" ± {stdev(values):.4f}" if len(values) > 1 else "")
 
 
 def _shown(cell: Cell) -> str:

@@ -35,7 +35,7 @@ def rows(place: Place) -> Iterator[Row]:
 
 
 def weights_after(config: DictConfig, folder: Path, epochs: list[int]) -> dict[str, Tensor]:
-    """Floating-point weights of the last checkpoint of a training that ends after each of these epochs but goes on."""
+    """Floating-point weights of the last checkpoint of a training that is stopped and resumed after these epochs."""
     folder.mkdir()
     for last in epochs:
         data = load_data(config.data)
