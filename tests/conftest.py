@@ -9,7 +9,9 @@ import pickle
 import platform
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch: small models gain nothing from more, nor do their runs
 
 import pytest
 import torch
@@ -19,6 +21,9 @@ from omegaconf import DictConfig
 from seqrec.cli import tree
 from seqrec.cli.conf import CONF
 from tests.remembered import remember_reads
+
+if TYPE_CHECKING:
+    from xdist.scheduler import LoadFileScheduling
 
 HERE = Path(__file__).parent
 GOLDEN = HERE / "golden"
@@ -83,6 +88,21 @@ def pytest_configure(config: pytest.Config) -> None:
         config.option.loadscopereorder = False
     if config.getoption("--record") and not hasattr(config, "workerinput"):
         config.pluginmanager.register(Record(config.getoption("--record")))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers() -> int:
+    """For ``-n auto``: one process more than cores, as they wait for runs that they have started."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return cores + 1
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadFileScheduling:
+    """A file's tests stay in one process, as they share what they have trained."""
+    from xdist.scheduler import LoadFileScheduling
+
+    return LoadFileScheduling(config, log)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
