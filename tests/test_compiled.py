@@ -25,9 +25,8 @@ CASES = {
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning", "ignore::FutureWarning", "ignore::DeprecationWarning")
 
 
-@pytest.mark.parametrize(
-    "name", ["sasrec", *(pytest.param(name, marks=pytest.mark.export) for name in CASES if name != "sasrec")]
-)
+@pytest.mark.thorough
+@pytest.mark.parametrize("name", CASES)
 def test_one_graph_with_the_same_numbers(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(SMALL, "num_layers", 1)  # a second layer is traced as the first, and as slowly
     torch._dynamo.reset()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import textwrap
 
+from hydra._internal.hydra import Hydra
 from hydra.core.config_loader import ConfigLoader
 from hydra.core.global_hydra import GlobalHydra
 
@@ -11,6 +12,11 @@ from seqrec.cli.advice import FILED, FORMER
 from seqrec.cli.groups import Groups, open_repository, primary_file
 
 WIDTH = 100
+
+
+def skip_lists_of_hydra() -> None:
+    """Keep Hydra from listing all groups for its own help: that takes seconds, and ours does not show the lists."""
+    Hydra.format_config_groups = lambda *arguments, **options: ""  # type: ignore[method-assign]
 
 
 def group_list(loader: ConfigLoader | None = None, name: str = "config") -> str:

@@ -21,7 +21,7 @@ from yaml import YAMLError
 from seqrec.cli.aliases import normalise
 from seqrec.cli.conf import CONF
 from seqrec.cli.explain import explain
-from seqrec.cli.help import group_list
+from seqrec.cli.help import group_list, skip_lists_of_hydra
 from seqrec.cli.overrides import check_configuration
 from seqrec.cli.resumed import check_resumed
 from seqrec.cli.run_folders import run_folder, updated_folder
@@ -89,6 +89,8 @@ def check(arguments: list[str]) -> None:
     shows_something = flags.help or flags.hydra_help or flags.shell_completion or flags.info
     if (shows_something or flags.cfg) and hasattr(signal, "SIGPIPE"):
         signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # `| head` ends it quietly
+    if flags.help:
+        skip_lists_of_hydra()
     if shows_something:
         return
     if flags.multirun and flags.cfg:

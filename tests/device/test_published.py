@@ -14,6 +14,7 @@ from tests.device.table import differences, stored
 TARGETED = ("sasrec", "fenrec", "easnrec")
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     "name",
     [name if name.startswith(TARGETED) else pytest.param(name, marks=pytest.mark.slow) for name in PUBLISHED],

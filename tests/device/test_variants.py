@@ -12,6 +12,7 @@ from tests.device.configurations import VARIANTS
 from tests.device.table import differences, stored
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("name", VARIANTS)
 def test_variant(apart: Any, cache_dir: Path, name: str) -> None:
     assert not differences(apart(audit, name, cache_dir), stored()[name])

@@ -29,7 +29,7 @@ RECURRENT = ["gru4rec", "lrurec", "xlstm_lsr"]
 
 def slow(names: list[str]) -> list[Any]:
     """Models whose export takes long; the cheap one is tested always."""
-    return [name if name == CHEAP else pytest.param(name, marks=pytest.mark.export) for name in names]
+    return [name if name == CHEAP else pytest.param(name, marks=pytest.mark.thorough) for name in names]
 
 
 def asked(rec: FrameModel, scored: list[Any]) -> tuple[list[list[Any]], list[Any] | None]:
@@ -57,7 +57,7 @@ def test_a_bundle_recommends_as_its_run(name: str, finished: dict[str, Finished]
     np.testing.assert_array_equal(run.similar(some, 5).numbers, made.similar(some, 5).numbers)
 
 
-@pytest.mark.export
+@pytest.mark.thorough
 @pytest.mark.parametrize("name", [CHEAP, "sasrec", "bert4rec", "cbit"])
 def test_a_bundle_of_8_bits_is_near_and_none_depends_on_others(
     name: str, finished: dict[str, Finished], bundles: Bundles
@@ -237,7 +237,7 @@ def test_lists_of_another_model_are_far_from_those_of_a_run(finished: dict[str, 
     assert found["identical"] < 0.5 and found["largest_swap"] > 1e-3 and found["largest_error"] > 1e-3
 
 
-@pytest.mark.export
+@pytest.mark.thorough
 def test_an_export_gives_the_same_bytes_again_and_new_items_leave_the_encoder_as_it_was(
     finished: dict[str, Finished], bundles: Bundles, tmp_path: Path
 ) -> None:

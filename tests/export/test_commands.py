@@ -20,7 +20,7 @@ from tests.integration.running import main_here
 SCRIPT = Path(__file__).parents[2] / "docs" / "examples" / "bundle_on_a_device.py"
 
 
-@pytest.mark.export
+@pytest.mark.thorough
 def test_a_run_is_exported_and_timed(
     finished: dict[str, Finished], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -13,8 +13,8 @@ from torch import Tensor
 from tests.conftest import MODELS
 from tests.export.parity import CHOICES, MAX_LENGTH, NUM_ITEMS, difference, drawn, graph_of
 
-FAST = ["easnrec"]
-"""Exported in every test run; the others with ``-m export``."""
+FAST = ["sasrec"]
+"""Exported in every test run; the others with ``-m thorough``."""
 
 REAL = ["sasrec", "easnrec", "bert4rec", "gru4rec", "lrurec", "bsarec"]
 """Compared on real histories too."""
@@ -26,7 +26,7 @@ OTHERS = sorted({path.stem for path in MODELS.glob("*.yaml")} - WITHOUT - {*FAST
 
 
 def marked(names: list[str]) -> list[Any]:
-    return [name if name in FAST else pytest.param(name, marks=pytest.mark.export) for name in names]
+    return [name if name in FAST else pytest.param(name, marks=pytest.mark.thorough) for name in names]
 
 
 @pytest.mark.parametrize("name", marked([*FAST, *OTHERS]))

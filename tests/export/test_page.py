@@ -18,7 +18,7 @@ from tests.export.browser import Browser, served
 from tests.export.conftest import PAGE
 from tests.export.ways import of_page, texts
 
-pytestmark = pytest.mark.export
+pytestmark = pytest.mark.thorough
 
 
 def listed(rec: Any, history: list[Any], **options: Any) -> list[str]:

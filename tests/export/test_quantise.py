@@ -16,7 +16,7 @@ from seqrec.export.quantise import fold, quantise
 from seqrec.export.score import TableFiles, score_graph
 from tests.export.parity import drawn, graph_of
 
-NAMES = ["easnrec", *(pytest.param(name, marks=pytest.mark.export) for name in ("sasrec", "bert4rec"))]
+NAMES = ["sasrec", *(pytest.param(name, marks=pytest.mark.thorough) for name in ("easnrec", "bert4rec"))]
 
 
 def products(path: Path) -> list[str]:

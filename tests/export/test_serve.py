@@ -71,7 +71,7 @@ def test_a_service_of_a_run_gives_its_lists(finished: dict[str, Finished], name:
     agree(finished[name].folder)
 
 
-@pytest.mark.parametrize("quant", ["none", pytest.param("int8", marks=pytest.mark.export)])
+@pytest.mark.parametrize("quant", ["none", pytest.param("int8", marks=pytest.mark.thorough)])
 def test_a_service_of_a_bundle_gives_its_lists(bundles: Bundles, quant: str) -> None:
     agree(bundles["gru4rec", quant])
 

@@ -16,7 +16,7 @@ from tests.export.parity import CHOICES, MAX_LENGTH, NUM_ITEMS, model_of
 
 
 @pytest.mark.parametrize(
-    "name", ["gru4rec", *(pytest.param(name, marks=pytest.mark.export) for name in ("lrurec", "xlstm_lsr"))]
+    "name", ["gru4rec", *(pytest.param(name, marks=pytest.mark.thorough) for name in ("lrurec", "xlstm_lsr"))]
 )
 @torch.no_grad()
 def test_step_by_step_is_the_whole_history(name: str, tmp_path: Path) -> None:

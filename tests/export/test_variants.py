@@ -31,7 +31,7 @@ VARIANTS = {
 }
 
 
-@pytest.mark.export
+@pytest.mark.thorough
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_variants_of_models(variant: str, tmp_path: Path) -> None:
     model, path = model_of(*VARIANTS[variant]), tmp_path / "encoder.onnx"
@@ -73,7 +73,7 @@ def learning(backbone: Backbone, method: type[NextItem] = NextItem) -> NextItem:
     return method(backbone, partial(torch.optim.Adam), next_item)
 
 
-@pytest.mark.export
+@pytest.mark.thorough
 def test_a_backbone_of_ones_own(tmp_path: Path) -> None:
     model = learning(Fading())
     graph = encoder_graph(model, tmp_path / "encoder.onnx", MAX_LENGTH)

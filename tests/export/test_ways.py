@@ -14,7 +14,7 @@ from tests.export.conftest import Bundles
 from tests.export.ways import Lists, of_page, of_predict, of_runner, of_service, texts
 from tests.inference.conftest import Finished
 
-pytestmark = pytest.mark.export
+pytestmark = pytest.mark.thorough
 MODELS = ["sasrec", "easnrec", "fenrec", "gru4rec", "lrurec", "bert4rec", "mssr", "xlstm_lsr"]
 LENGTHS = (0, 1, 2, 5, 19, 20, 26)
 """Of the histories; the models see 20 items, and none at all gives what is popular."""

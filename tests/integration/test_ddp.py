@@ -80,11 +80,13 @@ def first_half(workplace: Path) -> Path:
     return launched(workplace, *DDP, "trainer.max_epochs=1")
 
 
+@pytest.mark.thorough
 def test_processes_that_a_launcher_starts_share_one_folder(first_half: Path) -> None:
     assert (first_half / "metrics.json").exists() and (first_half / "checkpoints" / "last.ckpt").exists()
     assert metrics(first_half)["epochs"] == 1
 
 
+@pytest.mark.thorough
 def test_resumed_equals_unbroken(folder: Path, first_half: Path, workplace: Path, tmp_path: Path) -> None:
     """Begun by a launcher and resumed by the strategy's own start of processes."""
     parts = shutil.copytree(first_half, tmp_path / "parts")
@@ -102,13 +104,16 @@ def test_ranks_draw_their_own_noise(folder: Path) -> None:
     "choices",
     [
         ["model=easnrec", "trainer.strategy=ddp_find_unused_parameters_true"],
-        [
-            "model=easnrec",
-            "model.adversarial=alternating",
-            "model/similarity=split",
-            "trainer.strategy=ddp_find_unused_parameters_true",
-        ],
-        ["model=fenrec", "model.num_clusters=5"],
+        pytest.param(
+            [
+                "model=easnrec",
+                "model.adversarial=alternating",
+                "model/similarity=split",
+                "trainer.strategy=ddp_find_unused_parameters_true",
+            ],
+            marks=pytest.mark.thorough,
+        ),
+        pytest.param(["model=fenrec", "model.num_clusters=5"], marks=pytest.mark.thorough),
     ],
 )
 def test_weights_memories_and_clusters_are_the_same_on_both_ranks(

@@ -44,6 +44,7 @@ def test_results_and_weights_are_those_of_ddp(name: str, trained: Trained) -> No
     assert_same_state(copied, divided)
 
 
+@pytest.mark.thorough
 def test_resumed_equals_unbroken(workplace: Path, trained: Trained) -> None:
     parts = finished(workplace, *TWO, *MODELS["sasrec"], "trainer=fsdp", "trainer.max_epochs=1")
     finished(workplace, f"resume={parts}", "trainer.max_epochs=2")
@@ -52,6 +53,7 @@ def test_resumed_equals_unbroken(workplace: Path, trained: Trained) -> None:
     assert_same_results(whole, parts)
 
 
+@pytest.mark.thorough
 def test_one_process_continues_the_run(trained: Trained, run: Run, tmp_path: Path) -> None:
     """The checkpoint is an ordinary one."""
     copy = tmp_path / "copy"
@@ -62,6 +64,7 @@ def test_one_process_continues_the_run(trained: Trained, run: Run, tmp_path: Pat
     assert load(copy)["global_step"] > before
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("name", ["sasrec", pytest.param("fenrec", marks=pytest.mark.slow)])
 def test_a_table_that_no_process_has_whole_learns_the_same(name: str, trained: Trained) -> None:
     """Up to the order in which floats are added."""

@@ -107,7 +107,7 @@ def test_frozen_only_new_rows_learn(runs: dict[str, Path], place: Path) -> None:
     assert report(thawed)["epoch"] > 0 and not shares_encoder(runs["sasrec"], thawed)
 
 
-@pytest.mark.export
+@pytest.mark.thorough
 def test_bundles_of_a_frozen_update_share_the_encoder_byte_for_byte(runs: dict[str, Path], place: Path) -> None:
     run = runs["gru4rec"]
     frozen = updated(run, "gru4rec-frozen", place / "new.parquet", "task.freeze=true", "task.epochs=1")

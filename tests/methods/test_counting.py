@@ -30,6 +30,7 @@ NAMES = [
     "ml-100k_5core",
     "LastFM",
 ]
+LARGE = {"Sports_and_Outdoors", "Toys_and_Games", "Yelp"}
 MODELS: dict[str, type[Counting]] = {"popularity": Popularity, "markov1": Markov}
 SPLITS = {"valid": "val", "test": "test"}
 
@@ -67,7 +68,9 @@ def test_the_list_is_complete(data_root: Path) -> None:
     assert sorted(json.loads((data_root / "anchors.json").read_text())) == sorted(NAMES)
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=pytest.mark.thorough) if name in LARGE else name for name in NAMES]
+)
 def test_anchors(name: str, data_root: Path, tmp_path: Path) -> None:
     anchors = json.loads((data_root / "anchors.json").read_text())[name]
     data = data_module(name, data_root, tmp_path)

@@ -47,6 +47,7 @@ def programs(folder: Path, python: list[str]) -> None:
         (folder / name).chmod(0o755)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
 def test_a_page_can_be_followed(page: Path, python: list[str], tmp_path: Path) -> None:
     programs(tmp_path / "bin", python)
