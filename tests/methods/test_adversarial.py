@@ -190,6 +190,16 @@ def test_players_that_act_in_two_turns_gather_a_gradient_for_each() -> None:
     torch.testing.assert_close(second, torch.full_like(second, rate * (small * 2.0 + 20.0)))
 
 
+@pytest.mark.parametrize("adversarial", ["simultaneous", "alternating"])
+def test_a_batch_is_one_step_of_a_budget(adversarial: str) -> None:
+    model = build(adversarial)
+    fitted = trainer(max_epochs=3, max_steps=4)
+    fitted.fit(model, loader())  # three batches an epoch
+    assert fitted.global_step == 4
+    taken = [next(iter(optimizer.state.values()))["step"] for optimizer in fitted.optimizers]
+    assert taken == [4] * (6 if adversarial == "alternating" else 4)
+
+
 def test_the_last_batches_of_an_epoch_step_though_they_are_fewer() -> None:
     model = build("alternating", scheduler=partial(LinearWarmup, num_steps=4))
     model.accumulate = 2

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, Literal
 
+from pytorch_lightning.core.optimizer import do_nothing_closure
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
@@ -32,7 +33,7 @@ def constant(*modules: nn.Module | None) -> Iterator[None]:
 class AdversarialRecommender(Recommender, ABC):
     """A recommender whose players own disjoint parameters; its training step takes one or more turns.
 
-    Lightning counts every step of every optimizer, so budgets must be given in epochs, not in steps. Under
+    The steps that follow one batch count as one, so that a budget in steps means the same for all models. Under
     DDP use the strategy ``ddp_find_unused_parameters_true``: a turn leaves the others without gradient.
 
     Args:
@@ -61,6 +62,7 @@ class AdversarialRecommender(Recommender, ABC):
         self.clip_norm = clip_norm
         self.automatic_optimization = False
         self._steps_now = True  # after this batch; False while gradients gather
+        self._counted = False  # whether the trainer has counted a step of this batch
         self._gathered: dict[tuple[str, ...], dict[nn.Parameter, Tensor]] = {}  # of each turn, so far
 
     @abstractmethod
@@ -125,8 +127,11 @@ class AdversarialRecommender(Recommender, ABC):
             self.manual_backward(loss / self.accumulate)
             self._gather(players, [p for name in players for p in nn.ModuleList(self.players()[name]).parameters()])
             for optimizer in acting if self._steps_now else ():
+                if self._counted:  # the trainer would count each step of each optimizer
+                    optimizer._on_before_step = optimizer._on_after_step = do_nothing_closure
                 optimizer.step()
                 optimizer.zero_grad()
+                self._counted = True
 
         with constant(*resting):
             yield step
@@ -174,6 +179,7 @@ class AdversarialRecommender(Recommender, ABC):
 
     def on_train_batch_start(self, batch: Batch, batch_index: int) -> None:
         """Decide whether the turns of this batch step or gather gradients."""
+        self._counted = False
         self._steps_now = (batch_index + 1) % self.accumulate == 0 or self.trainer.is_last_batch
 
     def on_before_optimizer_step(self, optimizer: Optimizer) -> None:
