@@ -22,6 +22,7 @@ from seqrec.runs.machine import Machine
 from seqrec.runs.result import Result
 from seqrec.training.callbacks.checkpoints import BestCheckpoint, LastCheckpoint
 from seqrec.training.callbacks.epoch_log import EpochLog
+from seqrec.training.callbacks.same_configuration import SameConfiguration
 from seqrec.training.callbacks.screen import console
 from seqrec.training.callbacks.train_on import TrainOn
 from seqrec.training.checkpoint_io import AtomicCheckpointIO
@@ -121,7 +122,7 @@ def fit(
     # A deterministic trainer would fill all new memory with NaN: hundreds of operators a step, which change nothing.
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
     own = [instantiate(node) for node in config.callbacks.values() if node is not None]
-    callbacks = [*own, TrainOn(config), *watchers]
+    callbacks = [*own, SameConfiguration(config), TrainOn(config), *watchers]
     trainer: pl.Trainer = instantiate(
         config.trainer,
         default_root_dir=str(folder),

@@ -54,21 +54,26 @@ def test_one_process_finds_the_same_metrics(folder: Path, run: Run, workplace: P
     assert pl.read_parquet(copy / "per_user.parquet").equals(pl.read_parquet(folder / "per_user.parquet"))
 
 
-def launched(workplace: Path, *overrides: str) -> Path:
-    """A run in processes as ``torchrun`` and Slurm start them: each by the same command, a little apart."""
-    before = folders(workplace)
+def launch(workplace: Path, *commands: list[str]) -> list[tuple[int, str]]:
+    """Status and last lines of processes as ``torchrun`` and Slurm start them: each by its command, a little apart."""
     with socket.socket() as free:
         free.bind(("", 0))
         port = free.getsockname()[1]
-    group = {"WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
+    group = {"WORLD_SIZE": str(len(commands)), "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
     processes = []
-    for rank in ("0", "1"):
+    for rank, command in enumerate(commands):
+        own = {"RANK": str(rank), "LOCAL_RANK": str(rank), "TORCHELASTIC_RUN_ID": "one"}
         with pytest.MonkeyPatch.context() as patch:
-            for name, value in {**group, "RANK": rank, "LOCAL_RANK": rank, "TORCHELASTIC_RUN_ID": "one"}.items():
+            for name, value in {**group, **own}.items():
                 patch.setenv(name, value)
-            processes.append(Forked(workplace, *overrides))
-    for process in processes:
-        status, printed = process.finish(timeout=300)
+            processes.append(Forked(workplace, *command))
+    return [process.finish(timeout=300) for process in processes]
+
+
+def launched(workplace: Path, *overrides: str) -> Path:
+    """A run in two processes of one command."""
+    before = folders(workplace)
+    for status, printed in launch(workplace, list(overrides), list(overrides)):
         assert status == 0, printed[-3000:]
     (made,) = folders(workplace) - before
     return made
@@ -84,6 +89,18 @@ def first_half(workplace: Path) -> Path:
 def test_processes_that_a_launcher_starts_share_one_folder(first_half: Path) -> None:
     assert (first_half / "metrics.json").exists() and (first_half / "checkpoints" / "last.ckpt").exists()
     assert metrics(first_half)["epochs"] == 1
+
+
+@pytest.mark.thorough
+def test_processes_of_different_commands_are_refused(workplace: Path) -> None:
+    before = folders(workplace)
+    command = [*DDP, "trainer.max_epochs=1"]
+    ends = launch(workplace, command, [*command, "model.optimizer.lr=0.5", "trainer.max_epochs=2"])
+    assert [status for status, _ in ends] == [2, 2], ends
+    assert (
+        "error: process 1 of this run has another model.optimizer.lr, trainer.max_epochs than the first" in ends[0][1]
+    )
+    assert folders(workplace) == before
 
 
 @pytest.mark.thorough
