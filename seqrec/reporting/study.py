@@ -12,7 +12,7 @@ import shutil
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from statistics import fmean
+from statistics import fmean, median
 
 import numpy as np
 import polars as pl
@@ -31,6 +31,7 @@ DIAGNOSTICS = {
     "train/similarity": "similarity",
 }
 PAIR = REFERENCE, BASELINE = "text", "sasrec"
+"""The reading that all others are compared with, and another model; both stand first."""
 RANKS = "ranks.parquet"
 
 Readings = Mapping[str, Sequence[Run]]
@@ -47,37 +48,44 @@ def readings(folder: Path) -> Readings:
     return {name: found[name] for name in [*first, *(name for name in found if name not in first)]}
 
 
-def table(found: Readings) -> Table:
-    """One row a reading: mean ± deviation of validation over seeds, diagnostics of the first and last epoch."""
-    columns = ["reading", "seeds", "NDCG@10", "Recall@10", *DIAGNOSTICS.values(), "s an epoch"]
+def table(folder: Path) -> Table:
+    """One row a reading of a data set: validation as mean ± deviation over seeds, test beside the reference, terms."""
+    columns = ["reading", "seeds", "NDCG@10", "Recall@10", "test, less `text`", *DIAGNOSTICS.values(), "s an epoch"]
     rows: list[list[Cell]] = []
-    for name, stored in found.items():
+    for name, stored in readings(folder).items():
         scores = [spread([run.metrics["val"][metric] for run in stored]) for metric in ("ndcg@10", "recall@10")]
         changes = [_change(stored, term) for term in DIAGNOSTICS]
-        seconds = fmean(row["train_seconds"] for run in stored for row in run.log)
-        rows.append([name, len(stored), *scores, *changes, f"{seconds:.0f}"])
+        seconds = median(row["train_seconds"] for run in stored for row in run.log)
+        rows.append([name, len(stored), *scores, _less(folder, name), *changes, f"{seconds:.0f}"])
     return Table(columns, rows)
 
 
-def paired(folder: Path) -> tuple[float, float, int] | None:
-    """Test NDCG@10 of the reference less that of the baseline, each user's mean over the seeds that both have.
+def paired(folder: Path, name: str) -> tuple[float, float] | None:
+    """Test NDCG@10 of a reading less that of the reference, each user's mean over the seeds that both have.
 
     Args:
         folder: of one data set.
+        name: of the reading.
 
     Returns:
-        The mean over users, its standard error, and the number of seeds; None where no seed has both.
+        The mean over users and its standard error; None where no seed has both.
     """
     seeds = sorted(
         path.parent.name
         for path in (folder / REFERENCE).glob(f"*/{RANKS}")
-        if (folder / BASELINE / path.parent.name / RANKS).exists()
+        if (folder / name / path.parent.name / RANKS).exists()
     )
     if not seeds:
         return None
-    mine, other = (np.mean([_gains(folder / name / seed / RANKS) for seed in seeds], axis=0) for name in PAIR)
+    mine, other = (np.mean([_gains(folder / of / s / RANKS) for s in seeds], axis=0) for of in (name, REFERENCE))
     difference = mine - other
-    return float(difference.mean()), float(difference.std(ddof=1) / len(difference) ** 0.5), len(seeds)
+    return float(difference.mean()), float(difference.std(ddof=1) / len(difference) ** 0.5)
+
+
+def _less(folder: Path, name: str) -> str:
+    """:func:`paired` as a cell."""
+    compared = paired(folder, name) if name != REFERENCE else None
+    return "" if compared is None else f"{compared[0]:+.4f} ± {compared[1]:.4f}"
 
 
 def keep(run: Path, folder: Path) -> None:
@@ -107,18 +115,9 @@ def _change(stored: Sequence[Run], term: str) -> str:
 
 
 def text(folder: Path) -> str:
-    """The tables of all data sets of a study, and the comparison with the baseline."""
-    parts = []
-    for data in sorted(path for path in folder.iterdir() if path.is_dir()):
-        parts.append(f"\n{data.name.capitalize()}:\n\n{table(readings(data)).markdown()}")
-        compared = paired(data)
-        if compared is not None:
-            mean, error, seeds = compared
-            parts.append(
-                f"\nTest NDCG@10 of `{REFERENCE}` less that of `{BASELINE}`, paired over users, {seeds} seeds: "
-                f"{mean:+.4f} ± {error:.4f}.\n"
-            )
-    return "".join(parts) + "\n"
+    """The tables of all data sets of a study."""
+    data = sorted(path for path in folder.iterdir() if path.is_dir())
+    return "".join(f"\n{path.name.capitalize()}:\n\n{table(path).markdown()}" for path in data) + "\n"
 
 
 def main(root: Path = ROOT, finished: Sequence[Path] = ()) -> None:

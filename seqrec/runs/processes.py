@@ -16,7 +16,17 @@ RANKS = ("RANK", "LOCAL_RANK", "SLURM_PROCID", "JSM_NAMESPACE_RANK")
 def is_first() -> bool:
     """Whether this process is the only or the first one of its run, the one by which Lightning has results written."""
     number = next((os.environ[name].strip() for name in RANKS if name in os.environ), "")
-    return number in ("", "0")
+    return number in ("", "0") and not _on_a_later_machine()
+
+
+def _on_a_later_machine() -> bool:
+    """Whether ``NODE_RANK`` counts, which Lightning asks to be set where no launcher numbers the processes of a run.
+
+    Some clusters set it for every job, so it must come with the ``WORLD_SIZE`` of several processes.
+    """
+    numbered = any(name in os.environ for name in ("RANK", "SLURM_PROCID"))
+    together = os.environ.get("WORLD_SIZE", "").strip() not in ("", "0", "1")
+    return together and not numbered and os.environ.get("NODE_RANK", "").strip() not in ("", "0")
 
 
 def folder_here(new: Path) -> Path:

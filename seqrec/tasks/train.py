@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 
 from omegaconf import DictConfig
-from pytorch_lightning.utilities import rank_zero_only
 
 from seqrec.metrics import Protocol
 from seqrec.reporting.run_report import write_report
@@ -15,6 +14,7 @@ from seqrec.runs.catalog import write_catalog, write_users
 from seqrec.runs.configuration import configuration_hash
 from seqrec.runs.folder import CONFIG
 from seqrec.runs.origin import Origin
+from seqrec.runs.processes import is_first
 from seqrec.training.build import build, load_data, start_from
 from seqrec.training.evaluator_check import check_evaluator
 from seqrec.training.fit import fit
@@ -39,7 +39,7 @@ def _train(config: DictConfig) -> float:
     run = open_run(config)
     check_callbacks(run.config.callbacks)
     first_stages, own = stages(run.config, run.folder)
-    chief = rank_zero_only.rank == 0  # type: ignore[attr-defined]  # of several processes, the one that writes
+    chief = is_first()  # of several processes, the one that writes
     if chief:
         own.open()
         if run.begins:
@@ -77,7 +77,7 @@ def pretrain(stage: Stage, protocol: Protocol) -> Path:
     """Train the model of a first stage; returns its selected weights."""
     data = load_data(stage.config.data)
     model = build(stage.config.model, protocol, stage.config.seed)
-    if rank_zero_only.rank == 0:  # type: ignore[attr-defined]
+    if is_first():
         stage.open()
         show_start(stage.config.name, model, stage.folder, stage.config.patience is not None)
     return stage.finish(fit(model, data, stage.config, stage.folder))

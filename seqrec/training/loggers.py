@@ -11,10 +11,10 @@ from hydra.errors import InstantiationException
 from hydra.utils import instantiate
 from omegaconf import DictConfig
 from pytorch_lightning.loggers import Logger, WandbLogger
-from pytorch_lightning.utilities import rank_zero_only
 
 from seqrec.runs.files import replacing
 from seqrec.runs.folder import WANDB_ID
+from seqrec.runs.processes import is_first
 
 
 @contextmanager
@@ -84,7 +84,7 @@ def _begin_wandb(logger: WandbLogger, folder: Path, monitor: str) -> None:
             f"logger=wandb: {reason.rstrip('.')}; log in with `wandb login`, or set WANDB_MODE=offline to log to the "
             "run folder only"
         ) from None
-    if rank_zero_only.rank != 0:  # type: ignore[attr-defined]
+    if not is_first():
         return
     with replacing(folder / WANDB_ID) as partial:
         partial.write_text(f"{experiment.id}\n", encoding="utf-8")

@@ -11,7 +11,6 @@ from typing import Any
 
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
-from pytorch_lightning.utilities import rank_zero_only
 
 from seqrec.data.datamodule import SequenceDataModule
 from seqrec.data.summary import summary
@@ -19,6 +18,7 @@ from seqrec.metrics import Protocol
 from seqrec.runs.files import remove_partial
 from seqrec.runs.folder import FIRST_STAGE, LAST, METRICS, holds_run, resumable
 from seqrec.runs.lock import locked
+from seqrec.runs.processes import is_first
 from seqrec.training.build import load_data
 from seqrec.training.callbacks.screen import console
 from seqrec.training.catalog import with_catalog
@@ -55,7 +55,7 @@ def own_folder(config: DictConfig) -> Iterator[None]:
         ValueError: another process is in it, or it holds another run.
     """
     folder = Path(HydraConfig.get().runtime.output_dir)
-    if rank_zero_only.rank != 0:  # type: ignore[attr-defined]
+    if not is_first():
         yield
         return
     with locked(folder):
@@ -89,13 +89,13 @@ def open_run(config: DictConfig) -> Run:
     known.name = known.name or hydra.runtime.choices["model"]
     protocol = check_values(known)
     data = load_data(known.data)
-    if rank_zero_only.rank == 0:  # type: ignore[attr-defined]
+    if is_first():
         show_data(data)
     check_evaluated(data)
     complete = with_catalog(known, data)
     OmegaConf.resolve(complete)
     OmegaConf.set_readonly(complete, True)
-    if known.resume is not None and rank_zero_only.rank == 0:  # type: ignore[attr-defined]
+    if known.resume is not None and is_first():
         _tidy(folder)
     return Run(folder, complete, data, protocol, begins)
 

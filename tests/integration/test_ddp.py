@@ -54,15 +54,26 @@ def test_one_process_finds_the_same_metrics(folder: Path, run: Run, workplace: P
     assert pl.read_parquet(copy / "per_user.parquet").equals(pl.read_parquet(folder / "per_user.parquet"))
 
 
-def launch(workplace: Path, *commands: list[str]) -> list[tuple[int, str]]:
-    """Status and last lines of processes as ``torchrun`` and Slurm start them: each by its command, a little apart."""
+LAUNCHERS = {
+    "torchrun": {"WORLD_SIZE": "{size}", "RANK": "{rank}", "LOCAL_RANK": "{rank}", "TORCHELASTIC_RUN_ID": "one"},
+    "srun": {
+        "SLURM_NTASKS": "{size}", "SLURM_NTASKS_PER_NODE": "{size}", "SLURM_NNODES": "1", "SLURM_JOB_NAME": "one",
+        "SLURM_PROCID": "{rank}", "SLURM_LOCALID": "{rank}", "SLURM_NODEID": "0", "SLURM_JOB_ID": "1",
+    },
+    "by hand on several machines": {"WORLD_SIZE": "{size}", "NODE_RANK": "{rank}"},
+}  # fmt: skip
+"""Variables that each process of a run finds; ``{rank}`` is its number of ``{size}``."""
+
+
+def launch(workplace: Path, *commands: list[str], by: str = "torchrun") -> list[tuple[int, str]]:
+    """Status and output of processes that a launcher starts: each by its command, a little apart."""
     with socket.socket() as free:
         free.bind(("", 0))
         port = free.getsockname()[1]
-    group = {"WORLD_SIZE": str(len(commands)), "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
+    group = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
     processes = []
     for rank, command in enumerate(commands):
-        own = {"RANK": str(rank), "LOCAL_RANK": str(rank), "TORCHELASTIC_RUN_ID": "one"}
+        own = {name: value.format(rank=rank, size=len(commands)) for name, value in LAUNCHERS[by].items()}
         with pytest.MonkeyPatch.context() as patch:
             for name, value in {**group, **own}.items():
                 patch.setenv(name, value)
@@ -89,6 +100,34 @@ def first_half(workplace: Path) -> Path:
 def test_processes_that_a_launcher_starts_share_one_folder(first_half: Path) -> None:
     assert (first_half / "metrics.json").exists() and (first_half / "checkpoints" / "last.ckpt").exists()
     assert metrics(first_half)["epochs"] == 1
+
+
+@pytest.mark.thorough
+@pytest.mark.parametrize(
+    ("by", "size"), [("torchrun", 3), ("srun", 2), ("srun", 3), ("by hand on several machines", 2)]
+)
+def test_any_number_of_processes_of_any_launcher_finds_the_same_metrics(
+    folder: Path, workplace: Path, tmp_path: Path, by: str, size: int
+) -> None:
+    copy = shutil.copytree(folder, tmp_path / "copy")
+    for name in ("metrics.json", "per_user.parquet"):
+        (copy / name).unlink()
+    before = folders(workplace)
+    apart = by.endswith("machines")
+    command = [f"resume={copy}", f"trainer.devices={1 if apart else size}", f"trainer.num_nodes={size if apart else 1}"]
+    for status, printed in launch(workplace, *[command] * size, by=by):
+        assert status == 0, printed[-3000:]
+    assert folders(workplace) == before
+    assert_same_results(folder, copy)
+
+
+@pytest.mark.thorough
+def test_a_launcher_of_two_machines_makes_one_folder(workplace: Path) -> None:
+    before = folders(workplace)
+    command = [*DDP, "trainer.devices=1", "trainer.num_nodes=2", "trainer.max_epochs=1"]
+    ends = launch(workplace, command, command, by="by hand on several machines")
+    assert [status for status, _ in ends] == [0, 0], ends
+    assert len(folders(workplace) - before) == 1
 
 
 @pytest.mark.thorough

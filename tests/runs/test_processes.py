@@ -36,6 +36,8 @@ def test_the_first_number_that_is_set_counts(monkeypatch: pytest.MonkeyPatch) ->
     """Else a process that Lightning takes for the first would lose its results with the temporary folder."""
     monkeypatch.setenv("NODE_RANK", "1")
     assert is_first()
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    assert not is_first(), "no launcher numbers the processes of these machines"
     monkeypatch.setenv("SLURM_PROCID", "3")
     monkeypatch.setenv("RANK", "0")
     assert is_first()
