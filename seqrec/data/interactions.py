@@ -9,8 +9,9 @@ import numpy as np
 import polars as pl
 import torch
 
-from seqrec.data.dropped import Dropped, note
+from seqrec.data.dropped import Dropped
 from seqrec.data.errors import DataError
+from seqrec.data.numbering import by_user_and_time, core, counted, distinct, numbered
 from seqrec.data.sequences import Sequences
 
 Numbering = Literal["first_seen", "raw_id"]
@@ -29,12 +30,8 @@ def k_core(frame: pl.DataFrame, users: int, items: int) -> pl.DataFrame:
     Returns:
         The rows that are left, in their order; possibly none.
     """
-    enough = (pl.len().over("user") >= users) & (pl.len().over("item") >= items)
-    while True:
-        kept = frame.filter(enough)
-        if len(kept) == len(frame):
-            return kept
-        frame = kept
+    user, item = (numbered(frame[key], distinct(frame[key], first_seen=True)) for key in ("user", "item"))
+    return frame.filter(pl.Series(core(user, item, users, items), dtype=pl.Boolean))
 
 
 def core_name(users: int, items: int) -> str:
@@ -49,12 +46,16 @@ def checked_k_core(frame: pl.DataFrame, users: int, items: int, source: Path) ->
         DataError: no interaction survives.
     """
     kept = k_core(frame, users, items)
-    if kept.is_empty():
+    _refuse_nothing(len(kept), len(frame), users, items, source)
+    return kept
+
+
+def _refuse_nothing(kept: int, rows: int, users: int, items: int, source: Path) -> None:
+    if not kept:
         raise DataError(
-            f"{source}: {core_name(users, items)} filtering left no users ({len(frame)} interactions before); "
+            f"{source}: {core_name(users, items)} filtering left no users ({rows} interactions before); "
             f"lower the thresholds min_user={users} and min_item={items}"
         )
-    return kept
 
 
 def to_sequences(
@@ -85,22 +86,29 @@ def to_sequences(
         DataError: the k-core is empty.
     """
     first_seen = numbering == "first_seen"
-    line = pl.col("line").min()
-    frame = frame.with_row_index("line").with_columns(user_key=line.over("user") if first_seen else "user")
-    everything, steps = frame, dict(dropped or {})
-    frame = checked_k_core(frame, min_user, min_item, source)
-    note(steps, core_name(min_user, min_item), everything, frame)
-    frame = frame.sort("user_key", "time", maintain_order=True).drop("line").with_row_index("line")
-    frame = frame.with_columns(item_key=line.over("item") if first_seen else "item")
-    frame = frame.with_columns(id=pl.col("item_key").rank("dense").cast(pl.Int32))
-    users = frame.group_by("user_key", maintain_order=True).agg(pl.col("user").first(), pl.len())
-    item_ids = frame.select("id", "item").unique("id").sort("id")["item"]
-    offsets = np.concatenate([[0], users["len"].to_numpy().astype(np.int64).cumsum()])
+    users, items = (distinct(frame[key], first_seen) for key in ("user", "item"))
+    user, item, time = numbered(frame["user"], users), numbered(frame["item"], items), frame["time"]
+    del frame  # where the caller does not hold it either, what follows has its room
+    kept, rows, steps = core(user, item, min_user, min_item), len(user), dict(dropped or {})
+    if not kept.all():
+        user, item, time = user[kept], item[kept], time.filter(pl.Series(kept))
+        _refuse_nothing(len(user), rows, min_user, min_item, source)
+    order = by_user_and_time(user, time)
+    del time
+    item = item[order]
+    del order
+    lengths = counted(user, len(users))
+    present = distinct(pl.Series(item), first_seen).to_numpy()
+    number = np.zeros(len(items), dtype=np.int32)
+    number[present] = np.arange(1, len(present) + 1)
+    if len(user) < rows:
+        lost = {"users": int((lengths == 0).sum()), "items": len(items) - len(present)}
+        steps[core_name(min_user, min_item)] = {"rows": rows - len(user), **lost}
     return Sequences(
-        items=torch.from_numpy(frame["id"].to_numpy(writable=True)),
-        offsets=torch.from_numpy(offsets),
-        user_ids=users["user"],
-        item_ids=item_ids,
-        source_order=torch.arange(1, len(item_ids) + 1),
+        items=torch.from_numpy(number[item]),
+        offsets=torch.from_numpy(np.concatenate([[0], lengths[lengths > 0].cumsum()])),
+        user_ids=users.filter(pl.Series(lengths > 0)),
+        item_ids=items.gather(present),
+        source_order=torch.arange(1, len(present) + 1),
         dropped=steps,
     )
