@@ -93,7 +93,7 @@ class Sequences:
         look_up = torch.cat([torch.zeros(1, dtype=torch.int32), new_id.to(torch.int32)])
         return replace(
             self,
-            items=look_up[self.items.long()],
+            items=look_up.index_select(0, self.items),  # unlike brackets, without a copy of the items in 64 bits
             item_ids=self.item_ids.gather(pl.Series(order.numpy())),
             source_order=self.source_order[order],
             attributes=None if self.attributes is None else self.attributes[order],
@@ -124,7 +124,7 @@ class Sequences:
 
     def digest(self) -> str:
         """SHA-256 of the histories under the source's numbering: the same for every renumbering seed."""
-        source_items = torch.cat([torch.zeros(1, dtype=torch.int64), self.source_order])[self.items.long()]
-        content = hashlib.sha256(self.offsets.numpy().tobytes())
-        content.update(source_items.to(torch.int32).numpy().tobytes())
+        source_item = torch.cat([torch.zeros(1, dtype=torch.int32), self.source_order.to(torch.int32)])
+        content = hashlib.sha256(self.offsets.contiguous().numpy().data)
+        content.update(source_item.index_select(0, self.items).numpy().data)
         return content.hexdigest()

@@ -7,10 +7,12 @@ from collections.abc import Callable
 from difflib import get_close_matches
 from pathlib import Path
 
+import numpy as np
 import polars as pl
 
 from seqrec.data.dropped import Dropped, note
 from seqrec.data.errors import DataError, NoInteractions
+from seqrec.data.readers.compact import text_of
 from seqrec.data.readers.ids import ids, spelled_missing
 from seqrec.data.readers.times import sort_keys
 
@@ -30,11 +32,11 @@ def checked(
     missing: str,
     dropped: Dropped,
 ) -> pl.DataFrame:
-    """Turn raw text columns into interactions, or say which line is wrong.
+    """Turn raw columns into interactions, or say which line is wrong.
 
     Args:
-        raw: columns ``user``, ``item`` and, unless file order counts, ``time``, all text, and
-            ``fingerprint``, a hash of all fields of the row.
+        raw: columns ``user``, ``item`` and, unless file order counts, ``time``, each text or in a type that
+            :func:`~seqrec.data.readers.compact.text_of` makes text; and ``fingerprint``, a hash of all fields of a row.
         path: the file, for messages.
         columns: name in the file of each of the three columns, for messages.
         place: name of a row (0-based) for messages, such as ``line 5``.
@@ -53,14 +55,15 @@ def checked(
     if raw.is_empty():
         raise NoInteractions(f"{path}: no interactions in the file")
     named = {key: name for key, name in columns.items() if name is not None}
-    everything = raw.with_columns(pl.col(*named).str.strip_chars()).with_row_index("row")
+    everything = raw.with_columns(pl.col(pl.String).str.strip_chars()).with_row_index("row")
     frame = _without_missing(everything, path, named, place, missing)
-    note(dropped, "missing", everything.select(_present(key) for key in ("user", "item")), frame)
+    if len(frame) < len(everything):
+        note(dropped, "missing", pl.DataFrame([_present(everything[key]) for key in ("user", "item")]), frame)
 
     def where(key: str) -> Callable[[int], str]:
         return lambda row: f"{path}: {place(frame['row'][row])}, column `{named[key]}`"
 
-    repeat = frame.select(~pl.struct(*named, "fingerprint").is_first_distinct()).to_series()
+    repeat = _repeats(frame, list(named))
     if repeat.any():
         kept = "dropped" if drop_duplicates else "kept; data.drop_duplicates=true drops them"
         first = place(frame["row"][int(repeat.arg_max() or 0)])
@@ -68,17 +71,30 @@ def checked(
     time = sort_keys(frame["time"], time_format, where("time")) if "time" in named else frame["row"].cast(pl.Int64)
     users, items = ids(frame["user"], where("user")), ids(frame["item"], where("item"))
     result = pl.DataFrame([users, items, time.alias("time")])
-    if not drop_duplicates:
+    if not (drop_duplicates and repeat.any()):
         return result
     once = result.filter(~repeat)
     note(dropped, "duplicates", result, once)
     return once
 
 
-def _present(key: str) -> pl.Expr:
-    """The cells of a column, null where they hold no value."""
-    cell = pl.col(key)
-    return pl.when((cell != "") & ~cell.map_batches(spelled_missing, return_dtype=pl.Boolean)).then(key)
+def _repeats(frame: pl.DataFrame, named: list[str]) -> pl.Series:
+    """Which rows repeat an earlier one in all fields, bool; empty where none does."""
+    prints = frame["fingerprint"].to_numpy(writable=True)
+    prints.sort()
+    twice = pl.Series(np.unique(prints[1:][prints[1:] == prints[:-1]]), dtype=pl.UInt64)
+    if twice.is_empty():
+        return pl.Series(dtype=pl.Boolean)
+    candidates = frame["fingerprint"].is_in(twice.implode())
+    rows = frame.filter(candidates).select(*named, "fingerprint")
+    rows = rows.with_columns(pl.col(pl.Float64).cast(pl.String))  # as numbers 0.0 and -0.0 are equal
+    return candidates.scatter(candidates.arg_true(), ~rows.select(pl.struct(pl.all()).is_first_distinct()).to_series())
+
+
+def _present(column: pl.Series) -> pl.Series:
+    """The cells of a column as text, null where they hold no value."""
+    text = text_of(column)
+    return text.set((text == "") | spelled_missing(text), None)
 
 
 def _without_missing(
@@ -87,10 +103,11 @@ def _without_missing(
     """``frame`` without the rows that lack a value, or an error for the first of them."""
     gone = pl.repeat(False, len(frame), eager=True)
     for key, name in named.items():
-        spelled = (
-            spelled_missing(frame[key]) & (missing == ("drop" if key == "time" else missing)) & (missing != "keep")
-        )
-        absent = frame[key].is_null() | (frame[key] == "") | spelled
+        absent, spelled = frame[key].is_null(), pl.repeat(False, len(frame), eager=True)
+        if frame[key].dtype == pl.String:
+            counts = missing == "drop" or (missing == "error" and key != "time")
+            spelled = spelled_missing(frame[key]) & counts
+            absent = absent | (frame[key] == "") | spelled
         if absent.any() and missing != "drop":
             row = int(absent.arg_max() or 0)
             says = f"`{frame[key][row]}` stands for no value" if spelled[row] else "has no value"
@@ -105,7 +122,7 @@ def _without_missing(
         logger.warning("%s: %d rows without a value left out, first on %s (data.missing=drop)", path, gone.sum(), first)
     if gone.all():
         raise DataError(f"{path}: no interactions in the file: all {len(frame)} rows lack a value")
-    return frame.filter(~gone)
+    return frame.filter(~gone) if gone.any() else frame
 
 
 def pick(frame: pl.DataFrame, path: Path, columns: dict[str, str | None]) -> pl.DataFrame:

@@ -34,12 +34,14 @@ def ids(text: pl.Series, where: Callable[[int], str]) -> pl.Series:
     """Ids as int64 if that loses nothing (``007`` stays text), else as they are; a column of ``1.0`` counts as whole.
 
     Args:
-        text: one id a row, none missing.
+        text: one id a row, none missing; or such int64.
         where: names a row's cell for the error.
 
     Raises:
         DataError: lists instead of ids, or floats so large that neighbouring whole numbers are the same.
     """
+    if text.dtype == pl.Int64:
+        return text
     for form, kind in ((_LIST, "a list"), (_OBJECT, "an object")):
         if (
             re.match(form, text[0])

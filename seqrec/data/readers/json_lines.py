@@ -12,6 +12,7 @@ from polars.exceptions import PolarsError
 
 from seqrec.data.errors import DataError, NoInteractions
 from seqrec.data.readers.columns import require
+from seqrec.data.readers.compact import compacted, joined
 from seqrec.data.readers.files import lf_ended, text_blocks
 
 _ROUNDED = r"^-?[\d.]{16,}$|^-?[\d.]+e-?\d+$"  # may be a number that the fast parser cut to float64
@@ -22,7 +23,7 @@ class _Token(str):
 
 
 def read_json_lines(path: Path, columns: dict[str, str | None], block: int) -> pl.DataFrame:
-    """Text columns of a file with one JSON object a line; other fields are not kept."""
+    """Compact columns of a file with one JSON object a line; other fields are not kept."""
     parts: list[pl.DataFrame] = []
     line = 1
     for piece in map(lf_ended, text_blocks(path, block)):
@@ -32,11 +33,11 @@ def read_json_lines(path: Path, columns: dict[str, str | None], block: int) -> p
                 number = line + piece[: len(piece) - len(begin)].count(b"\n")
                 keys = list(_json_object(path, number, begin.partition(b"\n")[0]))
                 require(path, f"line {number}, ", keys, columns)
-            parts.append(_parsed(path, piece, line, columns))
+            parts.append(compacted(_parsed(path, piece, line, columns)))
         line += piece.count(b"\n")
     if not parts:
         raise NoInteractions(f"{path}: no interactions in the file")
-    return pl.concat(parts)
+    return joined(parts)
 
 
 def _parsed(path: Path, piece: bytes, first: int, columns: dict[str, str | None]) -> pl.DataFrame:

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -47,19 +47,12 @@ def rows(path: Path, body: bytes, first_line: int, separator: str, quote: str | 
     Raises:
         DataError: lines that are one row or several, as one takes their quotes; quotes that make no sense.
     """
-    sign = '"' if quote == AUTO else quote
-    if sign is None or sign.encode() not in body:
+    sign, content, at, paired = _signs(body, separator, quote)
+    if sign is None:
         return Rows(body, None)
-    content = np.frombuffer(b"\n" + body + b"\n", dtype=np.uint8)
-    at = np.flatnonzero(content == ord(sign))
-    edge = [ord(separator), ord("\n"), ord(sign)]
-    paired = (
-        len(at) % 2 == 0 and np.isin(content[at[::2] - 1], edge).all() and np.isin(content[at[1::2] + 1], edge).all()
-    )
     if not paired:
         return Rows(_paired(path, body, first_line, separator, sign, width), sign, stray=True)
-    breaks = np.flatnonzero(content == ord("\n"))[1:]
-    inside = np.searchsorted(at, breaks) % 2 == 1
+    inside = _quoted_breaks(content, at)
     starts = np.flatnonzero(inside & ~np.concatenate([[False], inside[:-1]]))
     if len(starts):
         ends = np.flatnonzero(~inside & np.concatenate([[False], inside[:-1]]))
@@ -70,6 +63,38 @@ def rows(path: Path, body: bytes, first_line: int, separator: str, quote: str | 
             "%s: %d rows have line breaks in quotes and span several lines, first on line %d", path, len(starts), first
         )
     return Rows(body, sign)
+
+
+def line_rows(body: bytes, separator: str, quote: str | None) -> Rows | None:
+    """The rows of a text if each line is one, whatever lines come before or after; else None, and :func:`rows` decides.
+
+    Args:
+        body, separator, quote: as of :func:`rows`.
+    """
+    sign, content, at, paired = _signs(body, separator, quote)
+    return Rows(body, sign) if sign is None or (paired and not _quoted_breaks(content, at).any()) else None
+
+
+_Places = np.ndarray[Any, np.dtype[np.int64]]
+
+
+def _signs(body: bytes, separator: str, quote: str | None) -> tuple[str | None, np.ndarray, _Places, bool]:
+    """The sign that quotes, None if it does not occur; the text as bytes, where the signs are, whether they pair."""
+    sign = '"' if quote == AUTO else quote
+    if sign is None or sign.encode() not in body:
+        return None, np.zeros(0, np.uint8), np.zeros(0, np.int64), True
+    content = np.frombuffer(b"\n" + body + b"\n", dtype=np.uint8)
+    at = np.flatnonzero(content == ord(sign))
+    edge = [ord(separator), ord("\n"), ord(sign)]
+    paired = (
+        len(at) % 2 == 0 and np.isin(content[at[::2] - 1], edge).all() and np.isin(content[at[1::2] + 1], edge).all()
+    )
+    return sign, content, at, bool(paired)
+
+
+def _quoted_breaks(content: np.ndarray, at: _Places) -> np.ndarray:
+    """Which line breaks, but for the first, stand between a quote and its partner."""
+    return np.searchsorted(at, np.flatnonzero(content == ord("\n"))[1:]) % 2 == 1
 
 
 def _refuse_ambiguous(

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import io
-import logging
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -14,28 +14,54 @@ from polars.exceptions import PolarsError
 
 from seqrec.data.errors import DataError, NoInteractions
 from seqrec.data.readers.columns import first_words, pick, require
-from seqrec.data.readers.files import lf_ended, text
-from seqrec.data.readers.quotes import AUTO, Rows, fields, records, rows
-from seqrec.data.readers.separators import RUNS, choose, one_column
+from seqrec.data.readers.compact import compacted, joined
+from seqrec.data.readers.files import BLOCK, text, text_blocks
+from seqrec.data.readers.lines import Comments, blank, one_character, separated
+from seqrec.data.readers.quotes import AUTO, Rows, fields, line_rows, records, rows
+from seqrec.data.readers.separators import choose, one_column
 
-logger = logging.getLogger(__name__)
-
-_INNER = "\x1f"  # stands for separators of several characters, which the csv parser does not take
 _LOOKED_AT = 20  # lines from which a separator is guessed
+_HEAD = 10_000  # bytes in which they are
 
 
 class Separated(NamedTuple):
     """A text that was read.
 
     Attributes:
-        frame: the columns ``user``, ``item``, ``time`` as text, and the fingerprint of each row.
-        rows: the text, its quotes settled.
-        records: a slow reader of (line, fields) of each row, for messages.
+        frame: the columns ``user``, ``item``, ``time``, compact, and the fingerprint of each row.
+        line: the line of a row, for messages; slow.
+        fault: what is refused once nothing else is; None where all is well.
     """
 
     frame: pl.DataFrame
-    rows: Rows
-    records: Callable[[], Iterator[tuple[int, list[str]]]]
+    line: Callable[[int], int]
+    fault: DataError | None
+
+
+class _Layout(NamedTuple):
+    """How the rows of a text are written.
+
+    Attributes:
+        names: of the columns.
+        separator: as it was chosen.
+        first_line: number of the line of the first row.
+    """
+
+    names: list[str]
+    separator: str
+    first_line: int
+
+    @property
+    def inner(self) -> str:
+        """The character that separates once the lines are plain."""
+        return one_character(self.separator)
+
+
+_Slowly = Callable[[], Iterator[tuple[int, list[str]]]]
+"""Line and fields of each row, one by one, for messages."""
+
+_Pieces = Callable[[], Iterator[tuple[int, Rows]]]
+"""Number of the first line, and rows, of each piece of a text; can be called again."""
 
 
 def read_separated(
@@ -45,8 +71,11 @@ def read_separated(
     header: Sequence[str] | None,
     quote: str | None = AUTO,
     comment: str | None = None,
+    block: int = BLOCK,
 ) -> Separated:
-    """Text columns of a separated file.
+    """Compact columns of a separated file.
+
+    The text is read in pieces of whole lines, as a whole only where a quote has no partner in its line.
 
     Args:
         path: the file.
@@ -55,50 +84,112 @@ def read_separated(
         header: column names of a text without a header line.
         quote: the sign that quotes, None if quotes are letters, or :data:`~seqrec.data.readers.quotes.AUTO`.
         comment: lines that begin so are left out; None where there are none.
+        block: bytes read at a time.
     """
     if quote is not None and quote != AUTO and (len(quote) != 1 or not quote.isascii()):
         raise DataError(f"data.quote={quote!r} is neither one character, nor null (quotes are letters), nor {AUTO}")
-    content = _without_comments(path, lf_ended(text(path)), comment)
-    content = re.sub(rb"(?m)^ +$", b"", content)
-    begin = len(content) - len(content.lstrip(b"\n"))
-    said = re.match(rb"sep=(\S+|\t)\n", content[begin:])  # a line by which Excel is told the separator
-    if said:
-        separator, begin = separator or said[1].decode(), begin + said.end()
-    number, content = 1 + content.count(b"\n", 0, begin), content[begin:]
-    if not content.strip():
-        raise NoInteractions(f"{path}: no interactions in the file")
-    named = [name for name in columns.values() if name is not None]
-    separator = choose(path, _first_lines(content), separator, named, header)
-    if "\t" not in separator:
-        content = re.sub(rb"(?m)^[ \t]+$", b"", content)
-    inner, content = _one_character(separator, content)
-    first, _, rest = content.partition(b"\n")
-    found = fields(first.decode(), inner, '"' if quote == AUTO else quote)
-    names = [field.strip() for field in found] if header is None else list(header)
-    if len(found) == 1:
-        raise DataError(one_column(path, number, first.decode(), separator))
-    require(path, f"line {number}, ", names, columns)
-    body, first_line = (rest, number + 1) if header is None else (content, number)
-    if not body.strip():
-        raise NoInteractions(f"{path}: no interactions in the file")
-    settled = rows(path, body, first_line, inner, quote, len(names))
+    layout = _layout(path, columns, separator, header, quote, comment, block)
+    comments = Comments(comment)
 
-    def slowly() -> Iterator[tuple[int, list[str]]]:
-        return records(settled, inner, first_line)
+    def by_lines() -> Iterator[tuple[int, Rows]]:
+        for first, body in _bodies(layout, comments.blanked(text_blocks(path, block))):
+            found = line_rows(body, layout.inner, quote)
+            if found is None:
+                raise _SeveralLines
+            yield first, found
 
-    frame = pick(_parsed(path, settled, names, inner, separator, slowly), path, columns)
-    return Separated(frame, settled, slowly)
+    try:
+        return _read(path, columns, layout, by_lines)
+    except _SeveralLines:
+        comments = Comments(comment)
+        [(first, body)] = _bodies(layout, comments.blanked([text(path)]))
+        whole = first, rows(path, body, first, layout.inner, quote, len(layout.names))
+        return _read(path, columns, layout, lambda: iter([whole]))
+    finally:
+        comments.warn(path)
 
 
-def _parsed(
+class _SeveralLines(Exception):
+    """What the quotes of a piece mean depends on other pieces."""
+
+
+def _layout(
     path: Path,
-    found: Rows,
-    names: list[str],
-    inner: str,
-    separator: str,
-    slowly: Callable[[], Iterator[tuple[int, list[str]]]],
-) -> pl.DataFrame:
+    columns: dict[str, str | None],
+    separator: str | None,
+    header: Sequence[str] | None,
+    quote: str | None,
+    comment: str | None,
+    block: int,
+) -> _Layout:
+    """How the text is written, by its first lines."""
+    comments, content = Comments(comment), b""
+    for piece in comments.blanked(text_blocks(path, block)):
+        content += piece
+        if len(content.strip()) > 2 * _HEAD:
+            break
+    try:
+        content = blank(content, tabs=False)
+        begin = len(content) - len(content.lstrip(b"\n"))
+        said = re.match(rb"sep=(\S+|\t)\n", content[begin:])  # a line by which Excel is told the separator
+        if said:
+            separator, begin = separator or said[1].decode(), begin + said.end()
+        number, content = 1 + content.count(b"\n", 0, begin), content[begin:]
+        if not content.strip():
+            raise NoInteractions(f"{path}: no interactions in the file")
+        named = [name for name in columns.values() if name is not None]
+        separator = choose(path, _first_lines(content), separator, named, header)
+        first = separated(separator, blank(content, "\t" not in separator)).partition(b"\n")[0].decode()
+        found = fields(first, one_character(separator), '"' if quote == AUTO else quote)
+        names = [field.strip() for field in found] if header is None else list(header)
+        if len(found) == 1:
+            raise DataError(one_column(path, number, first, separator))
+        require(path, f"line {number}, ", names, columns)
+    except DataError:
+        comments.warn(path)
+        raise
+    return _Layout(names, separator, number + (header is None))
+
+
+def _bodies(layout: _Layout, pieces: Iterable[bytes]) -> Iterator[tuple[int, bytes]]:
+    """Number of the first line, and plain lines, of each piece behind the header."""
+    line = 1
+    for piece in pieces:
+        header = min(layout.first_line - line, piece.count(b"\n")) if line < layout.first_line else 0
+        body = piece.split(b"\n", header)[header] if header else piece
+        line += header
+        yield line, separated(layout.separator, blank(body, "\t" not in layout.separator))
+        line += body.count(b"\n")
+
+
+def _read(path: Path, columns: dict[str, str | None], layout: _Layout, pieces: _Pieces) -> Separated:
+    """What the pieces hold."""
+    tables: list[pl.DataFrame] = []
+    counts: list[int] = []
+    fault = None
+    for first, found in pieces():
+        if found.body.strip():
+            slowly = partial(records, found, layout.inner, first)
+            table = pick(_parsed(path, found, layout, slowly), path, columns)
+            fault = fault or _fault(path, table, found, slowly, columns)
+            tables.append(compacted(table))
+        counts.append(len(tables[-1]) if found.body.strip() else 0)
+    if not tables:
+        raise NoInteractions(f"{path}: no interactions in the file")
+
+    def line(row: int) -> int:
+        for (first, found), count in zip(pieces(), counts, strict=False):
+            if row < count:
+                return _nth(row, records(found, layout.inner, first))
+            row -= count
+        raise IndexError(row)
+
+    return Separated(joined(tables), line, fault)
+
+
+def _parsed(path: Path, found: Rows, layout: _Layout, slowly: _Slowly) -> pl.DataFrame:
     """All columns as text."""
+    names, inner = layout.names, layout.inner
     unique = [name if names.count(name) == 1 else f"{name}:{index}" for index, name in enumerate(names)]
     width_line = inner.join(map(str, range(len(names)))).encode() + b"\n"  # else the first row decides the width
     try:
@@ -107,26 +198,12 @@ def _parsed(
         )
     except PolarsError as error:
         _check_widths(path, names, slowly())  # names the line, unless the quotes are at fault
-        raise DataError(f"{path}: not a table separated by `{separator}` ({first_words(error)})") from error
+        raise DataError(f"{path}: not a table separated by `{layout.separator}` ({first_words(error)})") from error
     frame.columns = unique
     if frame[unique[-1]].null_count():  # a short row, a blank line, or an empty last field
         _check_widths(path, names, slowly())
         frame = frame.filter(~pl.all_horizontal(pl.all().is_null()))
     return frame
-
-
-def _without_comments(path: Path, content: bytes, comment: str | None) -> bytes:
-    """The text with its comments as blank lines, so that the other lines keep their numbers."""
-    if comment:
-        return re.sub(rb"(?m)^[ \t]*" + re.escape(comment.encode()) + rb".*$", b"", content)
-    marked, lines = content.count(b"\n#"), content.count(b"\n")
-    if 0 < marked < lines / 2:
-        first = 2 + content.count(b"\n", 0, content.index(b"\n#"))
-        logger.warning(
-            "%s: %d lines begin with `#`, first on line %d; if they are comments, \"data.comment='#'\" leaves them out",
-            path, marked, first,
-        )  # fmt: skip
-    return content
 
 
 def _first_lines(content: bytes) -> list[str]:
@@ -136,45 +213,36 @@ def _first_lines(content: bytes) -> list[str]:
     return [line for line in whole.split("\n") if line.strip()][:_LOOKED_AT]
 
 
-def _one_character(separator: str, content: bytes) -> tuple[str, bytes]:
-    """A separator of one byte, and the text with it."""
-    if separator == RUNS:
-        trimmed = re.sub(rb"(?m)^[ \t]+|[ \t]+$", b"", content)
-        return _INNER, re.sub(rb"[ \t]+", _INNER.encode(), trimmed)
-    if len(separator.encode()) > 1:
-        return _INNER, content.replace(separator.encode(), _INNER.encode())
-    return separator, content
-
-
-def refuse_strange(path: Path, found: Separated, columns: dict[str, str | None]) -> None:
-    """Refuse a header amid the rows, and a user, item or time with a line break or a quote that has no partner."""
+def _fault(
+    path: Path, table: pl.DataFrame, found: Rows, slowly: _Slowly, columns: dict[str, str | None]
+) -> DataError | None:
+    """A header amid the rows, or a user, item or time with a line break or a quote that has no partner."""
     named = {key: name for key, name in columns.items() if name is not None}
-    header = found.frame.select(pl.all_horizontal(pl.col(key) == name for key, name in named.items())).to_series()
+    header = table.select(pl.all_horizontal(pl.col(key) == name for key, name in named.items())).to_series()
     if header.any():
-        line = _line(found, header)
-        raise DataError(
-            f"{path}: line {line} is a header line; data.header is for files without one, and files that "
-            "were joined keep only the first"
+        return DataError(
+            f"{path}: line {_nth(int(header.arg_max() or 0), slowly())} is a header line; data.header is for files "
+            "without one, and files that were joined keep only the first"
         )
-    sign, stray = found.rows.quote, found.rows.stray
+    sign, stray = found.quote, found.stray
     if sign is None:
-        return
+        return None
     faults = {"\n": "a line break"} | ({sign: "a quote without partner"} if stray else {})
     for key, name in named.items():
         for mark, what in faults.items():
-            strange = found.frame[key].str.contains(mark, literal=True).fill_null(False)
+            strange = table[key].str.contains(mark, literal=True).fill_null(False)
             if strange.any():
                 row = int(strange.arg_max() or 0)
-                raise DataError(
-                    f"{path}: line {_line(found, strange)}, column `{name}`, {found.frame[key][row]!r} holds {what}; "
+                return DataError(
+                    f"{path}: line {_nth(row, slowly())}, column `{name}`, {table[key][row]!r} holds {what}; "
                     "data.quote=null takes quotes for letters"
                 )
+    return None
 
 
-def _line(found: Separated, marked: pl.Series) -> int:
-    """The line of the first marked row."""
-    row = int(marked.arg_max() or 0)
-    return next(line for index, (line, _) in enumerate(found.records()) if index == row)
+def _nth(row: int, found: Iterator[tuple[int, list[str]]]) -> int:
+    """The line of a row."""
+    return next(line for index, (line, _) in enumerate(found) if index == row)
 
 
 def _check_widths(path: Path, names: list[str], rows: Iterator[tuple[int, list[str]]]) -> None:

@@ -16,12 +16,13 @@ import polars as pl
 from seqrec.data.dropped import Dropped
 from seqrec.data.errors import DataError, NoInteractions
 from seqrec.data.readers.columns import MISSING, checked
+from seqrec.data.readers.compact import joined
 from seqrec.data.readers.files import BLOCK, known, suffix
 from seqrec.data.readers.json_lines import object_lines, read_json_lines
 from seqrec.data.readers.parquet import read_parquet
 from seqrec.data.readers.parts import part_files
 from seqrec.data.readers.quotes import AUTO
-from seqrec.data.readers.separated import read_separated, refuse_strange
+from seqrec.data.readers.separated import read_separated
 
 logger = logging.getLogger(__name__)
 
@@ -57,7 +58,7 @@ def read_table(
             :data:`~seqrec.data.readers.quotes.AUTO`: double quotes, refused where a row could be several.
         comment: of text: lines that begin so are left out.
         dropped: takes what was left out.
-        block: bytes of JSON lines parsed at a time.
+        block: bytes of text parsed at a time.
 
     Returns:
         ``user``, ``item``, ``time`` as :func:`seqrec.data.readers.columns.checked` gives them.
@@ -75,17 +76,18 @@ def read_table(
     raw = _all(path, read)
     left_out = {} if dropped is None else dropped
     table = checked(raw.frame, path, columns, raw.place, drop_duplicates, time_format, missing, left_out)
-    raw.check()
+    if raw.fault:
+        raise raw.fault
     return table
 
 
 class _Raw(NamedTuple):
-    """A file as text: its columns, the name of a row for messages, and a check that comes after all others."""
+    """A file: its compact columns, the name of a row for messages, and a fault that is raised after all others."""
 
     file: Path
     frame: pl.DataFrame
     place: Callable[[int], str]
-    check: Callable[[], None] = lambda: None
+    fault: DataError | None = None
 
 
 def _raw(
@@ -104,13 +106,8 @@ def _raw(
         return _Raw(path, frame, lambda row: f"line {_nth(row, object_lines(path, block))}")
     if kind == "parquet":
         return _Raw(path, read_parquet(path, columns), lambda row: f"row {row + 1}")
-    found = read_separated(path, columns, separator, header, quote, comment)
-    return _Raw(
-        path,
-        found.frame,
-        lambda row: f"line {_nth(row, (line for line, _ in found.records()))}",
-        lambda: refuse_strange(path, found, columns),
-    )
+    found = read_separated(path, columns, separator, header, quote, comment, block)
+    return _Raw(path, found.frame, lambda row: f"line {found.line(row)}", found.fault)
 
 
 def _all(source: Path, read: Callable[[Path], _Raw]) -> _Raw:
@@ -130,12 +127,9 @@ def _all(source: Path, read: Callable[[Path], _Raw]) -> _Raw:
         index = bisect_right(starts, row) - 1
         return f"{raws[index].file.name}: {raws[index].place(row - starts[index])}"
 
-    def check() -> None:
-        for raw in raws:
-            raw.check()
-
     logger.info("%s: %d files, from %s to %s", source, len(raws), raws[0].file.name, raws[-1].file.name)
-    return _Raw(source, pl.concat([raw.frame for raw in raws]), place, check)
+    fault = next((raw.fault for raw in raws if raw.fault), None)
+    return _Raw(source, joined([raw.frame for raw in raws]), place, fault)
 
 
 def _nth(row: int, lines: Iterator[int]) -> int:

@@ -10,6 +10,7 @@ import polars as pl
 from polars.exceptions import PolarsError
 
 from seqrec.data.errors import DataError
+from seqrec.data.readers.compact import text_of
 from seqrec.data.readers.ids import shown, spelled_missing
 
 logger = logging.getLogger(__name__)
@@ -28,11 +29,11 @@ _LOOKS_LIKE_A_DATE = (
 )
 
 
-def sort_keys(text: pl.Series, time_format: str | None, where: Callable[[int], str]) -> pl.Series:
+def sort_keys(column: pl.Series, time_format: str | None, where: Callable[[int], str]) -> pl.Series:
     """Times that compare as they should.
 
     Args:
-        text: one time a row: all numbers, or all dates.
+        column: one time a row: all numbers, or all dates, as text, or in a type of their own.
         time_format: the form of the dates where it is not ISO's, such as ``%d/%m/%Y %H:%M``; None for numbers and ISO.
         where: names a row's cell for the error.
 
@@ -43,10 +44,16 @@ def sort_keys(text: pl.Series, time_format: str | None, where: Callable[[int], s
     Raises:
         DataError: a time that is neither a finite number nor a date in the expected form, or a column of both.
     """
+    text = column
     if time_format is not None:
+        text = text_of(column)
         return _whole_column(
             *_formatted(text, time_format), text, where, f"in the form data.time_format={time_format!r}"
         )
+    if column.dtype == pl.Date or isinstance(column.dtype, pl.Datetime):
+        return column.cast(pl.Datetime("us")).dt.timestamp("us")
+    if column.dtype == pl.Float64:
+        return column
     whole = text.cast(pl.Int64, strict=False)
     if not whole.null_count():
         _warn_of_mixed_units(whole, where)
