@@ -1,10 +1,11 @@
-"""What a log of many interactions costs, from the file to training steps, and how that grows.
+"""What a log of many interactions costs, from the files to training steps and recommendations, and how that grows.
 
-    python tests/bench/scale.py --millions 1 10
+    python tests/bench/scale.py --millions 1 10 100
 
-A generated log with a user and an item for every ten interactions is read, prepared and trained on: SASRec, width
-64, generalised BCE with sampled items whose rows alone are moved. Each part runs in a process of its own. Nothing
-else should run meanwhile. All figures are stored as JSON.
+A generated log with a user and an item for every ten interactions is prepared from one csv file and from ten parquet
+files, and trained on: SASRec, width 64, generalised BCE with sampled items whose rows alone are moved. Each part runs
+in a process of its own, whose largest resident size is its peak; the log is removed at the end. Nothing else should
+run meanwhile. 100 million interactions take 5 GB of disk and up to 12 GB of memory. All figures are stored as JSON.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import resource
 import shutil
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy
@@ -23,91 +25,123 @@ import polars
 from hydra import compose, initialize_config_dir
 from processes import ROOT, run
 
-from seqrec.training.build import load_data
+from seqrec.training.build import build, load_data
+from seqrec.training.callbacks.clock import Clock
+from seqrec.training.catalog import with_catalog
+from seqrec.training.fit import fit
+from seqrec.training.measure import seconds_of_top10
+from seqrec.training.start_check import check_values
 
 TRAINING = [
+    "task=bench", "task.epochs=1", "trainer.limit_val_batches=0", "trainer=cpu",
     "model=sasrec", "model/loss=gbce", "+overlay=sparse_items", "model.loss.num_negatives=16",
     "model.backbone.dim=64", "model.backbone.ffn_dim=256",
 ]  # fmt: skip
+PARTS = 10
+BATCH = 64  # users of one call for recommendations
 
 
 def main() -> None:
-    """One line of figures a size."""
+    """One column of figures a size."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--millions", type=float, nargs="+", default=[1, 10])
     parser.add_argument("--steps", type=int, default=100, help="training steps that are timed")
+    parser.add_argument("--threads", type=int, default=2, help="of torch")
     parser.add_argument("--out", type=Path, default=Path("multirun/bench/scale"))
-    parser.add_argument("--measure", type=Path, help=argparse.SUPPRESS)  # a child: prepare this log, print the figures
+    parser.add_argument("--child", choices=CHILDREN, help=argparse.SUPPRESS)  # what a process of its own does
+    parser.add_argument("--log", type=Path, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
-    if arguments.measure:
-        print(json.dumps(preparation(arguments.measure)))
+    if arguments.child:
+        figures = CHILDREN[arguments.child](arguments)
+        print(json.dumps({**figures, "peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3}))
         return
-    figures = [measured(int(size * 1e6), arguments.steps, arguments.out.resolve()) for size in arguments.millions]
-    (arguments.out / "scale.json").write_text(json.dumps(figures, indent=1))
-    for name in figures[0]:
-        print(f"{name:42}" + "".join(f"{figure[name]:>16,.2f}" for figure in figures))
+    columns = []
+    for millions in arguments.millions:
+        columns.append(measured(millions, arguments))
+        (arguments.out / "scale.json").write_text(json.dumps(columns, indent=1))
+    for name in columns[0]:
+        print(f"{name:52}" + "".join(f"{column[name]:>16,.2f}" for column in columns))
 
 
-def measured(interactions: int, steps: int, out: Path) -> dict[str, float]:
+def measured(millions: float, arguments: argparse.Namespace) -> dict[str, float]:
     """All figures of one size."""
-    folder = out / f"{interactions}"
-    folder.mkdir(parents=True, exist_ok=True)
-    log = folder / "log.csv"
-    write_log(interactions, log)
-    shutil.rmtree(folder / "cache", ignore_errors=True)
-    measuring = [sys.executable, str(Path(__file__).resolve()), "--measure", str(log)]
-    cold, warm = (json.loads(run(measuring).splitlines()[-1]) for _ in range(2))
-    budget = [f"trainer.limit_train_batches={steps}", "task.validation_batches=2", "task.epochs=1"]
-    command = [sys.executable, "main.py", "task=bench", *options(log), *TRAINING, *budget]
-    run([*command, f"hydra.run.dir={folder / 'bench'}"])
-    bench = json.loads((folder / "bench" / "bench.json").read_text())
+    folder = arguments.out.resolve() / f"{millions}"
+    shutil.rmtree(folder, ignore_errors=True)
+    (folder / "parts").mkdir(parents=True)
+
+    def child(name: str, log: Path) -> dict[str, float]:
+        script = [sys.executable, str(Path(__file__).resolve()), "--child", name, "--log", str(log)]
+        sizes = ["--millions", str(millions), "--steps", str(arguments.steps)]
+        found = run([*script, *sizes], arguments.threads).splitlines()[-1]
+        print(f"{millions} million, {name} {log.name}: {found}", flush=True)
+        return json.loads(found)
+
+    try:
+        child("write", folder)
+        text = child("prepare", folder / "log.csv")
+        parts = child("prepare", folder / "parts")
+        cached = child("prepare", folder / "parts")
+        trained = child("train", folder / "parts")
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+    rows = parts["interactions"]
     return {
-        **{name: cold[name] for name in ("interactions", "users", "items")},
-        "file, bytes an interaction": log.stat().st_size / interactions,
-        "preparation, s": cold["seconds"],
-        "preparation, s a million interactions": cold["seconds"] / interactions * 1e6,
-        "preparation, peak MB": cold["peak_mb"],
-        "from the cache, s": warm["seconds"],
-        "resident, bytes an interaction": warm["resident_bytes"] / interactions,
-        "of these in use": warm["used_bytes"] / interactions,
-        "training step, s": bench["seconds_per_step"],
-        "training step, CPU s": bench["cpu_seconds_per_step"],
-        "first batch, s": bench["first_batch_seconds"],
-        "training, peak MB": bench["peak_memory_mb"],
-        "top 10 of one user, s": bench["top10_of_one_user_seconds"],
+        **{name: parts[name] for name in ("interactions", "users", "items")},
+        "csv: bytes an interaction in the file": text["file_bytes"] / rows,
+        "csv: preparation, s": text["seconds"],
+        "csv: preparation, s a million": text["seconds"] / rows * 1e6,
+        "csv: peak MB": text["peak_mb"],
+        "csv: peak bytes an interaction": (text["peak_mb"] * 1e6 - text["start_bytes"]) / rows,
+        "parquet: bytes an interaction in the files": parts["file_bytes"] / rows,
+        "parquet: preparation, s": parts["seconds"],
+        "parquet: preparation, s a million": parts["seconds"] / rows * 1e6,
+        "parquet: peak MB": parts["peak_mb"],
+        "parquet: peak bytes an interaction": (parts["peak_mb"] * 1e6 - parts["start_bytes"]) / rows,
+        "from the cache, s": cached["seconds"],
+        "from the cache, peak MB": cached["peak_mb"],
+        "prepared: resident bytes an interaction": cached["resident_bytes"] / rows,
+        "prepared: of these in use": cached["used_bytes"] / rows,
+        "training step, s": trained["step"],
+        "training, first batch, s": trained["first_batch"],
+        "training, peak MB": trained["peak_mb"],
+        "top 10 of one user, s": trained["top10_of_one"],
+        f"top 10 of {BATCH} users, s": trained["top10_of_batch"],
     }
 
 
-def write_log(interactions: int, path: Path) -> None:
-    """Users with 5 interactions and more, items whose popularity falls with their rank, random order in time."""
+def write(arguments: argparse.Namespace) -> dict[str, float]:
+    """The log as one csv file and as parquet files, in the order of time.
+
+    Users have 5 interactions and more; the popularity of items falls with their rank.
+    """
     random = numpy.random.default_rng(0)
+    interactions = int(arguments.millions[0] * 1e6)
     users = items = interactions // 10
     user = numpy.concatenate([numpy.repeat(numpy.arange(users), 5), random.integers(users, size=interactions // 2)])
     weight = 1 / (numpy.arange(items) + 100.0)
     popular = random.choice(items, size=len(user) - items, p=weight / weight.sum())
-    item = random.permutation(numpy.concatenate([numpy.arange(items), popular]))
-    order = random.permutation(len(user))
-    columns = {"user": user[order], "item": item, "time": numpy.arange(len(user))}
-    polars.DataFrame(columns).write_csv(path)
+    item = numpy.concatenate([numpy.arange(items), popular])
+    random.shuffle(user)
+    random.shuffle(item)
+    log = polars.DataFrame({"user": user, "item": item, "time": 1_500_000_000 + numpy.arange(len(user))})
+    log.write_csv(arguments.log / "log.csv")
+    for number, part in enumerate(log.iter_slices(-(-len(log) // PARTS))):
+        part.write_parquet(arguments.log / "parts" / f"part-{number}.parquet")
+    return {}
 
 
 def options(log: Path) -> list[str]:
     """The log as a data set; nothing is filtered."""
-    return [
-        "data=custom",
-        f"data.path={log}",
-        "data.min_user=1",
-        "data.min_item=1",
-        f"data.cache_dir={log.parent / 'cache'}",
-    ]
+    cache = f"data.cache_dir={log.parent / 'cache'}"
+    return ["data=custom", f"data.path={log}", "data.min_user=1", "data.min_item=1", cache]
 
 
-def preparation(log: Path) -> dict[str, float]:
-    """Figures of what comes before the model: the file, or its cache, the splits and the training windows."""
+def prepare(arguments: argparse.Namespace) -> dict[str, float]:
+    """What comes before the model: the files, or their cache, the splits and the training windows."""
     before = resident_bytes()
     start = time.perf_counter()
     with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
-        data = load_data(compose("config", [*options(log), "model=sasrec"]).data)
+        data = load_data(compose("config", [*options(arguments.log), "model=sasrec"]).data)
     windows = data.training_windows(0)
     seconds = time.perf_counter() - start
     sequences = data.sequences
@@ -121,15 +155,41 @@ def preparation(log: Path) -> dict[str, float]:
         "users": sequences.num_users,
         "items": sequences.num_items,
         "seconds": seconds,
+        "start_bytes": before,
         "resident_bytes": resident,
         "used_bytes": used,
-        "peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3,
+        "file_bytes": sum(file.stat().st_size for file in (arguments.log, *arguments.log.glob("*")) if file.is_file()),
+    }
+
+
+def train(arguments: argparse.Namespace) -> dict[str, float]:
+    """Training steps as ``main.py`` makes them, and the ten best of all items."""
+    with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
+        config = compose(
+            "config", [*options(arguments.log), *TRAINING, f"trainer.limit_train_batches={arguments.steps}"]
+        )
+    data = load_data(config.data)
+    config = with_catalog(config, data)
+    model, clock = build(config.model, check_values(config), seed=0), Clock()
+    fit(model, data, config, arguments.log.parent / "run", watchers=[clock])
+    return {
+        "step": clock.loop[0] / clock.steps,
+        "first_batch": clock.first_batch,
+        "top10_of_one": seconds_of_top10(model, data, users=1, repeats=9),
+        "top10_of_batch": seconds_of_top10(model, data, users=BATCH, repeats=1),
     }
 
 
 def resident_bytes() -> int:
     """Memory of this process."""
     return int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize()
+
+
+CHILDREN: dict[str, Callable[[argparse.Namespace], dict[str, float]]] = {
+    "write": write,
+    "prepare": prepare,
+    "train": train,
+}
 
 
 if __name__ == "__main__":
