@@ -12,6 +12,7 @@ import torch
 from seqrec.data.dropped import Dropped
 from seqrec.data.errors import DataError
 from seqrec.data.numbering import by_user_and_time, core, counted, distinct, numbered
+from seqrec.data.progress import tell
 from seqrec.data.sequences import Sequences
 
 Numbering = Literal["first_seen", "raw_id"]
@@ -86,13 +87,17 @@ def to_sequences(
         DataError: the k-core is empty.
     """
     first_seen = numbering == "first_seen"
+    rows, steps = len(frame), dict(dropped or {})
+    tell("numbering users and items", rows)
     users, items = (distinct(frame[key], first_seen) for key in ("user", "item"))
     user, item, time = numbered(frame["user"], users), numbered(frame["item"], items), frame["time"]
     del frame  # where the caller does not hold it either, what follows has its room
-    kept, rows, steps = core(user, item, min_user, min_item), len(user), dict(dropped or {})
+    tell(f"{core_name(min_user, min_item)}: dropping users and items with too few", rows)
+    kept = core(user, item, min_user, min_item)
     if not kept.all():
         user, item, time = user[kept], item[kept], time.filter(pl.Series(kept))
         _refuse_nothing(len(user), rows, min_user, min_item, source)
+    tell("sorting by user and time", len(user))
     order = by_user_and_time(user, time)
     del time
     item = item[order]

@@ -18,6 +18,7 @@ from filelock import FileLock
 
 from seqrec.data.cache_entry import META, checksums, file_sha256, intact, remove_left_behind, unfinished
 from seqrec.data.errors import DataError
+from seqrec.data.progress import tell
 from seqrec.data.readers.parts import is_source, part_files
 from seqrec.data.sequences import Sequences
 from seqrec.data.writing import write_array, write_parquet
@@ -78,6 +79,7 @@ def cached(
                 read_ones = read(file)
                 if (fault := read_ones.fault()) is not None:
                     raise ValueError(f"data={name}: the sequences that were read break a rule: {fault}")
+                tell(f"writing {entry}", read_ones.num_interactions)
                 _write(entry, read_ones, facts, file, others)
                 sequences = _load(entry)
     except BaseException:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import random
 from pathlib import Path
 from typing import Any
@@ -10,10 +11,12 @@ import numpy as np
 import polars as pl
 import pytest
 
+from seqrec.data import progress
 from seqrec.data.errors import DataError
 from seqrec.data.numbering import by_user_and_time, core, distinct, numbered
 from seqrec.data.readers.compact import DATES, compact, joined, text_of
 from seqrec.data.readers.tables import read_table
+from seqrec.data.sets.custom import Custom
 
 COLUMNS: dict[str, str | None] = {"user": "u", "item": "i", "time": "t"}
 CELLS = {
@@ -127,3 +130,23 @@ def test_core_is_what_removal_one_by_one_leaves() -> None:
         left.remove(few[0])
     assert 0 < len(left) < 150
     assert np.flatnonzero(core(user, item, 3, 4)).tolist() == left
+
+
+def test_steps_of_a_large_log_are_told(tmp_path: Path, caplog: Any, monkeypatch: Any, loading: dict[str, Any]) -> None:
+    path = tmp_path / "log.csv"
+    path.write_text("u,i,t\n" + "".join(f"{u},{i},{i}\n" for u in range(3) for i in range(4)))
+    data = Custom(path=str(path), columns=COLUMNS, min_user=2, min_item=2, **loading)
+    with caplog.at_level(logging.INFO):
+        data.read(path)
+        assert not caplog.messages
+        monkeypatch.setattr(progress, "ROWS", 12)
+        monkeypatch.setattr(progress, "BYTES", 12)
+        data.setup()
+    assert [message.split(str(tmp_path / "cache"))[0] for message in caplog.messages] == [
+        f"{path}: reading 0.0 GB",
+        f"{path}: looking for missing values, duplicates and what the times are (12 interactions)",
+        "numbering users and items (12 interactions)",
+        "2-core: dropping users and items with too few (12 interactions)",
+        "sorting by user and time (12 interactions)",
+        "writing ",
+    ]

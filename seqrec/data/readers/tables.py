@@ -15,6 +15,7 @@ import polars as pl
 
 from seqrec.data.dropped import Dropped
 from seqrec.data.errors import DataError, NoInteractions
+from seqrec.data.progress import tell, tell_reading
 from seqrec.data.readers.columns import MISSING, checked
 from seqrec.data.readers.compact import joined
 from seqrec.data.readers.files import BLOCK, known, suffix
@@ -74,6 +75,7 @@ def read_table(
     known("data.missing", missing, MISSING)
     read = partial(_raw, columns=columns, separator=separator, header=header, quote=quote, comment=comment, block=block)
     raw = _all(path, read)
+    tell(f"{path}: looking for missing values, duplicates and what the times are", len(raw.frame))
     left_out = {} if dropped is None else dropped
     table = checked(raw.frame, path, columns, raw.place, drop_duplicates, time_format, missing, left_out)
     if raw.fault:
@@ -113,6 +115,7 @@ def _raw(
 def _all(source: Path, read: Callable[[Path], _Raw]) -> _Raw:
     """A file, or several as one; a row's place then names its file."""
     files = part_files(source)
+    tell_reading(source, files)
     if len(files) == 1:
         return read(files[0])
     raws: list[_Raw] = []
