@@ -11,6 +11,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from seqrec.cli.overrides import CONF, check_configuration
 from tests.factories import build
+from tests.plugins import skip_without_plugin
 
 NEEDED = {
     "data/custom": ["data.path=log.csv"],
@@ -67,7 +68,8 @@ def arguments(file: str) -> list[str]:
 def checked(request: pytest.FixtureRequest) -> tuple[str, DictConfig]:
     """A file, and the configuration that chooses it; two tests share it."""
     file: str = request.param
-    return file, check_configuration(arguments(file), multirun=file.startswith("sweep/"))
+    skip_without_plugin(arguments(file))
+    return file, check_configuration(arguments(file), multirun=file.startswith(("sweep/", "launcher/")))
 
 
 @pytest.mark.parametrize("checked", FILES, indirect=True, scope="module")

@@ -11,7 +11,7 @@ from omegaconf import DictConfig, OmegaConf
 from seqrec.runs.targets import PROJECT, VARIABLE, is_own
 
 PLUGINS = {
-    "callbacks": ("hydra.experimental.callbacks.", "seqrec.cli.sweep.", "seqrec.cli.traces."),
+    "callbacks": ("hydra.experimental.callbacks.", "seqrec.cli.sweeps.jobs.", "seqrec.cli.traces."),
     "launcher": ("hydra._internal.core_plugins.", "hydra_plugins."),
     "sweeper": ("hydra._internal.core_plugins.", "hydra_plugins."),
 }

@@ -5,33 +5,33 @@ from __future__ import annotations
 import os
 import signal
 import sys
+import traceback
 from argparse import ArgumentParser, Namespace
-from functools import partial
 from pathlib import Path
 from typing import NoReturn
 
 import hydra
 from hydra._internal.utils import get_args_parser
 from hydra.core.hydra_config import HydraConfig
-from hydra.errors import InstantiationException
-from hydra.utils import call
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 from yaml import YAMLError
 
 from seqrec.cli.aliases import normalise
 from seqrec.cli.conf import CONF
 from seqrec.cli.explain import explain
-from seqrec.cli.help import group_list, skip_lists_of_hydra
+from seqrec.cli.help import skip_lists_of_hydra
 from seqrec.cli.overrides import check_configuration
+from seqrec.cli.reasons import program, reason, resume_command
+from seqrec.cli.resolvers import register_resolvers
 from seqrec.cli.resumed import check_resumed
-from seqrec.cli.run_folders import run_folder, updated_folder
 from seqrec.cli.stops import leaving_at_once, stop_of, terminable
-from seqrec.cli.sweep import USER_ERROR, fail_job, finished_before, in_sweep
+from seqrec.cli.sweeps.allocation import check_allocation
+from seqrec.cli.sweeps.apart import JobFailed, run_apart
+from seqrec.cli.sweeps.job import done
+from seqrec.cli.sweeps.jobs import USER_ERROR, continued, fail_job, finished_before, forget_failure, in_sweep
 from seqrec.cli.traces import discard, leave_nothing
-from seqrec.cli.unwritable import heeded, way_out
-from seqrec.reporting.models import text_list
+from seqrec.cli.unwritable import heeded
 from seqrec.runs.folder import CONFIG, resumable
-from seqrec.runs.targets import refuse_foreign
 
 
 def entry() -> None:
@@ -69,14 +69,6 @@ def show_origin(key: str, arguments: list[str]) -> None:
         print("\n".join(explain(key, overrides, conf, name)))
     except ValueError as error:
         _fail(str(error))
-
-
-def register_resolvers() -> None:
-    """Make the functions known that ``config.yaml`` calls as ``${name:...}``."""
-    OmegaConf.register_new_resolver("run_folder", run_folder, replace=True)
-    OmegaConf.register_new_resolver("updated_folder", updated_folder, replace=True)
-    OmegaConf.register_new_resolver("group_list", group_list, replace=True)
-    OmegaConf.register_new_resolver("model_list", partial(text_list, CONF.parent), replace=True)
 
 
 def check(arguments: list[str]) -> None:
@@ -125,52 +117,38 @@ def _request(flags: Namespace) -> tuple[list[str], Path, str]:
 
 
 def run(config: DictConfig) -> float | None:
-    """Call the configured task.
+    """Call the configured task; of a job of a sweep in a process of its own, unless it had finished before.
 
-    A :class:`ValueError`, a missing file or package, what Lightning calls a misconfiguration and a ``RuntimeError``,
-    which is what libraries raise for most of what users get wrong, end in one line and exit status 2; with
-    ``HYDRA_FULL_ERROR=1`` they keep their traceback, as any other error does. In a sweep the failure is noted and the
-    next job runs.
+    An error for people ends in one line and exit status 2, see :func:`seqrec.cli.reasons.reason`. In a sweep the
+    failure is noted and the next job runs.
     """
     try:
-        # Now that all references can be resolved, also those that only a job knows.
-        refuse_foreign(OmegaConf.to_container(config, resolve=True))
-        result: float | None = finished_before(config) if in_sweep() else None
+        check_allocation(config)
+        if not in_sweep():
+            return done(config)
+        forget_failure()
+        result = finished_before(config)
         if result is None:
             with terminable():
-                result = call(config.task, config, _recursive_=False)
+                result = run_apart(config)
     except (KeyboardInterrupt, SystemExit) as end:
         status = stop_of(end)
         if status is None:
             raise
         _stopped(status)
+    except JobFailed as error:
+        return fail_job(str(error))
     except Exception as error:
-        node, cause = _cause(error)
-        traced = not _for_people(cause) or os.environ.get("HYDRA_FULL_ERROR") == "1"
-        hint = (
-            f" (HYDRA_FULL_ERROR=1 {program()} ... shows where)"
-            if isinstance(cause, RuntimeError | ImportError)
-            else ""
-        )
-        words = _unwritten(cause) if isinstance(cause, OSError) else str(cause)
-        message = (f"{node}: {words}" if node else words) + hint
+        why = reason(error)
         if in_sweep():
-            return fail_job(
-                message if _for_people(cause) else f"{type(cause).__name__}: {cause}", cause if traced else None
-            )
-        if traced:
-            raise cause from None
+            if why.traced:
+                traceback.print_exception(why.cause)
+            return fail_job(why.in_sweep)
+        if why.traced:
+            raise why.cause from None
         leave_nothing()
-        _fail(message)
+        _fail(why.message)
     return result
-
-
-def _unwritten(error: OSError) -> str:
-    """What to tell of an error of files during a run."""
-    if not HydraConfig.initialized():
-        return str(error)
-    folder = Path(HydraConfig.get().runtime.output_dir)
-    return way_out(error, folder, _resume(folder) if resumable(folder) else None)
 
 
 def _refuse(message: str, folder: Path | None) -> NoReturn:
@@ -180,39 +158,14 @@ def _refuse(message: str, folder: Path | None) -> NoReturn:
     _fail(message)
 
 
-def _cause(error: Exception) -> tuple[str, Exception]:
-    """The node whose call failed, empty for the task, and the exception that Hydra wrapped."""
-    node = ""
-    while isinstance(error, InstantiationException) and isinstance(error.__cause__, Exception):
-        place = str(error).rpartition("full_key: ")[2] if "full_key: " in str(error) else ""
-        node = place if place and place != "task" else node
-        error = error.__cause__
-    return node, error
-
-
-def _for_people(error: Exception) -> bool:
-    """Whether the message alone tells the user what to change."""
-    if isinstance(error, ValueError | OSError | RuntimeError | ModuleNotFoundError | InstantiationException):
-        return True
-    return type(error).__name__ == "MisconfigurationException"  # by name: importing Lightning takes seconds
-
-
-def program() -> str:
-    """What a user writes to start this command line."""
-    name = Path(sys.argv[0]).name
-    return {"main.py": "python main.py", "__main__.py": "python -m seqrec"}.get(name, "seqrec")
-
-
-def _resume(folder: Path) -> str:
-    return f"{program()} resume={os.path.relpath(folder)}"
-
-
 def _stopped(status: int) -> NoReturn:
     folder = Path(HydraConfig.get().runtime.output_dir)
-    if getattr(HydraConfig.get(), "output_subdir", "") is None:
+    if in_sweep():
+        hint = f"stopped; the same command with {continued()} continues the sweep"
+    elif getattr(HydraConfig.get(), "output_subdir", "") is None:
         hint = "stopped"  # a task without a folder of its own has nothing to resume
     elif resumable(folder):
-        hint = f"stopped; resume with: {_resume(folder)}"
+        hint = f"stopped; resume with: {resume_command(folder)}"
     elif (folder / CONFIG).exists():
         hint = "stopped before the end of the first epoch; there is nothing to resume"
     else:

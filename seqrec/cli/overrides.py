@@ -11,10 +11,11 @@ from hydra.core.override_parser.types import IntervalSweep, Override
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
-from seqrec.cli.advice import about_settings, refuse_process_groups
+from seqrec.cli.advice import about_settings
 from seqrec.cli.conf import CONF
 from seqrec.cli.machinery import check_machinery
 from seqrec.cli.nodes import WrongClass, check_targets
+from seqrec.cli.sweeps.launchers import check_launcher
 from seqrec.cli.tree import Tree
 
 
@@ -54,7 +55,8 @@ def check_configuration(
             try:
                 config = tree.compose(job)
                 tree.check_heeded(config, job)
-                _check_job(config, sweep, targets)
+                check_launcher(config, first, sweep)
+                _check_job(config, targets)
             except WrongClass as error:
                 raise ValueError(f"{error}{tree.options_of(error)}") from None
             except ValueError as error:
@@ -62,10 +64,8 @@ def check_configuration(
     return first
 
 
-def _check_job(config: DictConfig, sweep: bool, targets: bool) -> None:
+def _check_job(config: DictConfig, targets: bool) -> None:
     """What can only be checked on the whole of a configuration."""
-    if sweep:
-        refuse_process_groups(config)
     if targets:
         check_machinery(config.hydra)
         try:

@@ -22,13 +22,13 @@ from seqrec.runs.targets import find
 
 PLUGINS = {
     "ax": "hydra-ax-sweeper",
-    "joblib": "hydra-joblib-launcher",
+    "joblib": '"seqrec[joblib]"',
     "nevergrad": "hydra-nevergrad-sweeper",
-    "optuna": "hydra-optuna-sweeper",
-    "ray": "hydra-ray-launcher",
-    "submitit": "hydra-submitit-launcher",
+    "optuna": '"seqrec[optuna]"',
+    "ray": '"seqrec[ray]"',
+    "submitit": '"seqrec[slurm]"',
 }
-"""What offers launchers and sweepers beside Hydra's own, by the first word of their names."""
+"""What pip installs for launchers and sweepers beside Hydra's own, by the first word of their names."""
 
 SEARCH_PATH = "hydra.searchpath"
 
@@ -54,7 +54,7 @@ class Tree:
             folders += own
             self.repository = open_repository(loader, folders)
             self.primary, self.chosen = primary_file(self.repository, name)
-        self.search_path = [f"{SEARCH_PATH}=[{','.join(map(_quoted, folders))}]"] if folders else []
+        self.search_path = [f"{SEARCH_PATH}=[{','.join(map(quoted, folders))}]"] if folders else []
         self.groups = Groups(self.repository)
         self.composed: dict[tuple[str, ...], DictConfig] = {}  # the jobs of a sweep share most choices
 
@@ -178,7 +178,8 @@ def _list(override: Override) -> list[str]:
     return [str(folder) for folder in folders]
 
 
-def _quoted(folder: str) -> str:
+def quoted(folder: str) -> str:
+    """A path as Hydra's grammar takes it, whatever it holds."""
     escaped = folder.replace("\\", "\\\\").replace("'", "\\'")
     return f"'{escaped}'"
 
@@ -188,7 +189,8 @@ def _in_one_line(error: HydraException, chosen: tuple[str, ...]) -> str:
     text = str(error).partition("\nConfig search path")[0].partition("\nTo append")[0]
     plugin = re.search(r"Could not find '(hydra/(?:launcher|sweeper))/(\w+)'", text)
     if plugin and (package := PLUGINS.get(plugin[2].partition("_")[0])):
-        return f"{plugin[1]}={plugin[2]} is a plugin of Hydra that is not installed: pip install {package}"
+        asked = next((word for word in chosen if word.startswith(("launcher=", "+sweep="))), f"{plugin[1]}={plugin[2]}")
+        return f"{asked} needs a plugin of Hydra that is not installed: pip install {package}"
     inside = re.match(r"In '(\w+/\w+)': Could not override '(.+)/(\w+)'", text)
     if inside:
         model, group, part = inside.groups()

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import shlex
 import sys
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from hydra.core.global_hydra import GlobalHydra
+from hydra._internal.config_repository import ConfigRepository
+from hydra._internal.config_search_path_impl import ConfigSearchPathImpl
 from hydra.core.hydra_config import HydraConfig
 
 from seqrec.runs.origin import Origin
@@ -22,20 +22,23 @@ def origin() -> Origin:
     return Origin(
         model=choices.get("model"),
         command=_command(hydra),
-        settings=_file(choices, "settings"),
+        settings=_file(hydra, "settings"),
         paper=None if paper in (None, "none") else str(paper),
-        paper_settings=_file(choices, "paper_settings"),
+        paper_settings=_file(hydra, "paper_settings"),
     )
 
 
-def _file(choices: Mapping[str, Any], group: str) -> str | None:
+def _file(hydra: Any, group: str) -> str | None:
     """The chosen option where its file exists: Hydra lists optional ones whether they do or not."""
-    option = choices.get(group)
-    if option is None or not GlobalHydra.instance().is_initialized():
+    option = hydra.runtime.choices.get(group)
+    if option in (None, "none"):
         return None
+    path = ConfigSearchPathImpl()  # where Hydra looked: the process of a sweep's job has not looked itself
+    for source in hydra.runtime.config_sources:
+        if source.schema in ("file", "pkg"):
+            path.append(source.provider, f"{source.schema}://{source.path}")
     parent, _, name = f"{group}/{option}".rpartition("/")
-    there = GlobalHydra.instance().config_loader().get_group_options(parent)
-    return str(option) if name in there and option != "none" else None
+    return str(option) if name in ConfigRepository(path).get_group_options(parent) else None
 
 
 def _command(hydra: Any) -> str:

@@ -10,6 +10,7 @@ import pytest
 from omegaconf import OmegaConf
 
 from seqrec.cli import main as command_line
+from seqrec.cli import reasons
 from seqrec.cli.aliases import normalise
 from seqrec.cli.overrides import check_configuration
 
@@ -42,4 +43,4 @@ def test_a_job_in_another_process_needs_no_function_of_the_command_line() -> Non
 )
 def test_advice_names_the_program_that_was_started(started: str, program: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sys.argv", [started])
-    assert command_line.program() == program
+    assert reasons.program() == program

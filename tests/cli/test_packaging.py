@@ -18,12 +18,17 @@ SETUPTOOLS = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setup
 
 
 def test_every_package_is_installed() -> None:
-    found = {path.parent.relative_to(ROOT).as_posix().replace("/", ".") for path in ROOT.glob("seqrec/**/__init__.py")}
+    files = [path for top in ("seqrec",) for path in ROOT.glob(f"{top}/**/__init__.py")]
+    found = {path.parent.relative_to(ROOT).as_posix().replace("/", ".") for path in files}
     assert set(SETUPTOOLS["packages"]) == found | set(SETUPTOOLS["package-dir"])
 
 
-EXTRAS = {"export": "export", "serving": "serving"}
-"""Rooms that need more than the package itself, and the extra that brings it."""
+EXTRAS = {
+    "export": "export",
+    "serving": "serving",
+    "cli/sweeps/launchers.py": "ray",
+}
+"""Rooms and files that need more than the package itself, and the extra that brings it."""
 
 
 def test_a_checkout_has_its_configuration_beside_the_package() -> None:
@@ -51,7 +56,7 @@ def test_every_imported_library_is_declared() -> None:
     """A library that another one happens to install is missing as soon as that one drops it."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     for path in (ROOT / "seqrec").rglob("*.py"):
-        inside = path.relative_to(ROOT / "seqrec").parents
+        inside = [path.relative_to(ROOT / "seqrec"), *path.relative_to(ROOT / "seqrec").parents]
         extras = [project["optional-dependencies"][EXTRAS[str(room)]] for room in inside if str(room) in EXTRAS]
         assert imported(path) - declared(sum(extras, project["dependencies"])) == set(), path
 
@@ -68,7 +73,12 @@ def imported(path: Path) -> set[str]:
             found |= {alias.name.partition(".")[0] for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module:
             found.add(node.module.partition(".")[0])
-    names = {"hydra": "hydra_core", "yaml": "pyyaml", "pydantic_core": "pydantic"}
+    names = {
+        "hydra": "hydra_core",
+        "hydra_plugins": "hydra_optuna_sweeper",
+        "yaml": "pyyaml",
+        "pydantic_core": "pydantic",
+    }
     return {names.get(name, name) for name in found - set(sys.stdlib_module_names) - {"seqrec"}}
 
 

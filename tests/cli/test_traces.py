@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from hydra.core.hydra_config import HydraConfig
 
-from seqrec.cli.main import register_resolvers
 from seqrec.cli.overrides import check_configuration
+from seqrec.cli.resolvers import register_resolvers
 from seqrec.cli.traces import RECORD, RESUMED, Traces
 from seqrec.runs.folder import LAST
 

@@ -27,7 +27,8 @@ from tests.serving.asking import LIMITS, Service
 
 WITHOUT_TORCH = """
 import sys
-from seqrec.cli.main import check, register_resolvers
+from seqrec.cli.main import check
+from seqrec.cli.resolvers import register_resolvers
 register_resolvers()
 check(["task=serve", "task.bundle=nothing"])
 import seqrec.tasks.serve, seqrec.serving.service.server

@@ -48,6 +48,7 @@ def test_a_folder_with_a_run_takes_no_other(
     assert (metrics(first), load(first)["global_step"]) == before
 
 
+@pytest.mark.usefixtures("quick_jobs")
 def test_the_folder_of_a_sweep_takes_no_other(
     run: Run, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

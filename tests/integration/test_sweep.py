@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import math
+import os
 import shutil
+import signal
 from itertools import product
 from pathlib import Path
 from typing import Any
 
 import pytest
-from omegaconf import OmegaConf
+from hydra.core.hydra_config import HydraConfig
+from omegaconf import OmegaConf, open_dict
 
 from seqrec.cli import main as command_line
-from seqrec.cli import sweep
 from seqrec.cli.overrides import check_configuration
+from seqrec.cli.sweeps import jobs as sweep
 from tests.integration.running import arguments, main_here, run_here
 
-pytestmark = pytest.mark.usefixtures("undrawn")
+pytestmark = pytest.mark.usefixtures("undrawn", "quick_jobs")
 
 JOBS = ["-m", "model=popularity", "data.batch_size=32,0,16,-1"]
 
@@ -38,6 +41,8 @@ def test_the_other_jobs_run_and_each_failure_is_a_line(
 
 def task(config: Any, kind: str) -> None:
     """Fails as ``kind`` says."""
+    if kind == "kill":
+        os.kill(os.getpid(), signal.SIGKILL)
     raise {"value": ValueError("no item"), "bug": KeyError("bug"), "stop": KeyboardInterrupt()}[kind]
 
 
@@ -46,31 +51,34 @@ def job(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     """``job(kind, direction)``: run job 7 of a sweep whose task fails, as a launcher calls it."""
 
     def run(kind: str, direction: str | None = None) -> float | None:
-        hydra = OmegaConf.create(
-            {
-                "mode": "MULTIRUN",
-                "job": {"num": 7},
-                "runtime": {"output_dir": str(tmp_path / "7")},
-                "overrides": {"task": ["seed=3"]},
-                "sweeper": {"direction": direction},
-            }
-        )
         monkeypatch.setenv("SEQREC_PACKAGES", "tests")
-        monkeypatch.setattr(sweep, "in_sweep", lambda: True)
-        monkeypatch.setattr(command_line, "in_sweep", lambda: True)
-        monkeypatch.setattr(command_line.HydraConfig, "get", lambda: hydra)
         target = {"_target_": f"{__name__}.task", "kind": kind}
-        return command_line.run(OmegaConf.create({"task": target}))
+        config = OmegaConf.create({"task": target})
+        hydra = check_configuration(["model=popularity", "seed=3"], multirun=True, targets=False).hydra
+        with open_dict(hydra):
+            hydra.mode, hydra.job.num, hydra.sweeper = "MULTIRUN", 7, {"direction": direction}
+            hydra.runtime.output_dir, hydra.sweep.dir = str(tmp_path / "7"), str(tmp_path)
+            hydra.overrides.task = ["seed=3"]
+        (tmp_path / "7").mkdir()
+        monkeypatch.setattr(HydraConfig.instance(), "cfg", OmegaConf.create({"hydra": hydra}))
+        return command_line.run(config)
 
     return run
 
 
 def test_a_bug_shows_its_traceback_and_the_sweep_goes_on(
-    job: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    job: Any, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     assert math.isnan(job("bug"))
-    assert "Traceback" in capsys.readouterr().err
+    assert "Traceback" in capfd.readouterr().err
     assert (tmp_path / "7" / "failed.txt").read_text() == "job 7 (seed=3): KeyError: 'bug'\n"
+
+
+def test_a_killed_job_is_a_failed_one(job: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("PRELOADED_JOBS")  # a server's child is another process
+    assert math.isnan(job("kill"))
+    note = (tmp_path / "7" / "failed.txt").read_text()
+    assert note == "job 7 (seed=3): its process was ended by SIGKILL, as a system does that runs out of memory\n"
 
 
 @pytest.mark.parametrize(("direction", "worst"), [("maximize", -math.inf), ("minimize", math.inf)])
@@ -80,7 +88,10 @@ def test_a_search_takes_a_failed_job_for_the_worst(direction: str, worst: float,
 
 def test_a_failure_in_another_process_is_found_at_the_end(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Launchers other than Hydra's own run jobs elsewhere; what is left of them is their folders."""
-    config = OmegaConf.create({"hydra": {"sweep": {"dir": str(tmp_path)}}})
+    launcher = {"_target_": "hydra._internal.core_plugins.basic_launcher.BasicLauncher"}
+    config = OmegaConf.create(
+        {"hydra": {"sweep": {"dir": str(tmp_path)}, "launcher": launcher, "overrides": {"hydra": []}}}
+    )
     end = sweep.FailedJobs()
     end.on_multirun_end(config)
     for number in (10, 9):
@@ -94,16 +105,24 @@ def test_a_failure_in_another_process_is_found_at_the_end(tmp_path: Path, capsys
     end.on_multirun_end(config)
 
 
-def test_ctrl_c_ends_the_whole_sweep(job: Any) -> None:
+def test_a_job_that_someone_stops_is_a_failed_one(job: Any, tmp_path: Path) -> None:
+    assert math.isnan(job("stop"))
+    assert "its process was ended by SIGINT" in (tmp_path / "7" / "failed.txt").read_text()
+
+
+def test_ctrl_c_ends_the_whole_sweep(
+    job: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def stop(config: Any) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(command_line, "run_apart", stop)
     with pytest.raises(SystemExit) as status:
-        job("stop")
+        job("value")
     assert status.value.code == 130
-
-
-def test_process_groups_in_workers_of_joblib_are_refused() -> None:
-    launcher = "hydra.launcher._target_=hydra_plugins.hydra_joblib_launcher.joblib_launcher.JoblibLauncher"
-    with pytest.raises(ValueError, match=r"--multirun with trainer\.devices=2"):
-        check_configuration(["model=sasrec", "seed=0,1", "trainer.devices=2", launcher], multirun=True)
+    folder = os.path.relpath(tmp_path)
+    assert f"stopped; the same command with hydra.sweep.dir={folder} resume=auto continues" in capsys.readouterr().err
+    assert not list(tmp_path.rglob("failed.txt"))
 
 
 def sweep_here(workplace: Path, *overrides: str) -> None:

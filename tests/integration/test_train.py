@@ -147,6 +147,7 @@ def test_models_without_weights_run_through(run: Run, model: str) -> None:
     assert result["epochs"] == 1
 
 
+@pytest.mark.usefixtures("quick_jobs")
 def test_multirun_gives_each_job_its_folder(run: Run) -> None:
     sweep = run("-m", "seed=0,1", "trainer.max_epochs=1")
     first, second = (metrics(sweep / number) for number in ("0", "1"))

@@ -11,7 +11,8 @@ from typing import Any
 
 import yaml
 
-from seqrec.cli.main import check, register_resolvers
+from seqrec.cli.main import check
+from seqrec.cli.resolvers import register_resolvers
 from tests.serving.asking import Answer, Service, ask
 from tests.serving.dot import dot
 

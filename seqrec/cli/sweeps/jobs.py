@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import math
+import os
 import sys
-import traceback
 from pathlib import Path
 from typing import Any
 
 from hydra.core.hydra_config import HydraConfig
 from hydra.experimental.callback import Callback
 from hydra.types import RunMode
-from omegaconf import DictConfig
+from omegaconf import DictConfig, open_dict, read_write
 
 from seqrec.cli.run_folders import other_keys
+from seqrec.cli.sweeps.launchers import missing, searches
+from seqrec.cli.tree import quoted
 from seqrec.runs.failure import FAILED, note
 from seqrec.runs.files import replacing
 from seqrec.runs.folder import METRICS
@@ -25,8 +27,13 @@ class FailedJobs(Callback):
     """Hydra's callback that ends a sweep with the table of its jobs and one line for each that failed."""
 
     def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
-        """Forget the failures of an earlier sweep in the same folder."""
-        for failure in _notes(config):
+        """Forget the failures of an earlier sweep in the same folder, and end where its jobs cannot be run."""
+        _be_absolute(config)
+        why = missing(config)
+        if why:
+            print(f"error: {why}", file=sys.stderr)
+            sys.exit(USER_ERROR)
+        for failure in () if searches(config) else _notes(config):  # in a study a failed trial has ended
             failure.unlink()
 
     def on_multirun_end(self, config: DictConfig, **kwargs: Any) -> None:
@@ -44,20 +51,18 @@ def in_sweep() -> bool:
     return HydraConfig.initialized() and HydraConfig.get().mode == RunMode.MULTIRUN
 
 
-def fail_job(message: str, bug: BaseException | None) -> float:
+def fail_job(message: str) -> float:
     """Note that this job of a sweep failed, so that the others can run.
 
     Args:
         message: why, in one line.
-        bug: an error whose traceback is needed to understand it.
 
     Returns:
         What the sweeper gets as the job's result: the worst there is, so that no search looks near it.
     """
-    if bug is not None:
-        traceback.print_exception(bug)
     hydra = HydraConfig.get()
-    number, folder = hydra.job.num, Path(hydra.runtime.output_dir)
+    folder = Path(hydra.runtime.output_dir)
+    number = int(folder.name) if folder.name.isdigit() else hydra.job.num
     line = note(number, list(hydra.overrides.task), message)
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -69,6 +74,16 @@ def fail_job(message: str, bug: BaseException | None) -> float:
     print(f"job {number} failed; the other jobs run, and the reason follows at the end of the sweep", file=sys.stderr)
     direction = hydra.sweeper.get("direction")
     return math.nan if direction is None else -math.inf if "max" in str(direction).lower() else math.inf
+
+
+def forget_failure() -> None:
+    """Remove the note of this job's failure: a scheduler, or someone who continues the sweep, begins it again."""
+    (Path(HydraConfig.get().runtime.output_dir) / FAILED).unlink(missing_ok=True)
+
+
+def continued() -> str:
+    """What continues this sweep beside the arguments that began it."""
+    return f"hydra.sweep.dir={os.path.relpath(HydraConfig.get().sweep.dir)} resume=auto"
 
 
 def finished_before(config: DictConfig) -> float | None:
@@ -94,6 +109,14 @@ def finished_before(config: DictConfig) -> float | None:
     run = read_run(folder)
     print(f"finished before: {folder}")
     return float(run.metrics["val"][run.card.monitor])
+
+
+def _be_absolute(config: DictConfig) -> None:
+    """Have the sweep's folder named from the root, for jobs that another process begins elsewhere."""
+    folder = os.path.abspath(config.hydra.sweep.dir)
+    with read_write(config.hydra), open_dict(config.hydra):
+        config.hydra.sweep.dir = folder
+        config.hydra.overrides.hydra.append(f"hydra.sweep.dir={quoted(folder)}")
 
 
 def _notes(config: DictConfig) -> list[Path]:
