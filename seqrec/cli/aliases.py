@@ -6,6 +6,7 @@ what to write today; and windows, which Hydra alone would let the settings of a 
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -26,6 +27,9 @@ RENAMED = {
     "windows": {"whole": "full_chunks"},
 }
 """Names of options in older versions by group, and what they are called today."""
+
+SHORT = {"sweep=": "+sweep=", "sweep.dir=": "hydra.sweep.dir="}
+"""What need not be written in full; where a configuration has a ``sweep`` of its own, the full form counts."""
 
 WINDOWS_LAST = "+windows@data.windows="
 
@@ -48,7 +52,8 @@ def normalise(arguments: Sequence[str], conf: Path = CONF) -> tuple[list[str], l
     """
     result: list[str] = []
     notes: list[str] = []
-    for word in map(_with_quotes, _with_logger_names(_with_absolute_config_path(arguments), conf)):
+    words = map(_in_full, _with_logger_names(_with_absolute_config_path(arguments), conf))
+    for word in map(_with_quotes, words):
         today = _experiment(word, arguments, conf) or _renamed(word, conf)
         if today:
             notes.append(f"deprecated: {word} is {' '.join(today)} now")
@@ -116,6 +121,13 @@ def _renamed(word: str, conf: Path) -> list[str]:
     renamed = [today.get(option, option) for option in options]
     there = all((conf / group / f"{option}.yaml").exists() for option in renamed)
     return [f"{group}={','.join(renamed)}"] if there else []
+
+
+def _in_full(word: str) -> str:
+    if "WANDB_SWEEP_ID" in os.environ and word.endswith("=None"):  # how an agent of wandb writes null
+        return f"{word.removesuffix('None')}null"
+    short = next((short for short in SHORT if word.startswith(short)), "")
+    return SHORT[short] + word.removeprefix(short) if short else word
 
 
 def _with_quotes(word: str) -> str:

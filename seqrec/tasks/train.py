@@ -16,6 +16,7 @@ from seqrec.runs.folder import CONFIG
 from seqrec.runs.origin import Origin
 from seqrec.runs.processes import is_first
 from seqrec.training.build import build, load_data, start_from
+from seqrec.training.callbacks.pruning import pruning
 from seqrec.training.evaluator_check import check_evaluator
 from seqrec.training.fit import fit
 from seqrec.training.logged_result import log_result
@@ -57,7 +58,7 @@ def _train(config: DictConfig) -> float:
     if chief:
         show_start(own.config.name, model, own.folder)
     with open_loggers(own.config.logger, plain(own.config), own.folder, model.monitor) as loggers:
-        fitted = fit(model, run.data, own.config, own.folder, loggers)
+        fitted = fit(model, run.data, own.config, own.folder, loggers, pruning())
         result = fitted.evaluate()
         if fitted.trainer.is_global_zero:
             references = reference_results(run.data, run.protocol)

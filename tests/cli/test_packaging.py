@@ -18,7 +18,7 @@ SETUPTOOLS = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setup
 
 
 def test_every_package_is_installed() -> None:
-    files = [path for top in ("seqrec",) for path in ROOT.glob(f"{top}/**/__init__.py")]
+    files = [path for top in ("seqrec", "hydra_plugins") for path in ROOT.glob(f"{top}/**/__init__.py")]
     found = {path.parent.relative_to(ROOT).as_posix().replace("/", ".") for path in files}
     assert set(SETUPTOOLS["packages"]) == found | set(SETUPTOOLS["package-dir"])
 
@@ -27,6 +27,8 @@ EXTRAS = {
     "export": "export",
     "serving": "serving",
     "cli/sweeps/launchers.py": "ray",
+    "cli/sweeps/study.py": "optuna",
+    "training/callbacks/pruning.py": "optuna",
 }
 """Rooms and files that need more than the package itself, and the extra that brings it."""
 

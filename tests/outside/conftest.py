@@ -35,7 +35,7 @@ def install(folder: Path) -> None:
     source.mkdir(parents=True)
     for name in ("pyproject.toml", "README.md", "LICENSE"):  # a build leaves files behind: not in the checkout
         shutil.copy(ROOT / name, source)
-    for name in ("seqrec", "conf", "docs"):
+    for name in ("seqrec", "hydra_plugins", "conf", "docs"):
         shutil.copytree(ROOT / name, source / name, ignore=shutil.ignore_patterns("__pycache__", "*.png"))
     build = [*PIP, "wheel", "--no-deps", "--no-build-isolation", "--wheel-dir", str(folder), str(source)]
     subprocess.run(build, check=True)
