@@ -27,7 +27,7 @@ OF_ROWS = set(CONF.glob("paper_settings/*/**/*.yaml"))  # test_papers.py checks 
 FILES = sorted(
     path.relative_to(CONF).with_suffix("").as_posix()
     for path in CONF.glob("*/**/*.yaml")
-    if path.stem != "base" and not path.is_relative_to(CONF / "hydra") and path not in OF_ROWS
+    if path.stem != "base" and path.relative_to(CONF).parts[0] not in ("hydra", "wandb") and path not in OF_ROWS
 )
 MODELS = sorted(path.stem for path in (CONF / "model").glob("*.yaml") if path.stem != "base")
 

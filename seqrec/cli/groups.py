@@ -18,7 +18,7 @@ from seqrec.cli.advice import FILED
 from seqrec.runs.targets import suggestion
 
 PART = "base"  # a file that holds what the others of its folder share
-OWN = "hydra"  # Hydra's own groups are left to Hydra
+OTHERS = ("hydra", "wandb")  # Hydra's own groups are left to Hydra; the other folder is for `wandb sweep`
 
 
 def open_repository(loader: ConfigLoader, folders: Sequence[str] = ()) -> ConfigRepository:
@@ -74,7 +74,7 @@ class Groups(Mapping[str, list[str]]):
         return bool(name) and name in self._below(parent)
 
     def _below(self, group: str) -> list[str]:
-        return [name for name in self._list(group, ObjectType.GROUP) if group or name != OWN]
+        return [name for name in self._list(group, ObjectType.GROUP) if group or name not in OTHERS]
 
     def _walk(self, parent: str) -> Iterator[str]:
         for name in self._below(parent):
