@@ -13,7 +13,7 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from seqrec.data.batch import Batch, Counts
-from seqrec.data.windows import Windows
+from seqrec.data.windows import Windows, batch_of
 
 SHARE = 10  # the data set may take one part in so many of the memory that is free
 NARROWEST = 8  # widths are powers of two from here on: few shapes, so that few graphs are compiled
@@ -32,8 +32,12 @@ class DeviceBatches(Dataset[Batch]):
     """
 
     def __init__(self, windows: Windows, rows: Sequence[Tensor], max_length: int, device: torch.device) -> None:
-        self.windows, self.max_length = windows.to(device), max_length
-        self.rows = torch.cat(list(rows)).to(device).split([len(batch) for batch in rows])
+        order, self.all_positions = torch.cat(list(rows)), windows.all_positions
+        start = torch.maximum(windows.start, windows.stop - max_length)
+        # In the order of the epoch, so that a batch is a part of each that needs no gathering.
+        numbers = torch.stack([order, windows.user[order], start[order], windows.stop[order]])
+        self.numbers = numbers.to(device).split([len(batch) for batch in rows], 1)
+        self.items = windows.sequences.items.to(device)
         lengths = windows.lengths.clamp(max=max_length)
         self.widths, self.counts = [], []
         for batch in rows:
@@ -43,10 +47,12 @@ class DeviceBatches(Dataset[Batch]):
             self.counts.append(Counts(items, items if windows.all_positions else len(batch)))
 
     def __len__(self) -> int:
-        return len(self.rows)
+        return len(self.numbers)
 
     def __getitem__(self, number: int) -> Batch:
-        return self.windows.batch(self.rows[number], self.max_length, self.widths[number], self.counts[number])
+        width, counts = self.widths[number], self.counts[number]
+        row, user, start, stop = self.numbers[number]
+        return batch_of(self.items, row, user, start, stop, width, self.all_positions, counts)
 
 
 def rounded(width: int, most: int) -> int:

@@ -49,25 +49,12 @@ class Windows:
             width: L, at least the longest that is left; None is the longest.
             counts: where they are known. Without them and the width the host waits for windows that are on a GPU.
         """
-        stop = self.stop[rows]
-        start = torch.maximum(self.start[rows], stop - max_length)
-        length = stop - start
-        if width is None:
-            width = int(length.max()) if len(rows) else 0
-        column = torch.arange(width, device=rows.device)
-        valid = column < length[:, None]
-        # Padding positions read the target's cell, which always exists (start + column may lie past the end of
-        # `items`), and are set to 0 by the mask.
-        place = torch.where(valid, start[:, None] + column, stop[:, None])
-        items = self.sequences.items[place].long() * valid
-        target = self.sequences.items[stop].long()
-        supervised = valid if self.all_positions else column == (length - 1)[:, None]
-        following = torch.where(valid, place + 1, place)
-        next_items = self.sequences.items[following].long() * supervised
+        start, stop = self._ranges(rows, max_length)
+        width = longest(stop - start) if width is None else width
         if counts is None:
-            count = int(length.sum())
+            count = int((stop - start).sum())
             counts = Counts(count, count if self.all_positions else len(rows))
-        return Batch(rows, self.user[rows], items, target, next_items, counts)
+        return batch_of(self.sequences.items, rows, self.user[rows], start, stop, width, self.all_positions, counts)
 
     def histories(self, rows: Tensor, max_length: int, width: int | None = None) -> Tensor:
         """The histories of a batch alone, ``(B, L)``.
@@ -77,14 +64,13 @@ class Windows:
             max_length: newest items of a history to take.
             width: L; None is the longest that is left, for which the host waits where the windows are on a GPU.
         """
+        start, stop = self._ranges(rows, max_length)
+        return histories_of(self.sequences.items, start, stop, longest(stop - start) if width is None else width)
+
+    def _ranges(self, rows: Tensor, max_length: int) -> tuple[Tensor, Tensor]:
+        """Where the newest ``max_length`` items of histories start and stop."""
         stop = self.stop[rows]
-        start = torch.maximum(self.start[rows], stop - max_length)
-        length = stop - start
-        if width is None:
-            width = int(length.max()) if len(rows) else 0
-        column = torch.arange(width, device=rows.device)
-        valid = column < length[:, None]
-        return self.sequences.items[torch.where(valid, start[:, None] + column, stop[:, None])].long() * valid
+        return torch.maximum(self.start[rows], stop - max_length), stop
 
     def to(self, device: torch.device) -> Windows:
         """The same windows, with what :meth:`batch` and :meth:`histories` need, on a device."""
@@ -106,6 +92,47 @@ class Windows:
         row = torch.repeat_interleave(torch.arange(len(rows)), count)
         within = torch.arange(len(row)) - torch.repeat_interleave(count.cumsum(0) - count, count)
         return row, self.sequences.items[start[row] + within].long()
+
+
+def longest(lengths: Tensor) -> int:
+    """The largest of some lengths, 0 of none."""
+    return int(lengths.max()) if len(lengths) else 0
+
+
+def batch_of(
+    items: Tensor,
+    row: Tensor,
+    user: Tensor,
+    start: Tensor,
+    stop: Tensor,
+    width: int,
+    all_positions: bool,
+    counts: Counts,
+) -> Batch:
+    """A batch of histories ``items[start:stop]`` and targets ``items[stop]``, in few operators, for a GPU.
+
+    Args:
+        items: all of them, one history after the other.
+        row, user, start, stop: ``(B,)`` int64.
+        width: L, at least the longest history.
+        all_positions: see :class:`Windows`.
+        counts: of the batch.
+    """
+    length = (stop - start)[:, None]
+    column = torch.arange(width + 1, device=row.device)
+    # Histories with their targets. Padding reads the target too, which always exists (start + column may lie past the
+    # end of `items`), and is set to 0 by the masks.
+    found = items[torch.minimum(start[:, None] + column, stop[:, None])].long()
+    valid = column[:-1] < length
+    supervised = valid if all_positions else column[1:] == length
+    return Batch(row, user, found[:, :-1] * valid, found.gather(1, length)[:, 0], found[:, 1:] * supervised, counts)
+
+
+def histories_of(items: Tensor, start: Tensor, stop: Tensor, width: int) -> Tensor:
+    """The histories of :func:`batch_of` alone, ``(B, L)``."""
+    column = torch.arange(width, device=start.device)
+    found = items[torch.minimum(start[:, None] + column, stop[:, None])].long()
+    return found * (column < (stop - start)[:, None])
 
 
 def _pairs(sequences: Sequences) -> tuple[Tensor, Tensor, Tensor]:

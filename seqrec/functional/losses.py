@@ -74,12 +74,11 @@ def cross_entropy(states: Tensor, classes: Tensor | Rows, target: Tensor, weight
     """
     if fused.wins(classes, states):
         return fused.fused_cross_entropy(states, classes, target, _mean(states) if weight is None else weight)
-    target = target[:, None]
-    return soft_label_cross_entropy(states, classes, target, states.new_ones(target.shape), weight)
+    return soft_label_cross_entropy(states, classes, target[:, None], None, weight)
 
 
 def soft_label_cross_entropy(
-    states: Tensor, classes: Tensor | Rows, items: Tensor, probabilities: Tensor, weight: Tensor | None = None
+    states: Tensor, classes: Tensor | Rows, items: Tensor, probabilities: Tensor | None, weight: Tensor | None = None
 ) -> Tensor:
     """Cross entropy against distributions over a few classes each (FENRec, eq. 8), without a dense label.
 
@@ -87,7 +86,7 @@ def soft_label_cross_entropy(
         states: ``(M, D)``.
         classes: as in :func:`cross_entropy`.
         items: ``(M, K)`` int64, rows of ``classes``; one that occurs twice has the sum of both probabilities.
-        probabilities: ``(M, K)``, probabilities that sum to 1.
+        probabilities: ``(M, K)``, probabilities that sum to 1; None for K = 1.
         weight: as in :func:`cross_entropy`.
 
     Returns:
@@ -97,7 +96,9 @@ def soft_label_cross_entropy(
         weight = _mean(states)
     factors = factor_type(states)
     with torch.autocast(states.device.type, enabled=False):
-        labels = items, at_least_float(probabilities, states), at_least_float(weight, states)
+        if probabilities is not None:
+            probabilities = at_least_float(probabilities, states)
+        labels = items, probabilities, at_least_float(weight, states)
         if is_divided(classes):
             classes = part(classes, 0, len(classes))
         if isinstance(classes, Rows):

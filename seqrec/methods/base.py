@@ -45,7 +45,7 @@ class Task(NamedTuple):
     Attributes:
         chosen: the M supervised positions.
         target: ``(M,)`` ids 1..I.
-        rng_keys: ``(M,)``, of the loss; zeros where it draws nothing.
+        rng_keys: ``(M,)``, of the loss; without a meaning where it draws nothing.
         weight: ``(M,)``, of the positions; None where they are all the same.
     """
 
@@ -211,7 +211,7 @@ class Recommender(Ranker, ABC):
         """What a loss is to learn from a batch, beside the states."""
         chosen = self.supervised(batch, loss)
         target = chosen.of(batch.next_items)
-        rng_keys = chosen.of(self.position_rng_keys(batch)) if draws(loss) else torch.zeros_like(target)
+        rng_keys = chosen.of(self.position_rng_keys(batch)) if draws(loss) else target
         return Task(chosen, target, rng_keys, chosen.weight)
 
     def states_and_loss(self, loss: NextItemLoss, task: Task, items: Tensor, newest_only: bool) -> Tensor:

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from seqrec.nn.attention import DotProductAttention, SelfAttention
 from seqrec.nn.dropout import Dropout
+from seqrec.nn.few_rows import look_up
 from seqrec.nn.packing import Packing
 
 BuildNorm = Callable[[int], nn.Module]
@@ -145,7 +146,7 @@ class PreNormTrunk(nn.Module):
             )
         place = torch.arange(width, device=valid.device) + self.max_length - valid.sum(1, keepdim=True)
         place = place.clamp(max=self.max_length - 1)  # padding has no position, where a packing holds it at all
-        embedded: Tensor = self.dropout(x + self.position(packing.pack(place)))
+        embedded: Tensor = self.dropout(x + look_up(self.position.weight, packing.pack(place)))
         return embedded
 
 

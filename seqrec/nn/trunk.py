@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from seqrec.nn.attention import AttentionKernel, SelfAttention
 from seqrec.nn.dropout import Dropout
+from seqrec.nn.few_rows import look_up
 from seqrec.nn.packing import Packing
 
 Positions = Literal["from_oldest", "from_newest"]
@@ -141,10 +142,12 @@ class TransformerTrunk(nn.Module):
                 f"a history of {length} items does not fit max_length={self.max_length}; keep its newest items "
                 "or build the model with a larger max_length"
             )
-        place = torch.arange(length, device=valid.device).expand(valid.shape)
+        first = self.max_length if self.from_newest else 0
+        place = torch.arange(first, first + length, device=valid.device).expand(valid.shape)
         if self.from_newest:
-            place = (place + self.max_length - valid.sum(1, keepdim=True)).clamp(max=self.max_length - 1)
-        embedded: Tensor = self.dropout(self.norm(x + self.position(packing.pack(place))))
+            place = (place - valid.sum(1, keepdim=True)).clamp(max=self.max_length - 1)
+        position = look_up(self.position.weight, packing.pack(place))
+        embedded: Tensor = self.dropout(self.norm(x + position))
         return embedded
 
 

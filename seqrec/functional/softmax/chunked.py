@@ -15,7 +15,7 @@ CHUNK_ELEMENTS = 3 << 19  # logits in memory at a time: 6 MB, which stay in the 
 
 
 def chunked_cross_entropy(
-    states: Tensor, classes: Tensor, items: Tensor, probabilities: Tensor, weight: Tensor, factors: torch.dtype
+    states: Tensor, classes: Tensor, items: Tensor, probabilities: Tensor | None, weight: Tensor, factors: torch.dtype
 ) -> Tensor:
     """:func:`~seqrec.functional.losses.soft_label_cross_entropy`.
 
@@ -23,7 +23,7 @@ def chunked_cross_entropy(
         states: ``(M, D)`` in float32 or float64, as all but ``items``.
         classes: ``(C, D)``.
         items: ``(M, K)`` int64, rows of ``classes``.
-        probabilities: ``(M, K)``.
+        probabilities: ``(M, K)``; None for K = 1.
         weight: ``(M,)`` of the positions.
         factors: the type in which the large products multiply, see :func:`~seqrec.functional.precision.product`.
 
@@ -51,7 +51,7 @@ class _ChunkedCrossEntropy(torch.autograd.Function):
         states: Tensor,
         classes: Tensor,
         target: Tensor,
-        label: Tensor,
+        label: Tensor | None,
         weight: Tensor,
         factors: torch.dtype,
     ) -> Tensor:
@@ -73,11 +73,14 @@ class _ChunkedCrossEntropy(torch.autograd.Function):
                 factor = w / total
                 product(exponential, classes, factors, out=grad_x).mul_(factor)
                 add_product_(grad_classes, exponential.T, x * factor, factors)
-        labels = (F.embedding(target, classes) * label[..., None]).sum(1)
+        labels, share = F.embedding(target, classes), weight[None]  # (M, K, D), (K, M)
+        if label is None:
+            labels = labels[:, 0]
+        else:
+            labels, share = (labels * label[..., None]).sum(1), weight * label.T
         if need_gradient:
             grad_states.addcmul_(labels, weight[:, None], value=-1)
-            for k in range(target.shape[1]):
-                grad_classes.index_add_(0, target[:, k], states * (weight * label[:, k])[:, None], alpha=-1)
+            grad_classes.index_add_(0, target.T.flatten(), (states * share[..., None]).flatten(0, 1), alpha=-1)
         ctx.save_for_backward(grad_states, grad_classes)
         return ((log_sum[:, 0] - (states * labels).sum(1)) * weight).sum()
 

@@ -95,20 +95,24 @@ def scores(query: Tensor, rows: Rows) -> Tensor:
     return all_rows(held.detach().T.contiguous())[0].T
 
 
-def divided_cross_entropy(states: Tensor, rows: Rows, items: Tensor, probabilities: Tensor, weight: Tensor) -> Tensor:
+def divided_cross_entropy(
+    states: Tensor, rows: Rows, items: Tensor, probabilities: Tensor | None, weight: Tensor
+) -> Tensor:
     """:func:`~seqrec.functional.losses.soft_label_cross_entropy` over classes that the processes divide.
 
     Args:
         states: ``(M, D)``.
         rows: of the classes.
         items: ``(M, K)`` int64, numbers of classes.
-        probabilities: ``(M, K)``.
+        probabilities: ``(M, K)``; None for K = 1.
         weight: ``(M,)`` of the positions.
 
     Returns:
         Scalar, the weighted sum of this process's positions.
     """
     held = at_least_float(rows.held, states)
+    if probabilities is None:
+        probabilities = states.new_ones(items.shape)
     loss: Tensor = _DividedCrossEntropy.apply(states, held, rows, items, probabilities, weight)
     return loss
 

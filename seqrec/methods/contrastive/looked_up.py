@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from seqrec.data.windows import Windows
+from seqrec.data.windows import Windows, histories_of, longest
 from seqrec.nn.packing import static_shapes
 
 
@@ -19,9 +19,12 @@ class LookedUp:
     """
 
     def __init__(self, windows: Windows, max_length: int, device: torch.device) -> None:
-        self.windows, self.max_length = windows.to(device), max_length
+        self.items = windows.sequences.items.to(device)
+        start = torch.maximum(windows.start, windows.stop - max_length)
+        self.ranges = torch.stack([start, windows.stop], 1).to(device)
         self.widest = min(max_length, int(windows.lengths.max())) if len(windows) else 0
 
     def __call__(self, rows: Tensor) -> Tensor:
         """Histories ``(B, L)`` of windows ``rows`` ``(B,)``."""
-        return self.windows.histories(rows, self.max_length, self.widest if static_shapes(rows) else None)
+        start, stop = self.ranges[rows].unbind(1)
+        return histories_of(self.items, start, stop, self.widest if static_shapes(rows) else longest(stop - start))
