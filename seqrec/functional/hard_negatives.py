@@ -37,8 +37,8 @@ def enduring_info_nce(
     The first form is even in x: strongly negative products are pushed like positive ones, as in the source.
 
     Args:
-        first, second: ``(B, D)``.
-        labels: ``(B,)`` or None.
+        first, second: ``(..., B, D)``.
+        labels: ``(..., B)`` or None.
         noise: ``(M, D)`` constant negatives of every row.
         temperature: tau_1.
         scale: tau_2.
@@ -47,38 +47,37 @@ def enduring_info_nce(
         hard_weight: mu, above 0.
 
     Returns:
-        Scalar, the mean over 2B rows, in float32 at least.
+        ``(...)``, the mean over 2B rows, in float32 at least.
     """
-
     with torch.autocast(first.device.type, enabled=False):
-        both = at_least_float(torch.cat([first, second]))
-        products = both @ both.T
+        both = at_least_float(torch.cat([first, second], -2))
+        products = both @ both.mT
         own = positive(products)
-        removed = ~negatives(labels, len(first), both.device)
+        removed = ~negatives(labels, first.shape[-2], both.device)
         blocks = [
             Block(own, 0.0),
             Block(products, margin, 0.0, removed),
             Block(both @ at_least_float(noise).T, margin),
             Block(hard_products(both, mix_ratio), margin, math.log(hard_weight), removed),
         ]
-        own_weighed = own[:, 0] / temperature * torch.tanh(own[:, 0] / scale)
-        return (weighed_log_sum(blocks, temperature, scale) - own_weighed).mean()
+        own_weighed = own[..., 0] / temperature * torch.tanh(own[..., 0] / scale)
+        return (weighed_log_sum(blocks, temperature, scale) - own_weighed).mean(-1)
 
 
 def hard_products(both: Tensor, mix_ratio: float) -> Tensor:
-    """Dot products ``(2B, 2B)`` of row i with its hard negative ``n_ij``, which gets no gradient (eq. 10).
+    """Dot products ``(..., 2B, 2B)`` of row i with its hard negative ``n_ij``, which gets no gradient (eq. 10).
 
     ``n_ij`` has the norm of row j and the direction of ``lambda z_i / |z_i| + (1 - lambda) z_j / |z_j|``. It is
     never formed: ``z_i . n_ij = lambda |z_j| / d_ij (z_i . z_i / |z_i|) + (1 - lambda) / d_ij (z_i . z_j)``, where
     ``d_ij`` is the norm of the mixture; value and gradient are the same.
     """
     constant = both.detach()
-    unit = F.normalize(constant, dim=1)
+    unit = F.normalize(constant, dim=-1)
     rest = 1.0 - mix_ratio
-    squared = mix_ratio**2 + rest**2 + 2 * mix_ratio * rest * (unit @ unit.T)
+    squared = mix_ratio**2 + rest**2 + 2 * mix_ratio * rest * (unit @ unit.mT)
     mixed_norm = squared.clamp(min=1e-12).sqrt()  # opposite rows in equal shares cancel
-    with_own = (both * unit).sum(1, keepdim=True)
-    return (mix_ratio * constant.norm(dim=1) * with_own + rest * (both @ constant.T)) / mixed_norm
+    with_own = (both * unit).sum(-1, keepdim=True)
+    return (mix_ratio * constant.norm(dim=-1)[..., None, :] * with_own + rest * (both @ constant.mT)) / mixed_norm
 
 
 @torch.no_grad()
@@ -99,12 +98,11 @@ def harder_noise(
     with torch.autocast(first.device.type, enabled=False):
         anchor = at_least_float(first)
         noise = at_least_float(noise)
-        b = len(first)
-        removed = ~negatives(labels, b, first.device)[:b, :b]
-        removed.fill_diagonal_(False)
-        rows = (anchor @ at_least_float(second).T).masked_fill(removed, -torch.inf)
+        rows = anchor @ at_least_float(second).T
+        if labels is not None:
+            rows = rows.masked_fill((labels[:, None] == labels).fill_diagonal_(False), -torch.inf)
         for _ in range(steps):
-            share = torch.softmax(torch.cat([rows, anchor @ noise.T], 1), 1)[:, b:]
+            share = torch.softmax(torch.cat([rows, anchor @ noise.T], 1), 1)[:, len(first) :]
             ascent = share.T @ anchor  # B times the gradient
-            noise = noise + step_size * ascent / ascent.norm(dim=1, keepdim=True)
-        return torch.where(noise.isnan(), 0.0, noise)
+            noise = torch.addcdiv(noise, ascent, ascent.norm(dim=1, keepdim=True), value=step_size)
+        return noise.masked_fill(noise.isnan(), 0.0)

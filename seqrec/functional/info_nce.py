@@ -18,41 +18,42 @@ from seqrec.functional.precision import at_least_float
 
 
 def info_nce(first: Tensor, second: Tensor, labels: Tensor | None, temperature: float) -> Tensor:
-    """InfoNCE of dot products in both directions, the mean of 2B rows (ICSRec, eq. 9-11).
+    """InfoNCE of dot products in both directions, the mean of 2B rows (ICSRec, eq. 9-11); ``(...)``.
 
     Negatives are both views of all examples with another label (Qin et al., WSDM 2024).
 
     Args:
-        first, second: ``(B, D)``.
-        labels: ``(B,)``; None gives each example a label of its own.
+        first, second: ``(..., B, D)``.
+        labels: ``(..., B)``; None gives each example a label of its own.
         temperature: tau.
     """
     with torch.autocast(first.device.type, enabled=False):
-        both = at_least_float(torch.cat([first, second]))
-        scores = both @ both.T / temperature
+        both = at_least_float(torch.cat([first, second], -2))
+        scores = both @ both.mT / temperature
         own = positive(scores)
-        others = scores.masked_fill(~negatives(labels, len(first), both.device), -torch.inf)
-        return (log_sum_exp(torch.cat([own, others], 1)) - own[:, 0]).mean()
+        others = scores.masked_fill(~negatives(labels, first.shape[-2], both.device), -torch.inf)
+        return (log_sum_exp(torch.cat([own, others], -1)) - own[..., 0]).mean(-1)
 
 
 def negatives(labels: Tensor | None, rows: int, device: torch.device) -> Tensor:
-    """Which of 2B rows are negatives of which, ``(2B, 2B)`` bool: those of another label.
+    """Which of 2B rows are negatives of which, ``(..., 2B, 2B)`` bool: those of another label.
 
     Args:
-        labels: ``(B,)``; None gives each example a label of its own.
+        labels: ``(..., B)``; None gives each example a label of its own.
         rows: B.
         device: of the result.
     """
     if labels is None:
         labels = torch.arange(rows, device=device)
-    labels = labels.repeat(2)
-    return labels[:, None] != labels
+    labels = torch.cat([labels, labels], -1)
+    return labels[..., None] != labels[..., None, :]
 
 
 def positive(products: Tensor) -> Tensor:
-    """The entry of each row's other view, ``(2B, 1)`` of ``(2B, 2B)``."""
-    partner = torch.arange(len(products), device=products.device).roll(len(products) // 2)
-    return products.gather(1, partner[:, None])
+    """The entry of each row's other view, ``(..., 2B, 1)`` of ``(..., 2B, 2B)``."""
+    rows = products.shape[-1]
+    partner = torch.arange(rows, device=products.device).roll(rows // 2)
+    return products.gather(-1, partner[:, None].expand(*products.shape[:-1], 1))
 
 
 def anchored_info_nce(anchor: Tensor, positive: Tensor, negatives: Tensor, temperature: float) -> Tensor:

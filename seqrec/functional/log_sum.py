@@ -23,7 +23,7 @@ def exponentials_(x: Tensor) -> Tensor:
 
 
 def log_sum_exp(scores: Tensor) -> Tensor:
-    """``torch.logsumexp(scores, 1)``, ``(R,)`` of ``(R, C)``, but for terms below e^-60 of a row's largest.
+    """``torch.logsumexp(scores, -1)``, ``(..., R)`` of ``(..., R, C)``, but for terms below e^-60 of a row's largest.
 
     They, and their gradients, are 0. A row needs at least one finite score.
     """
@@ -34,14 +34,14 @@ def log_sum_exp(scores: Tensor) -> Tensor:
 class _LogSumExp(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, scores: Tensor) -> Tensor:
-        largest = scores.amax(1, keepdim=True)
+        largest = scores.amax(-1, keepdim=True)
         probability = exponentials_(scores - largest)
-        total = probability.sum(1, keepdim=True)
+        total = probability.sum(-1, keepdim=True)
         ctx.save_for_backward(probability.div_(total))
-        return (largest + total.log())[:, 0]
+        return (largest + total.log())[..., 0]
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, *grad: Tensor) -> Tensor:
         (probability,) = ctx.saved_tensors
-        return probability * grad[0][:, None]
+        return probability * grad[0][..., None]

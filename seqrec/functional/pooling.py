@@ -1,8 +1,9 @@
-"""The newest positions of right-padded histories, and their mean."""
+"""The newest positions of right-padded histories, their mean, and more padding."""
 
 from __future__ import annotations
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 
@@ -34,3 +35,8 @@ def newest_mean(states: Tensor, valid: Tensor, window: int) -> Tensor:
 def printed_mean(states: Tensor, valid: Tensor, window: int) -> Tensor:
     """EASNRec eq. (9) as printed: the sum ``(B, D)`` of the last k positions over k, where padding counts as zero."""
     return newest(states, valid, window)[0].sum(1) / window
+
+
+def widened(items: Tensor, width: int) -> Tensor:
+    """Histories ``(B, L)`` padded to ``(B, width)``; themselves where they are as wide."""
+    return items if items.shape[1] == width else F.pad(items, (0, width - items.shape[1]))

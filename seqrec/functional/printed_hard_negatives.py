@@ -38,7 +38,7 @@ def printed_info_nce(
     ``(x s(x) + m) / tau_1``, one with a hard negative as ``x s(x) / tau_1 + log mu``, where ``s(x) = tanh(x / tau_2)``.
 
     Args:
-        first, second: ``(B, D)``.
+        first, second: ``(..., B, D)``.
         noise: ``(M, D)`` constant negatives of every row, with the margin of other rows; the equations have none.
         temperature: tau_1.
         scale: tau_2.
@@ -47,13 +47,13 @@ def printed_info_nce(
         hard_weight: mu; 0 leaves out the hard negatives, which is eq. (13).
 
     Returns:
-        Scalar, in float32 at least.
+        ``(...)``, in float32 at least.
     """
     with torch.autocast(first.device.type, enabled=False):
-        both = at_least_float(torch.cat([first, second]))
-        products = both @ both.T
-        with_noise = torch.cat([products, both @ at_least_float(noise).T], 1)
-        removed = ~negatives(None, len(first), both.device)
+        both = at_least_float(torch.cat([first, second], -2))
+        products = both @ both.mT
+        with_noise = torch.cat([products, both @ at_least_float(noise).T], -1)
+        removed = ~negatives(None, first.shape[-2], both.device)
         own = positive(products)
         own = own * torch.tanh(own / scale) / temperature
         others = (with_noise * torch.tanh(with_noise / scale) + margin) / temperature
@@ -62,14 +62,14 @@ def printed_info_nce(
             weight = torch.tanh(moving_hard_products(both, mix_ratio) / scale)
             hard = hard_products(both, mix_ratio) * weight / temperature + math.log(hard_weight)
             blocks.append(hard.masked_fill(removed, -torch.inf))
-        return (torch.logsumexp(torch.cat(blocks, 1), 1) - own[:, 0]).mean()
+        return (torch.logsumexp(torch.cat(blocks, -1), -1) - own[..., 0]).mean(-1)
 
 
 def moving_hard_products(both: Tensor, mix_ratio: float) -> Tensor:
-    """The values of :func:`hard_products`, ``(2B, 2B)``, with the gradient that passes through the hard negatives."""
-    unit, rest = F.normalize(both, dim=1), 1.0 - mix_ratio
-    cosine = unit @ unit.T
+    """The values of :func:`hard_products`, with the gradient that passes through the hard negatives."""
+    unit, rest = F.normalize(both, dim=-1), 1.0 - mix_ratio
+    cosine = unit @ unit.mT
     squared = mix_ratio**2 + rest**2 + 2 * mix_ratio * rest * cosine
     mixed_norm = squared.clamp(min=1e-12).sqrt()  # opposite rows in equal shares cancel
-    norm = both.norm(dim=1)
-    return norm[:, None] * norm * (mix_ratio + rest * cosine) / mixed_norm
+    norm = both.norm(dim=-1)
+    return norm[..., None] * norm[..., None, :] * (mix_ratio + rest * cosine) / mixed_norm

@@ -6,6 +6,7 @@ formula would store a matrix ``(R, C)`` and read it again in the backward pass.
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any, NamedTuple
 
 import torch
@@ -19,10 +20,10 @@ class Block(NamedTuple):
     """Some columns of the sum.
 
     Attributes:
-        products: ``(R, C)`` dot products.
+        products: ``(..., R, C)`` dot products.
         margin: m.
         log_weight: logarithm of the weight of these exponentials.
-        removed: ``(R, C)`` bool, the columns that are left out of a row, or None.
+        removed: ``(..., R, C)`` bool, the columns that are left out of a row, or None.
     """
 
     products: Tensor
@@ -32,14 +33,15 @@ class Block(NamedTuple):
 
 
 def weighed_log_sum(blocks: list[Block], temperature: float, scale: float) -> Tensor:
-    """``log sum exp(w(x) + log_weight)`` over the columns of all blocks, ``(R,)``.
+    """``log sum exp(w(x) + log_weight)`` over the columns of all blocks, ``(..., R)``.
 
     Args:
         blocks: of R rows each; a row needs at least one column that is not removed.
         temperature: t.
         scale: s.
     """
-    if blocks[0].products.is_cuda or torch.compiler.is_compiling():
+    products = blocks[0].products
+    if products.dim() > 2 or products.is_cuda or torch.compiler.is_compiling():
         return in_one_matrix(blocks, temperature, scale)
     log_sum: Tensor = _WeighedLogSum.apply(
         [block[1:] for block in blocks], temperature, scale, *[block.products for block in blocks]
@@ -49,14 +51,29 @@ def weighed_log_sum(blocks: list[Block], temperature: float, scale: float) -> Te
 
 def in_one_matrix(blocks: list[Block], temperature: float, scale: float) -> Tensor:
     """:func:`weighed_log_sum` in a few operators on all columns together, which a compiler makes one of."""
-    x = torch.cat([block.products for block in blocks], 1)
+    x, widths = torch.cat([block.products for block in blocks], -1), [block.products.shape[-1] for block in blocks]
+    kept = by_column.__wrapped__ if torch.compiler.is_compiling() else by_column
     margin, log_weight = (
-        torch.cat([x.new_full((block.products.shape[1],), number) for block, number in zip(blocks, some, strict=True)])
-        for some in ([block.margin for block in blocks], [block.log_weight for block in blocks])
+        kept(tuple(numbers), tuple(widths), x.dtype, x.device)
+        for numbers in ([block.margin for block in blocks], [block.log_weight for block in blocks])
     )
     weighed = x / temperature * (torch.tanh(x / scale) + margin) + log_weight
-    nothing = [torch.zeros_like(b.products, dtype=torch.bool) if b.removed is None else b.removed for b in blocks]
-    return weighed.masked_fill(torch.cat(nothing, 1), -torch.inf).logsumexp(1)
+    nothing = [
+        b.products.new_zeros(1, dtype=torch.bool).expand(b.products.shape)
+        if b.removed is None
+        else b.removed.expand(b.products.shape)
+        for b in blocks
+    ]
+    return weighed.masked_fill(torch.cat(nothing, -1), -torch.inf).logsumexp(-1)
+
+
+@cache
+def by_column(numbers: tuple[float, ...], widths: tuple[int, ...], dtype: torch.dtype, device: torch.device) -> Tensor:
+    """Each of some numbers as often as its width says; it is kept, as a step asks for the same each time."""
+    parts = [
+        torch.full((width,), number, dtype=dtype, device=device) for number, width in zip(numbers, widths, strict=True)
+    ]
+    return torch.cat(parts)
 
 
 class _WeighedLogSum(torch.autograd.Function):

@@ -19,9 +19,10 @@ from seqrec.data.indices.same_target import SameTarget
 from seqrec.data.indices.soft_labels import Labels
 from seqrec.data.windows import Windows
 from seqrec.functional.losses import soft_label_cross_entropy
+from seqrec.functional.pooling import widened
 from seqrec.functional.ranks import of_all_ranks
 from seqrec.methods.base import BuildOptimizer, Recommender
-from seqrec.methods.contrastive import PairContrast
+from seqrec.methods.contrastive import Pair, PairContrast
 from seqrec.methods.contrastive.clustering import fit_clusters
 from seqrec.methods.contrastive.looked_up import LookedUp
 from seqrec.nn.kmeans import KMeans
@@ -105,20 +106,21 @@ class ICSRec(Recommender):
         recommendation = soft_label_cross_entropy(user, self.backbone.item_embedding.weight, items, probabilities)
         first, second, target = (of_all_ranks(x) for x in (first, second, target))
         noise = self.pair_contrast.negatives(first, second, target, epoch)
-        coarse = self.pair_contrast(first, second, target, noise)
-        fine = self.fine_loss(first, noise) + self.fine_loss(second, noise)
+        pairs = [Pair(first, second, target), *self.with_intents(first, second)]
+        coarse, of_first, of_second = self.pair_contrast.of_each(pairs, noise)
+        fine = of_first + of_second
         total = recommendation + self.coarse_weight * coarse + self.fine_weight * fine
         return {"loss": total, "recommendation": recommendation, "coarse": coarse, "fine": fine}
 
     def three_views(self, batch: Batch, partners: Tensor) -> Tensor:
         """The histories, the histories again, and their partners ``(B, L)``, one over the other: ``(3B, L)``."""
         length = max(batch.items.shape[1], partners.shape[1])
-        own, other = (F.pad(items, (0, length - items.shape[1])) for items in (batch.items, partners))
+        own, other = (widened(items, length) for items in (batch.items, partners))
         return torch.cat([own, own, other])
 
-    def fine_loss(self, states: Tensor, noise: Tensor | None) -> Tensor:
-        """Contrast of states ``(B, D)`` with the directions of their centroids, which are constant."""
-        cluster = self.intents.assign(states.detach())
+    def with_intents(self, *views: Tensor) -> list[Pair]:
+        """States ``(B, D)`` of views with the directions of their centroids, which are constant."""
+        cluster = self.intents.assign(torch.cat(views).detach())
         direction = F.normalize(self.intents.centroids[cluster], dim=1)
-        loss: Tensor = self.pair_contrast(states, direction, cluster, noise)
-        return loss
+        intents = zip(views, direction.chunk(len(views)), cluster.chunk(len(views)), strict=True)
+        return [Pair(*intent) for intent in intents]

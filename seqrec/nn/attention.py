@@ -98,7 +98,7 @@ class DotProductAttention(SelfAttention):
         """See :meth:`SelfAttention.forward`."""
         if not newest:
             return packing.by_length(self.attend, self.projection(tokens), PAIRS if self.training else None)
-        query = self.projection(tokens[packing.newest], slice(0, 1))
+        query = self.projection(tokens.index_select(0, packing.newest), slice(0, 1))
         return packing.newest_by_length(self.attend_newest, query, self.projection(tokens, slice(1, 3)))
 
     def attend(self, projected: Tensor, valid: Tensor) -> Tensor:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 
@@ -66,7 +68,8 @@ class KMeans(nn.Module):
     @torch.no_grad()
     def assign(self, points: Tensor) -> Tensor:
         """The cluster of each of ``points`` ``(N, D)``, ``(N,)``: that of the nearest centroid."""
-        return nearest(points.to(self.centroids.dtype), self.centroids)[0]
+        parts = _nearest(points.to(self.centroids.dtype), self.centroids)
+        return torch.cat([part.indices for part in parts])
 
 
 def lloyd(points: Tensor, centroids: Tensor, steps: int) -> tuple[Tensor, float]:
@@ -92,11 +95,15 @@ def _settled(cluster: Tensor, before: Tensor) -> bool:
 def nearest(points: Tensor, centroids: Tensor) -> tuple[Tensor, Tensor]:
     """Number of the nearest centroid ``(N,)`` and the squared distance ``(N,)`` of points ``(N, D)``."""
     # |x - c|^2 = |x|^2 - 2 x c + |c|^2. The first term is the same for all centroids, so it is added after the minimum.
-    rows = _rows(points, centroids)
-    squared = centroids.square().sum(1)
-    parts = [torch.addmm(squared, x, centroids.T, alpha=-2).min(1) for x in points.split(rows)]
+    parts = _nearest(points, centroids)
     cluster = torch.cat([part.indices for part in parts])
     return cluster, torch.cat([part.values for part in parts]) + points.square().sum(1)
+
+
+def _nearest(points: Tensor, centroids: Tensor) -> list[Any]:
+    """Squared distances from the nearest centroids less ``|x|^2``, ``values`` and ``indices`` of some points a part."""
+    rows, squared = _rows(points, centroids), centroids.square().sum(1)
+    return [torch.addmm(squared, x, centroids.T, alpha=-2).min(1) for x in points.split(rows)]
 
 
 def _rows(points: Tensor, centroids: Tensor) -> int:

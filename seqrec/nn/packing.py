@@ -156,6 +156,7 @@ class DensePacking(Packing):
     def __init__(self, valid: Tensor, ratio: float = RATIO, short: int = SHORT) -> None:
         rows, width = valid.shape
         self.valid, self.full, self.groups = valid, True, [(rows, width)]
+        self._newest: Tensor | None = None
 
     @property
     def order(self) -> Tensor:  # type: ignore[override]
@@ -170,7 +171,10 @@ class DensePacking(Packing):
     @property
     def newest(self) -> Tensor:  # type: ignore[override]
         """``(B,)``, see :class:`Packing`."""
-        return self.order * self.valid.shape[1] + self.valid.sum(1) - 1
+        if self._newest is None:
+            rows, width = self.valid.shape
+            self._newest = torch.arange(-1, (rows - 1) * width, width, device=self.valid.device) + self.valid.sum(1)
+        return self._newest
 
     def unpack(self, x: Tensor) -> Tensor:
         """See :meth:`Packing.unpack`."""

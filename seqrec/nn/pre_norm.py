@@ -59,7 +59,7 @@ class PreNormLayer(nn.Module):
 
     def forward(self, tokens: Tensor, packing: Packing, newest: bool = False) -> Tensor:
         """``(N, D)`` -> ``(N, D)``, or ``(B, D)`` of the newest items alone, longest history first."""
-        own = tokens[packing.newest] if newest else tokens
+        own = tokens.index_select(0, packing.newest) if newest else tokens
         return self._refine(own, self.attention(self.attention_norm(tokens), packing, newest))
 
     def _refine(self, tokens: Tensor, context: Tensor) -> Tensor:

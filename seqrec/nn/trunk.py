@@ -33,7 +33,7 @@ class TransformerLayer(nn.Module):
 
     def forward(self, tokens: Tensor, packing: Packing, newest: bool = False) -> Tensor:
         """``(N, D)`` -> ``(N, D)``, or ``(B, D)`` of the newest items alone, longest history first."""
-        own = tokens[packing.newest] if newest else tokens
+        own = tokens.index_select(0, packing.newest) if newest else tokens
         return self.refine(own, self.attention(tokens, packing, newest))
 
     def refine(self, tokens: Tensor, context: Tensor) -> Tensor:
@@ -129,7 +129,7 @@ class TransformerTrunk(nn.Module):
     def _newest(self, x: Tensor, packing: Packing) -> Tensor:
         """States ``(B, D)`` of the newest items of embedded items ``(N, D)``."""
         if self.training and not isinstance(self.memory, nn.Identity):  # a memory learns from all states
-            return packing.in_batch_order(self._states(x, packing)[packing.newest])
+            return packing.in_batch_order(self._states(x, packing).index_select(0, packing.newest))
         tokens = self._inner(x, packing)
         return packing.in_batch_order(self.memory(self.layers[-1](tokens, packing, newest=True)))
 

@@ -80,7 +80,8 @@ class _ChunkedCrossEntropy(torch.autograd.Function):
             labels, share = (labels * label[..., None]).sum(1), weight * label.T
         if need_gradient:
             grad_states.addcmul_(labels, weight[:, None], value=-1)
-            grad_classes.index_add_(0, target.T.flatten(), (states * share[..., None]).flatten(0, 1), alpha=-1)
+            for item, part in zip(target.unbind(1), share, strict=True):
+                grad_classes.index_add_(0, item, states * part[:, None], alpha=-1)
         ctx.save_for_backward(grad_states, grad_classes)
         return ((log_sum[:, 0] - (states * labels).sum(1)) * weight).sum()
 

@@ -3,8 +3,9 @@
 from seqrec.methods.contrastive.contrasts import (
     HardNegativeContrast,
     InBatchContrast,
+    Pair,
     PairContrast,
     PrintedContrast,
 )
 
-__all__ = ["HardNegativeContrast", "InBatchContrast", "PairContrast", "PrintedContrast"]
+__all__ = ["HardNegativeContrast", "InBatchContrast", "Pair", "PairContrast", "PrintedContrast"]

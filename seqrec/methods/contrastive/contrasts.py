@@ -8,6 +8,8 @@ They hold the numbers of a contrast, not its state: no parameters and no buffers
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -16,12 +18,22 @@ from seqrec.functional.hard_negatives import enduring_info_nce, harder_noise
 from seqrec.functional.info_nce import info_nce
 from seqrec.functional.printed_hard_negatives import printed_info_nce
 from seqrec.functional.ranks import of_first_rank
+from seqrec.nn.packing import static_shapes
+
+
+class Pair(NamedTuple):
+    """Two vectors ``(B, D)`` of each example, and labels ``(B,)``; examples of one label are no negatives."""
+
+    first: Tensor
+    second: Tensor
+    labels: Tensor
 
 
 class PairContrast(nn.Module, ABC):
     """Loss that draws together two vectors of each example of a batch.
 
-    A method calls :meth:`negatives` once a batch and the contrast itself as often as it has pairs.
+    A method calls :meth:`negatives` once a batch and then the contrast itself, or :meth:`of_each` where it has several
+    pairs.
 
     Shapes: B examples, those of all ranks, D width of a vector, M additional negatives.
 
@@ -45,7 +57,18 @@ class PairContrast(nn.Module, ABC):
 
     @abstractmethod
     def forward(self, first: Tensor, second: Tensor, labels: Tensor | None, noise: Tensor | None) -> Tensor:
-        """The loss of pairs ``(B, D)``; ``noise`` is the result of :meth:`negatives` for this batch."""
+        """The loss ``(...)`` of pairs ``(..., B, D)`` with labels ``(..., B)``.
+
+        ``noise`` is the result of :meth:`negatives` for this batch.
+        """
+
+    def of_each(self, pairs: Sequence[Pair], noise: Tensor | None) -> Sequence[Tensor]:
+        """The losses of several pairs: on a GPU in one call, on the CPU one after the other, in its cache."""
+        if not static_shapes(pairs[0].first):
+            losses: list[Tensor] = [self(*pair, noise) for pair in pairs]
+            return losses
+        together: Tensor = self(*(torch.stack(part) for part in zip(*pairs, strict=True)), noise)
+        return together.unbind()
 
     def extra_repr(self) -> str:
         """The numbers of the contrast, for ``print(model)``."""
@@ -131,7 +154,7 @@ class PrintedContrast(HardNegativeContrast):
         return printed_info_nce(
             first,
             second,
-            first[:0] if noise is None else noise,
+            first.new_empty(0, first.shape[-1]) if noise is None else noise,
             self.temperature,
             self.scale,
             self.margin,

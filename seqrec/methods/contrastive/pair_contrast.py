@@ -6,7 +6,6 @@ from abc import ABC, abstractmethod
 from typing import Any, NamedTuple
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from seqrec.backbones.base import Backbone
@@ -14,6 +13,7 @@ from seqrec.data.batch import Batch
 from seqrec.data.indices.soft_labels import Labels
 from seqrec.data.windows import Windows
 from seqrec.functional.losses import NextItemLoss, soft_label_cross_entropy
+from seqrec.functional.pooling import widened
 from seqrec.functional.ranks import of_all_ranks
 from seqrec.methods.base import BuildOptimizer, Recommender, Task
 from seqrec.methods.contrastive.contrasts import PairContrast
@@ -83,7 +83,7 @@ class PairContrastive(Recommender, ABC):
         """The total of one batch, from one pass over the histories and both views; each row has its own dropout."""
         histories = (batch.items, *self.views(batch))
         length = max(items.shape[1] for items in histories)
-        together = torch.cat([F.pad(items, (0, length - items.shape[1])) for items in histories])
+        together = torch.cat([widened(items, length) for items in histories])
         terms = self.terms(together, self.aim(batch), self.current_epoch)
         self.log_terms(batch, terms)
         return terms["loss"]

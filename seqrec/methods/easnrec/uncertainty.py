@@ -43,7 +43,11 @@ class UncertaintyAttention(SelfAttention):
     def forward(self, tokens: Tensor, packing: Packing, newest: bool = False) -> Tensor:
         """See :meth:`SelfAttention.forward`; training needs the noise of all positions, whichever are asked for."""
         if newest:
-            return self._all(tokens, packing)[packing.newest] if self.training else self._newest(tokens, packing)
+            return (
+                self._all(tokens, packing).index_select(0, packing.newest)
+                if self.training
+                else self._newest(tokens, packing)
+            )
         return self._all(tokens, packing)
 
     def _all(self, tokens: Tensor, packing: Packing) -> Tensor:
@@ -53,7 +57,10 @@ class UncertaintyAttention(SelfAttention):
         return packing.by_length(self.attend_clean, projected)
 
     def _newest(self, tokens: Tensor, packing: Packing) -> Tensor:
-        query, projected = self.projection(tokens[packing.newest], [0, 3]), self.projection(tokens, [1, 2, 4])
+        query, projected = (
+            self.projection(tokens.index_select(0, packing.newest), [0, 3]),
+            self.projection(tokens, [1, 2, 4]),
+        )
         return packing.newest_by_length(self.attend_newest, query, projected)
 
     def attend_twice(self, projected: Tensor, valid: Tensor) -> Tensor:
