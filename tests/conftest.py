@@ -9,7 +9,7 @@ import pickle
 import platform
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch: small models gain nothing from more, nor do their runs
 
@@ -21,9 +21,6 @@ from omegaconf import DictConfig
 from seqrec.cli import tree
 from seqrec.cli.conf import CONF
 from tests.remembered import remember_reads
-
-if TYPE_CHECKING:
-    from xdist.scheduler import LoadFileScheduling
 
 HERE = Path(__file__).parent
 GOLDEN = HERE / "golden"
@@ -98,9 +95,9 @@ def pytest_xdist_auto_num_workers() -> int:
 
 
 @pytest.hookimpl(optionalhook=True)
-def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadFileScheduling:
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
     """A file's tests stay in one process, as they share what they have trained."""
-    from xdist.scheduler import LoadFileScheduling
+    from xdist.scheduler import LoadFileScheduling  # type: ignore[import-untyped]
 
     return LoadFileScheduling(config, log)
 

@@ -27,7 +27,7 @@ REFUSED = [
     ("optimizer=adam", "did you mean model/optimizer?"),
     ("+modle=sasrec", "did you mean model?"),
     ("hydra/launcher=basik", "hydra/launcher"),
-    ("hydra/sweeper=ax", "is a plugin of Hydra that is not installed: pip install hydra-ax-sweeper"),
+    ("hydra/sweeper=ax", "needs a plugin of Hydra that is not installed: pip install hydra-ax-sweeper"),
     # + and ~
     ("+typo=1", "'typo' is none"),
     ("++typo=1", "'typo' is none"),

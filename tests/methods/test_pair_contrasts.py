@@ -19,7 +19,7 @@ def test_pairs_together_are_pairs_one_by_one(contrast: PairContrast, epoch: int)
     views = torch.randn(3, 2, 6, 4, dtype=torch.float64, generator=generator).requires_grad_()
     labels = torch.tensor([[0, 1, 2, 3, 4, 1], [0, 0, 0, 1, 1, 2], [0, 1, 2, 3, 4, 5]])
     noise = contrast.negatives(views[0, 0], views[0, 1], labels[0], epoch)
-    pairs = [Pair(*both.unbind(), own) for both, own in zip(views, labels, strict=True)]
+    pairs = [Pair(both[0], both[1], own) for both, own in zip(views, labels, strict=True)]
     found = []
     for form in (None, DensePacking):
         if form is None:
