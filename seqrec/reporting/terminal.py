@@ -8,6 +8,8 @@ from pathlib import Path
 from rich.console import Console
 
 from seqrec.methods.ranker import Ranker
+from seqrec.reporting.figures import save
+from seqrec.reporting.searches import curves, table
 from seqrec.reporting.sweep_table import of_jobs, over_seeds, store
 from seqrec.reporting.table import Table
 from seqrec.runs.origin import Origin
@@ -51,6 +53,16 @@ def show_sweep(folder: Path, jobs: Sequence[Job]) -> None:
         if each is not None:
             console.print(f"\n{each.text()}", soft_wrap=True)
     console.print(f"\ntables in {from_here(folder)}: table.csv, table.md, table.tex", soft_wrap=True)
+
+
+def show_searches(folder: Path, searches: Mapping[str, Sequence[Job]], metric: str) -> None:
+    """The table of several searches and their picture, which are stored in the folder above theirs."""
+    found = table(searches, metric)
+    store(folder, found, None)
+    for ending in ("png", "svg"):
+        save(curves(searches, metric), folder / f"best_so_far.{ending}")
+    console.print(f"\n{found.text()}", soft_wrap=True)
+    console.print(f"\ntables and best_so_far.png in {from_here(folder)}", soft_wrap=True)
 
 
 def from_here(folder: Path) -> Path:

@@ -13,6 +13,9 @@ ASKED = "asked"
 PRUNE = "hydra.sweeper.prune"
 """Among these, when a trial may be stopped early."""
 
+SPACE = "space.json"
+"""File in the folder of a search with what its trials share and the ranges of the others."""
+
 PRUNED = "pruned"
 """Attribute of a trial that was stopped because others were better at the same epoch."""
 

@@ -14,7 +14,7 @@ import pytest
 from hydra.core.utils import JobReturn, JobStatus
 
 from tests.integration.comparison import assert_same_results
-from tests.integration.running import MAIN, arguments, main_here, run_here
+from tests.integration.running import MAIN, arguments, main_here
 
 COMMANDS = MAIN.parent / "tests" / "integration" / "slurm"
 pytest.importorskip("submitit")
@@ -65,7 +65,8 @@ def test_a_job_whose_time_is_over_is_continued(workplace: Path, tmp_path: Path) 
         assert process.wait(500) == 0
     assert (place / "requeued").exists()
     for number in ("0", "1"):
-        alone = run_here(workplace, *words[:3], f"seed={number}", f"hydra.run.dir={tmp_path}/alone-{number}")
+        alone = tmp_path / f"alone-{number}"
+        main_here(workplace, *arguments(workplace, *words[:3], f"seed={number}", f"hydra.run.dir={alone}"))
         assert_same_results(alone, sweep / number)
 
 

@@ -79,3 +79,17 @@ def test_two_shells_share_a_study(workplace: Path, job_server: str, tmp_path: Pa
     assert len(ended) == 6 and {trial.state.name for trial in ended} <= {"COMPLETE", "PRUNED"}
     assert sorted(path.parent.name for path in tmp_path.glob("*/metrics.json")) == list("012345")
     assert len({str(trial.params) for trial in ended}) == 6
+
+
+@pytest.mark.slow
+def test_several_models_get_the_same_budget(workplace: Path, job_server: str, tmp_path: Path) -> None:
+    budget = ["data.num_users=60", "trainer=cpu", "trainer.max_epochs=1", f"data.cache_dir={workplace / 'cache'}"]
+    task = ["task=tune", "task.models=[sasrec,gru4rec]", "task.trials=2", f"task.folder={tmp_path}/tune"]
+    assert begin(workplace, job_server, *task, *budget).wait() == 0
+    table = (tmp_path / "tune" / "table.csv").read_text(encoding="utf-8").splitlines()
+    assert [line.split(",")[:3] for line in table] == [
+        ["model", "trials", "finished"], ["sasrec", "2", "2"], ["gru4rec", "2", "2"],
+    ]  # fmt: skip
+    spaces = [read_json(tmp_path / "tune" / model / "space.json") for model in ("sasrec", "gru4rec")]
+    assert all("model.optimizer.lr" in space and space["model.monitor"] == "model.monitor=ndcg@10" for space in spaces)
+    assert (tmp_path / "tune" / "best_so_far.png").exists()

@@ -19,7 +19,7 @@ from seqrec.cli.tree import quoted
 from seqrec.runs.failure import FAILED
 from seqrec.runs.files import write_json
 from seqrec.runs.origin import Origin
-from seqrec.runs.trial import ASKED, PRUNE, PRUNED, VARIABLE, TrialName, quieten
+from seqrec.runs.trial import ASKED, PRUNE, PRUNED, SPACE, VARIABLE, TrialName, quieten
 
 NAME = "seqrec"
 """Of the study, in a storage of its own."""
@@ -98,6 +98,7 @@ class Search:
         before = study.user_attrs.get(ASKED)
         if before is None:
             study.set_user_attr(ASKED, dict(asked))
+            write_json(self.folder / SPACE, dict(asked))
         elif before != asked:
             other = [key for key in sorted({*before, *asked}) if before.get(key) != asked.get(key)]
             raise ValueError(
