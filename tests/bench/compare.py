@@ -29,6 +29,7 @@ SIZES = {"beauty": (50, 256, 0.5), "ml1m": (200, 128, 0.2)}  # longest history, 
 REQUIREMENTS = {
     "recbole": ["torch", "numpy<2", "setuptools<81", "recbole==1.2.1"],
     "rectools": ["torch", "rectools[torch]==0.19.0"],
+    "replay": ["torch", "replay-rec==0.22.0", "pytorch-lightning"],
 }
 VARIANTS: dict[str, list[list[str]]] = {"recbole": [[], ["--no-anomaly"]], "rectools": [[]]}
 ROWS = (
@@ -47,7 +48,7 @@ def main() -> None:
     """Run both sides in turns and print the medians."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("data", help="beauty, sports, toys, ml1m, ...")
-    parser.add_argument("--peers", nargs="+", choices=REQUIREMENTS, default=list(REQUIREMENTS))
+    parser.add_argument("--peers", nargs="+", choices=VARIANTS, default=list(VARIANTS))
     parser.add_argument("--dim", type=int, default=64)
     parser.add_argument("--prefixes", action="store_true", help="seqrec learns one prefix a row, as RecBole does")
     parser.add_argument("--rounds", type=int, default=2)
