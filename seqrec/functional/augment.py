@@ -32,18 +32,30 @@ def before_newest(rng_keys: Tensor, length: Tensor, count: Tensor) -> Tensor:
 def subset(rng_keys: Tensor, eligible: Tensor, count: Tensor) -> Tensor:
     """Random choice ``(B, L)`` of ``count`` ``(B,)`` of the ``eligible`` ``(B, L)`` positions of each row."""
     order = uniform(rng_keys, eligible.shape[1]).masked_fill(~eligible, 2.0)
-    return (order.argsort(dim=1, stable=True).argsort(dim=1) < count[:, None]) & eligible
+    return (_ranks(order) < count[:, None]) & eligible
+
+
+def _ranks(drawn: Tensor) -> Tensor:
+    """Rank of each of the draws ``(B, L)`` in its row, from 0; of equal ones the first is the lower."""
+    if not drawn.is_cuda:
+        return drawn.argsort(dim=1, stable=True).argsort(dim=1)
+    # Sorting takes a GPU several kernels, counting all pairs two. Draws are multiples of 2**-24: their column is added
+    # below the last bit, in float64, so that no two are equal.
+    column = torch.arange(drawn.shape[1], dtype=torch.float64, device=drawn.device)
+    unequal = torch.add(column, drawn, alpha=2.0**48)
+    return (unequal[:, None] < unequal[..., None]).sum(2)
 
 
 def share(ratio: float, length: Tensor) -> Tensor:
     """``floor(ratio * n)`` of lengths ``(B,)``, in float64 as written."""
-    return (ratio * length.double()).floor().long()
+    return (ratio * length.double()).long()
 
 
 def masked_positions(items: Tensor, rng_keys: Tensor, ratio: float, extra: int = 1) -> Tensor:
     """Positions ``(B, L)`` to fill in: ``floor(ratio * n) + extra``, at most n - 1, never the first."""
-    length = (items != 0).sum(1)
-    after_first = (items != 0) & (torch.arange(items.shape[1], device=items.device) > 0)
+    after_first = items != 0
+    length = after_first.sum(1)
+    after_first[:, :1] = False
     return subset(rng_keys, after_first, (share(ratio, length) + extra).minimum(length - 1))
 
 

@@ -8,9 +8,10 @@ newest first (see :func:`seqrec.functional.pooling.newest`); ``valid`` ``(B, L)`
 from __future__ import annotations
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
-from seqrec.functional.augment import choose, share, subset
+from seqrec.functional.augment import share, subset
 from seqrec.functional.keyed_random import integers, split, uniform
 
 
@@ -41,14 +42,19 @@ def perturbation(states: Tensor, valid: Tensor, rng_keys: Tensor, magnitude: flo
 
 def mask(states: Tensor, valid: Tensor, rng_keys: Tensor, ratio: float) -> Tensor:
     """``floor(ratio * n)`` of all n positions are zeroed; the newest stays if otherwise all K were zero."""
+    return hide(states, hidden_positions(states.shape[1], valid, rng_keys, ratio))
+
+
+def hidden_positions(columns: int, valid: Tensor, rng_keys: Tensor, ratio: float) -> Tensor:
+    """Which of the newest ``columns`` positions :func:`mask` zeroes, ``(B, K)`` bool, newest first."""
     length = valid.sum(1)
     newest_first = torch.arange(valid.shape[1], device=valid.device) < length[:, None]
     hidden = subset(rng_keys, newest_first, share(ratio, length))
-    window = min(states.shape[1], valid.shape[1])
+    window = min(columns, valid.shape[1])
     none_left = (hidden | ~newest_first)[:, :window].all(1)
     hidden[:, 0] &= ~none_left
     # A window wider than the batch has no states there to hide.
-    return hide(states, torch.nn.functional.pad(hidden[:, :window], (0, states.shape[1] - window)))
+    return F.pad(hidden[:, :window], (0, columns - window))
 
 
 def dynamic(
@@ -57,12 +63,11 @@ def dynamic(
     """One of :func:`dropout`, :func:`perturbation`, :func:`mask` for each row, with equal chances."""
     choice_keys, rng_keys = split(rng_keys, 2).unbind(1)
     drawn = _uniform_like(states, rng_keys)  # a row has one of them, so both may use the same draws
-    return choose(
-        integers(choice_keys, 1, 3)[:, 0],
-        drop_out(states, drawn >= probability),
-        perturb(states, drawn * magnitude),
-        mask(states, valid, rng_keys, ratio),
-    )
+    visible = ~hidden_positions(states.shape[1], valid, rng_keys, ratio)[..., None]
+    choice = integers(choice_keys, 1, 3)[:, :, None]
+    # All three multiply the states, by what needs no gradient.
+    factor = torch.where(choice == 0, drawn >= probability, torch.where(choice == 1, 1 + drawn * magnitude, visible))
+    return states * factor
 
 
 def _uniform_like(states: Tensor, rng_keys: Tensor) -> Tensor:

@@ -15,6 +15,7 @@ from torch import Tensor
 
 from seqrec.functional.log_sum import log_sum_exp
 from seqrec.functional.precision import at_least_float
+from seqrec.functional.unit_rows import unit_rows
 
 
 def info_nce(first: Tensor, second: Tensor, labels: Tensor | None, temperature: float) -> Tensor:
@@ -70,11 +71,21 @@ def anchored_info_nce(anchor: Tensor, positive: Tensor, negatives: Tensor, tempe
 
 def anchored_info_nce_rows(anchor: Tensor, positive: Tensor, negatives: Tensor, temperature: float) -> Tensor:
     """The terms ``(B,)`` of :func:`anchored_info_nce`."""
+    return anchored_rows_and_cosines(anchor, positive, negatives, temperature)[0]
+
+
+def anchored_rows_and_cosines(
+    anchor: Tensor, positive: Tensor, negatives: Tensor, temperature: float
+) -> tuple[Tensor, Tensor]:
+    """The terms ``(B,)`` of :func:`anchored_info_nce`, and the cosines ``(B,)`` of anchors and positives."""
     with torch.autocast(anchor.device.type, enabled=False):
-        a, p, n = (F.normalize(at_least_float(x), dim=1) for x in (anchor, positive, negatives))
-        own = (a * p).sum(1) / temperature
+        a, p = (unit_rows(at_least_float(x)) for x in (anchor, positive))
+        same = negatives is anchor and anchor.is_cuda
+        n = a if same else unit_rows(at_least_float(negatives))
+        cosine = (a * p).sum(1)
+        own = cosine / temperature
         scores = torch.diagonal_scatter(a @ n.T / temperature, own)
-        return torch.logsumexp(scores, dim=1) - own
+        return torch.logsumexp(scores, dim=1) - own, cosine
 
 
 def nt_xent(first: Tensor, second: Tensor, temperature: float) -> Tensor:

@@ -10,8 +10,9 @@ from __future__ import annotations
 
 from enum import IntEnum
 
-import torch
 from torch import Tensor
+
+from seqrec.functional.constants import counting
 
 
 class Stream(IntEnum):
@@ -46,10 +47,20 @@ def _shift(x: Tensor, bits: int) -> Tensor:
     return (x >> bits) & ((1 << (64 - bits)) - 1)
 
 
-def _hash(x: Tensor) -> Tensor:
+def _mixed(x: Tensor) -> Tensor:
+    """The hash but for its last step."""
     x = (x ^ _shift(x, 30)) * _MIX_1
-    x = (x ^ _shift(x, 27)) * _MIX_2
+    return (x ^ _shift(x, 27)) * _MIX_2
+
+
+def _hash(x: Tensor) -> Tensor:
+    x = _mixed(x)
     return x ^ _shift(x, 31)
+
+
+def _upper_bits(x: Tensor) -> Tensor:
+    """The upper 24 bits of the hash, which its last step leaves as they are."""
+    return _shift(_mixed(x), 40)
 
 
 def _wrapped(x: int) -> int:
@@ -78,13 +89,19 @@ def rng_keys(seed: int, epoch: int, example: Tensor, stream: int) -> Tensor:
 
 def split(key: Tensor, n: int) -> Tensor:
     """``n`` independent keys of each key: ``(...)`` -> ``(..., n)``."""
-    count = torch.arange(1, n + 1, device=key.device)
-    return _hash(key[..., None] + count * _GOLDEN)
+    return _hash(_counted(key, n))
+
+
+def _counted(key: Tensor, n: int) -> Tensor:
+    """What is hashed for ``n`` draws of each key."""
+    if n == 1:
+        return key[..., None] + _GOLDEN
+    return key[..., None] + counting(1, n + 1, key.device, _GOLDEN)
 
 
 def uniform(key: Tensor, n: int) -> Tensor:
     """``n`` float32 draws in [0, 1) of each key: ``(...)`` -> ``(..., n)``."""
-    return _shift(split(key, n), 40).float() * 2.0**-24
+    return _upper_bits(_counted(key, n)).float() * 2.0**-24
 
 
 def integers(key: Tensor, n: int, high: int | Tensor) -> Tensor:
@@ -94,4 +111,4 @@ def integers(key: Tensor, n: int, high: int | Tensor) -> Tensor:
 
 def nth_uniform(key: Tensor, n: Tensor) -> Tensor:
     """Draw number ``n`` ``(...)``, from 0, of each key ``(...)``: ``uniform(key, n + 1)[..., n]``."""
-    return _shift(_hash(key + (n + 1) * _GOLDEN), 40).float() * 2.0**-24
+    return _upper_bits(key + (n + 1) * _GOLDEN).float() * 2.0**-24

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import torch
 import torch.nn.functional as F
 from torch import Tensor
+
+from seqrec.functional.constants import counting
 
 
 def newest(states: Tensor, valid: Tensor, window: int) -> tuple[Tensor, Tensor]:
@@ -19,9 +20,9 @@ def newest(states: Tensor, valid: Tensor, window: int) -> tuple[Tensor, Tensor]:
         States ``(B, k, D)``, zero where the history is shorter, and ``(B, k)`` bool, True where it is not.
     """
     rows, length, dim = states.shape
-    column = valid.sum(1, keepdim=True) - 1 - torch.arange(window, device=valid.device)
+    column = valid.sum(1, keepdim=True) - counting(1, window + 1, valid.device)
     present = column >= 0
-    cell = column.clamp(min=0) + length * torch.arange(rows, device=valid.device)[:, None]
+    cell = column.clamp(min=0) + counting(0, rows, valid.device, length)[:, None]
     taken = states.reshape(-1, dim).index_select(0, cell.flatten()).view(rows, window, dim)
     return taken * present[..., None], present
 

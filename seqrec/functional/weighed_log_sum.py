@@ -6,13 +6,13 @@ formula would store a matrix ``(R, C)`` and read it again in the backward pass.
 
 from __future__ import annotations
 
-from functools import cache
 from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
+from seqrec.functional.constants import by_column
 from seqrec.functional.log_sum import exponentials_
 
 
@@ -52,9 +52,8 @@ def weighed_log_sum(blocks: list[Block], temperature: float, scale: float) -> Te
 def in_one_matrix(blocks: list[Block], temperature: float, scale: float) -> Tensor:
     """:func:`weighed_log_sum` in a few operators on all columns together, which a compiler makes one of."""
     x, widths = torch.cat([block.products for block in blocks], -1), [block.products.shape[-1] for block in blocks]
-    kept = by_column.__wrapped__ if torch.compiler.is_compiling() else by_column
     margin, log_weight = (
-        kept(tuple(numbers), tuple(widths), x.dtype, x.device)
+        by_column(tuple(numbers), tuple(widths), x)
         for numbers in ([block.margin for block in blocks], [block.log_weight for block in blocks])
     )
     weighed = x / temperature * (torch.tanh(x / scale) + margin) + log_weight
@@ -65,15 +64,6 @@ def in_one_matrix(blocks: list[Block], temperature: float, scale: float) -> Tens
         for b in blocks
     ]
     return weighed.masked_fill(torch.cat(nothing, -1), -torch.inf).logsumexp(-1)
-
-
-@cache
-def by_column(numbers: tuple[float, ...], widths: tuple[int, ...], dtype: torch.dtype, device: torch.device) -> Tensor:
-    """Each of some numbers as often as its width says; it is kept, as a step asks for the same each time."""
-    parts = [
-        torch.full((width,), number, dtype=dtype, device=device) for number, width in zip(numbers, widths, strict=True)
-    ]
-    return torch.cat(parts)
 
 
 class _WeighedLogSum(torch.autograd.Function):

@@ -35,7 +35,8 @@ class Found:
     """What a run did on the device.
 
     Attributes:
-        step: the training step with most waits of those after the first of their epoch.
+        step: the training step with most waits of those after the first of their epoch, the last of them: earlier
+            ones may make what stays, such as the moments of weights that have no gradient in the first.
         epoch_start: the start of the last epoch, which continues what that of the first began.
         batch: the evaluation batch with most waits.
     """
@@ -107,7 +108,7 @@ def summary(record: Record) -> Found:
 
     def most(part: str) -> Notes:
         found = [notes for name, notes in record.parts.items() if name.startswith(part)]
-        return max(found, key=lambda notes: (notes.waits.total(), notes.launches), default=Notes())
+        return max(reversed(found), key=lambda notes: notes.waits.total(), default=Notes())
 
     last = [name for name in record.parts if name.startswith("epoch start")][-1]
     return Found(step=most("step"), epoch_start=record.parts[last], batch=most("evaluation batch"))

@@ -124,7 +124,7 @@ class AdversarialRecommender(Recommender, ABC):
 
         def step(loss: Tensor) -> None:
             acting = self._optimizers_of(players)
-            self.manual_backward(loss / self.accumulate)
+            self.manual_backward(loss if self.accumulate == 1 else loss / self.accumulate)
             self._gather(players, [p for name in players for p in nn.ModuleList(self.players()[name]).parameters()])
             for optimizer in acting if self._steps_now else ():
                 if self._counted:  # the trainer would count each step of each optimizer

@@ -6,18 +6,21 @@ The rows of all ranks are contrasted. Shapes: B rows, L positions, D width of a 
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import NamedTuple
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from seqrec.backbones.base import Backbone
-from seqrec.functional.info_nce import anchored_info_nce, nt_xent
+from seqrec.functional.info_nce import anchored_rows_and_cosines, nt_xent
 from seqrec.functional.keyed_random import split
 from seqrec.functional.pooling import newest, newest_mean
 from seqrec.functional.ragged import Ragged, ragged
 from seqrec.functional.ranks import of_all_ranks
-from seqrec.methods.easnrec.positives import Augment, Positive, same_pass
+from seqrec.methods.easnrec.positives import Augment, Positive, same_pass, second_pass
+from seqrec.nn.packing import static_shapes
 
 
 class Contrasted(NamedTuple):
@@ -33,8 +36,20 @@ class Contrasted(NamedTuple):
     cosine: Tensor
 
 
-Contrast = Callable[[Tensor, Tensor, Tensor, Backbone], Contrasted]
+Contrast = Callable[..., Contrasted]
 """Contrast of ``(states (B, L, D), items (B, L), rng_keys (B,), backbone)``."""
+
+
+def passes(backbone: Backbone, items: Tensor, contrast: Contrast) -> tuple[Tensor, Contrast]:
+    """States ``(B, L, D)`` of histories ``(B, L)``, and their contrast.
+
+    On a GPU a second pass that the contrast asks for is made in the same call, and the contrast is given it.
+    """
+    positive = getattr(contrast, "keywords", {}).get("positive")
+    if not static_shapes(items) or getattr(positive, "func", positive) is not second_pass:
+        return backbone(items), contrast
+    states, again = backbone(items.repeat(2, 1)).chunk(2)
+    return states, partial(contrast, again=again)
 
 
 def contrast_states(
@@ -46,6 +61,7 @@ def contrast_states(
     temperature: float,
     augment: Augment,
     positive: Positive = same_pass,
+    again: Tensor | None = None,
 ) -> Contrasted:
     """Contrast of user vectors with those of augmented sequences (EASNRec eqs. (3)-(10)).
 
@@ -58,13 +74,19 @@ def contrast_states(
         temperature: tau.
         augment: a function of :mod:`seqrec.functional.augment_states`.
         positive: what is augmented, a function of :mod:`seqrec.methods.easnrec.positives`.
+        again: ``(B, L, D)`` of the second pass, where ``positive`` asks for one and it is made already.
     """
-    taken, present = newest(states, items != 0, window)
+    if again is None:
+        taken, present = newest(states, items != 0, window)
+    else:
+        both, present_twice = newest(torch.cat([states, again]), (items != 0).repeat(2, 1), window)
+        (taken, taken_again), present = both.chunk(2), present_twice[: len(items)]
+        positive = partial(second_pass, again=taken_again)
     user = taken.sum(1) / present.sum(1, keepdim=True)
     augmented = positive(taken, items, rng_keys, backbone, augment)
-    cosine = F.cosine_similarity(user.detach(), augmented.detach(), dim=1).mean()
     user, augmented = of_all_ranks(user), of_all_ranks(augmented)
-    return Contrasted(anchored_info_nce(user, augmented, user, temperature), cosine)
+    rows, cosines = anchored_rows_and_cosines(user, augmented, user, temperature)
+    return Contrasted(rows.mean(), cosines.detach().mean())
 
 
 def contrast_items(

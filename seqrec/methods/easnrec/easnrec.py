@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
+from functools import partial
 from math import ceil
 from typing import Any, Literal
 
@@ -26,13 +27,15 @@ from seqrec.functional.keyed_random import Stream
 from seqrec.functional.losses import NextItemLoss, next_item
 from seqrec.functional.pooling import newest_mean
 from seqrec.functional.precision import at_least_float
+from seqrec.functional.unit_rows import cosines
 from seqrec.methods.adversarial.generated import Generated
 from seqrec.methods.adversarial.generator_discriminator import GeneratorDiscriminator
 from seqrec.methods.adversarial.turns import constant
 from seqrec.methods.base import BuildOptimizer, Task
-from seqrec.methods.easnrec.contrast import Contrast, Contrasted
+from seqrec.methods.easnrec.contrast import Contrast, passes
 from seqrec.methods.easnrec.losses import Losses
 from seqrec.methods.easnrec.memory import first_reads, keep_from_decay, read_variance, remember, settle, written
+from seqrec.methods.easnrec.siamese import two_branches
 from seqrec.methods.easnrec.similarity import GeneratedStates, Influence, Similarity, Split, Weights, encoded
 from seqrec.nn.chosen import Chosen, choose
 from seqrec.nn.packing import counted
@@ -153,8 +156,8 @@ class EASNRec(GeneratorDiscriminator[Losses]):
 
     def total(self, losses: Losses) -> Tensor:
         """The objective (28)."""
-        adversaries = self.lambda_4 * losses.generator + self.lambda_5 * losses.discriminator
-        return losses.recommendation + self.lambda_3 * losses.contrast + adversaries
+        total = torch.add(losses.recommendation, losses.contrast, alpha=self.lambda_3)
+        return total.add(losses.generator, alpha=self.lambda_4).add(losses.discriminator, alpha=self.lambda_5)
 
     def simultaneous_step(self, batch: Batch, masked: Chosen) -> Losses:
         """One backward pass of (28), in which the similarity has the influence that a reading gives it."""
@@ -171,19 +174,18 @@ class EASNRec(GeneratorDiscriminator[Losses]):
         Of histories ``(B, L)``, what the generator fills in, the task of L_rec and rng_keys ``(B,)`` of the contrast.
         """
         shared = self.similarity_reading.influence(Weights(self.lambda_1, self.lambda_2, self.lambda_4, self.lambda_5))
-        states = self.backbone(items)
+        states, contrasting = passes(self.backbone, items, self.contrast)
         made, filled = self.generate(items, masked)
         recommendation = self.loss_of_task(states, task)
-        contrast = self.contrast(states, items, view_keys, self.backbone)
+        contrast = contrasting(states, items, view_keys, self.backbone)
         detection = self.detection_loss(states, items, made.items)
         similarity = self.similarity(items, states, made, filled, shared).mean()
-        objective = (
-            recommendation
-            + self.lambda_3 * contrast.loss
-            + self.lambda_4 * (made.loss + shared.in_generator * similarity)
-            + self.lambda_5 * (detection + shared.in_discriminator * similarity)
-        )
-        generator, discriminator = made.loss - self.lambda_1 * similarity, detection - self.lambda_2 * (1 - similarity)
+        objective = torch.add(recommendation, contrast.loss, alpha=self.lambda_3)
+        made_too = torch.add(made.loss, similarity, alpha=shared.in_generator)
+        judged_too = torch.add(detection, similarity, alpha=shared.in_discriminator)
+        objective = objective.add(made_too, alpha=self.lambda_4).add(judged_too, alpha=self.lambda_5)
+        generator = torch.sub(made.loss.detach(), similarity.detach(), alpha=self.lambda_1)
+        discriminator = torch.add(detection.detach(), similarity.detach(), alpha=self.lambda_2) - self.lambda_2
         return objective, Losses(recommendation, *contrast, generator, discriminator, similarity, None)
 
     def alternating_step(self, batch: Batch, masked: Chosen) -> Losses:
@@ -204,9 +206,9 @@ class EASNRec(GeneratorDiscriminator[Losses]):
             step(discriminator)
             remember(seen, is_item)
         with self.turn_of(*turns[2]) as step, first_reads(self.backbone) as seen:
-            states = self.backbone(batch.items)
+            states, contrasting = passes(self.backbone, batch.items, self.contrast)
             recommendation = self.recommendation_loss(states, batch)
-            contrast = self.contrast_loss(states, batch)
+            contrast = contrasting(states, batch.items, self.rng_keys(batch.row, Stream.VIEW), self.backbone)
             step(recommendation + self.lambda_3 * contrast.loss)
             remember(seen, is_item)
         varied = read_variance(seen, self.backbone, is_item)
@@ -227,10 +229,6 @@ class EASNRec(GeneratorDiscriminator[Losses]):
         loss = self.loss_at(self.loss, task, task.chosen.of(states))
         return loss if self.loss_length is None else loss * task.chosen.number / (len(states) * self.loss_length)
 
-    def contrast_loss(self, states: Tensor, batch: Batch) -> Contrasted:
-        """L_cl (10) of ``(B, L, D)``."""
-        return self.contrast(states, batch.items, self.rng_keys(batch.row, Stream.VIEW), self.backbone)
-
     def generate(self, items: Tensor, masked: Chosen) -> tuple[Generated, Tensor]:
         """Fill in ``masked`` positions of ``(B, L)``; the loss is a mean over users of means over items.
 
@@ -245,7 +243,9 @@ class EASNRec(GeneratorDiscriminator[Losses]):
 
     def detection_loss(self, states: Tensor, items: Tensor, generated: Tensor) -> Tensor:
         """L_disc (16) without similarity: is an item of ``(B, L)`` original; the first item is not judged."""
-        judged = choose((items != 0) & (torch.arange(items.shape[1], device=items.device) > 0))
+        after_first = items != 0
+        after_first[:, :1] = False
+        judged = choose(after_first)
         verdict = judged.of(self.verdict(states, generated))
         original = judged.of(generated == items).to(verdict.dtype)
         total = F.binary_cross_entropy_with_logits(verdict, original, judged.exist, reduction="sum")
@@ -277,10 +277,10 @@ class EASNRec(GeneratorDiscriminator[Losses]):
             with torch.no_grad():
                 states = self.backbone(items)
         with constant(self.backbone, self.siamese) if influence.generator_only else nullcontext():
-            real = self.siamese(states.detach() if influence.generator_only else states, valid, self.pool)
-            generated = self.generated_states(made, filled, self.backbone, influence.to_generator)
-            fake = self.siamese(generated, valid, self.pool)
-        return F.cosine_similarity(at_least_float(real), at_least_float(fake, real), dim=1)
+            states = states.detach() if influence.generator_only else states
+            generated = partial(self.generated_states, made, filled, self.backbone, influence.to_generator)
+            real, fake = two_branches(self.siamese, states, generated, valid, self.pool)
+        return cosines(at_least_float(real), at_least_float(fake, real))
 
     def hold(self) -> None:
         """Evaluation reads memories without a pending write."""

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from seqrec.methods.easnrec.fusion import FUSIONS
-from seqrec.methods.easnrec.memory_rules import ADDRESSINGS, WRITE_NORMS, WriteRule, gated_update
+from seqrec.methods.easnrec.memory_rules import ADDRESSINGS, WRITE_NORMS, WriteRule, updated
 
 Choice = TypeVar("Choice")
 
@@ -103,11 +103,11 @@ class ExternalMemory(nn.Module):
 
         Args:
             tokens: the states.
-            counted: ``(T,)`` bool, which of them are to be written; None: all.
+            counted: ``(n,)`` bool, which of the first n of them are to be written; None: all.
         """
         if self.live is not None:
             self.memory.copy_(self.live.detach())
-        self.pending, self.counted = tokens.detach(), counted
+        self.pending, self.counted = _first(tokens.detach(), counted), counted
 
     def after_write(self) -> Tensor:
         """The memory ``(N, S)`` after the pending write (23)-(27), with gradient to the write weights."""
@@ -116,7 +116,7 @@ class ExternalMemory(nn.Module):
         with torch.autocast(self.memory.device.type, enabled=False):
             states = self.pending.to(self.memory.dtype)
             _, value = self.write_rule(states, states @ self.w_w, self.counted)
-            return gated_update(self.memory, value, self.w_u, self.w_r, self.w_c).memory
+            return updated(self.memory, value, self.w_u, self.w_r, self.w_c)
 
     @torch.no_grad()
     def settle(self) -> None:
@@ -169,20 +169,26 @@ class Reading(NamedTuple):
     read: Tensor
 
     def variance(self, counted: Tensor | None = None) -> Tensor:
-        """Variance over ``counted`` ``(T,)`` tokens, None: all, of what is read, relative to that of the states.
+        """Variance over ``counted`` ``(n,)`` of the first n tokens, None: all, of what is read, by that of the states.
 
         It is 0 where all read the same vector.
         """
-        of_read, of_states = (_variance(part, counted) for part in (self.read, self.states))
+        of_read, of_states = (_variance(_first(part, counted), counted) for part in (self.read, self.states))
         return of_read / of_states.clamp(min=1e-12)
+
+
+def _first(x: Tensor, counted: Tensor | None) -> Tensor:
+    """The rows of ``x`` that ``counted`` is about; others are those of a second pass in the same call."""
+    return x if counted is None else x[: len(counted)]
 
 
 def _variance(x: Tensor, counted: Tensor | None) -> Tensor:
     """Sum over the columns of ``(T, C)`` of their variances over some rows."""
     if counted is None:
         return x.var(0, correction=0).sum()
-    weight = counted[:, None] / counted.sum()
-    return (weight * (x - (weight * x).sum(0)).square()).sum()
+    with torch.autocast(x.device.type, enabled=False):
+        weight = counted / counted.sum()
+        return weight @ (x - weight @ x).square().sum(1)
 
 
 class FirstReads(Mapping[ExternalMemory, Reading]):

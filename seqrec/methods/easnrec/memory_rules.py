@@ -118,6 +118,40 @@ def gated_update(memory: Tensor, value: Tensor, w_u: Tensor, w_r: Tensor, w_c: T
     return Update(update, reset, candidate, update * candidate + (1 - update) * memory)
 
 
+def updated(memory: Tensor, value: Tensor, w_u: Tensor, w_r: Tensor, w_c: Tensor) -> Tensor:
+    """The memory of :func:`gated_update`, which itself gets no gradient."""
+    if memory.is_cuda and not torch.compiler.is_compiling():
+        written: Tensor = _Updated.apply(memory, value, w_u, w_r, w_c)
+        return written
+    return gated_update(memory, value, w_u, w_r, w_c).memory
+
+
+class _Updated(torch.autograd.Function):
+    """With few kernels, as a GPU needs longer to start one than to work on so small matrices."""
+
+    @staticmethod
+    def forward(ctx: Any, memory: Tensor, value: Tensor, w_u: Tensor, w_r: Tensor, w_c: Tensor) -> Tensor:
+        both, w_gates = torch.cat([memory, value], 1), torch.cat([w_u, w_r])
+        gates = (both @ w_gates.T).sigmoid_()
+        update, reset = gates.chunk(2, 1)
+        inner = torch.cat([reset * memory, value], 1)
+        candidate = (inner @ w_c.T).tanh_()
+        ctx.save_for_backward(memory, both, w_gates, gates, inner, candidate, w_c)
+        return torch.lerp(memory, candidate, update)
+
+    @staticmethod
+    def backward(ctx: Any, *grad: Tensor) -> tuple[Tensor | None, ...]:
+        memory, both, w_gates, gates, inner, candidate, w_c = ctx.saved_tensors
+        update, slot = gates.chunk(2, 1)[0], memory.shape[1]
+        of_candidate = torch.ops.aten.tanh_backward(grad[0] * update, candidate)
+        of_inner = of_candidate @ w_c
+        of_gates = torch.cat([grad[0] * (candidate - memory), of_inner[:, :slot] * memory], 1)
+        of_gates = torch.ops.aten.sigmoid_backward(of_gates, gates)
+        of_value = torch.addmm(of_inner[:, slot:], of_gates, w_gates[:, slot:])
+        of_update, of_reset = (of_gates.T @ both).chunk(2)
+        return None, of_value, of_update, of_reset, of_candidate.T @ inner
+
+
 WriteRule = Callable[[Tensor, Tensor, Tensor | None], tuple[Tensor, Tensor]]
 ADDRESSINGS: dict[str, Callable[[int, int, int], nn.Module]] = {
     "direct": DirectAddressing,

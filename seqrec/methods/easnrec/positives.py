@@ -35,9 +35,15 @@ def same_pass(taken: Tensor, items: Tensor, rng_keys: Tensor, backbone: Backbone
     return augment(taken, valid, rng_keys).sum(1) / valid.sum(1, keepdim=True).clamp(max=taken.shape[1])
 
 
-def second_pass(taken: Tensor, items: Tensor, rng_keys: Tensor, backbone: Backbone, augment: Augment) -> Tensor:
-    """Augmented states of a second pass over the same histories, under fresh dropout and noise."""
-    again, _ = newest(backbone(items), items != 0, taken.shape[1])
+def second_pass(
+    taken: Tensor, items: Tensor, rng_keys: Tensor, backbone: Backbone, augment: Augment, again: Tensor | None = None
+) -> Tensor:
+    """Augmented states of a second pass over the same histories, under fresh dropout and noise.
+
+    ``again`` ``(B, k, D)`` are the newest of its states where it was made in one call with the first.
+    """
+    if again is None:
+        again, _ = newest(backbone(items), items != 0, taken.shape[1])
     return same_pass(again, items, rng_keys, backbone, augment)
 
 

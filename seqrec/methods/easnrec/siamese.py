@@ -13,10 +13,20 @@ import torch
 from torch import Tensor, nn
 
 from seqrec.nn.attention import DotProductAttention
-from seqrec.nn.packing import Packing
+from seqrec.nn.packing import Packing, static_shapes
 from seqrec.nn.trunk import TransformerLayer, initialise
 
 Pool = Callable[[Tensor, Tensor], Tensor]
+
+
+def two_branches(
+    network: nn.Module, real: Tensor, generated: Callable[[], Tensor], valid: Tensor, pool: Pool
+) -> list[Tensor]:
+    """Vectors of real states ``(B, L, D)`` and of those that are ``generated``; on a GPU from one call."""
+    if not static_shapes(valid):
+        return [network(real, valid, pool), network(generated(), valid, pool)]
+    both: Tensor = network(torch.cat([real, generated().to(real.dtype)]), valid.repeat(2, 1), pool)
+    return list(both.chunk(2))
 
 
 class FullyConnected(nn.Module):

@@ -101,5 +101,7 @@ def encoded(made: Generated, states: Tensor, backbone: Backbone, to_generator: f
 
 def generator_states(made: Generated, states: Tensor, backbone: Backbone, to_generator: float) -> Tensor:
     """The generator's own states of S': ``Sn(G(S_u))`` (11) as printed, without a pass of the encoder."""
+    if to_generator == 1.0:
+        return states
     constant = states.detach()
     return constant + to_generator * (states - constant) if to_generator else constant

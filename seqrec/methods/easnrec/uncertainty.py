@@ -6,6 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from seqrec.methods.easnrec.branches import branches, joined
 from seqrec.nn.attention import PAIRS, Projection, SelfAttention, biased_scores, visible
 from seqrec.nn.dropout import dropout
 from seqrec.nn.packing import Packing
@@ -38,6 +39,8 @@ class UncertaintyAttention(SelfAttention):
 
     def noise(self, like: Tensor) -> Tensor:
         """Fresh noise for queries or keys ``(B, H, L, D / H)``, sigma included."""
+        if like.is_cuda:
+            return torch.empty_like(like).normal_(std=self.noise_std)
         return torch.randn_like(like).mul_(self.noise_std)
 
     def forward(self, tokens: Tensor, packing: Packing, newest: bool = False) -> Tensor:
@@ -76,17 +79,14 @@ class UncertaintyAttention(SelfAttention):
 
     def attend_fused(self, projected: Tensor, valid: Tensor) -> Tensor:
         """:meth:`attend_twice` in one call for both branches, which a GPU has and a CPU lacks with dropout."""
-        parts = projected.unflatten(-1, (5, self.num_heads, -1)).permute(2, 0, 3, 1, 4)  # (5, B, H, L, D / H)
-        query, key, value, penalty_query, penalty_key = parts.unbind(0)
-        twice, noisy = (2, *value.shape), parts[:2] + self.noise(parts[:2])
-        asking = torch.cat([torch.stack([query, noisy[0]]), (-penalty_query).expand(twice)], -1).flatten(0, 1)
-        asked = torch.cat([torch.stack([key, noisy[1]]), penalty_key.expand(twice)], -1).flatten(0, 1)
+        parts = projected.unflatten(-1, (5, self.num_heads, -1))  # (B, L, 5, H, D / H)
+        noise = self.noise(parts[:, :, :2].permute(2, 0, 3, 1, 4))  # (2, B, H, L, D / H)
+        asking, asked, value = branches(parts, noise)
         context = F.scaled_dot_product_attention(
-            asking, asked, value.expand(twice).flatten(0, 1),
-            None if self.causal else valid.repeat(2, 1)[:, None, None, :],
+            asking, asked, value, None if self.causal else valid.repeat(2, 1)[:, None, None, :],
             self.dropout if self.training else 0.0, is_causal=self.causal, scale=value.shape[-1] ** -0.5,
         )  # fmt: skip
-        return context.unflatten(0, (2, -1)).sum(0).transpose(1, 2).flatten(2)
+        return joined(context, self.num_heads)
 
     def attend_clean(self, projected: Tensor, valid: Tensor) -> Tensor:
         """Twice the context of one branch, ``(B, L, D)``, of projections ``(B, L, 5 * D)``."""
