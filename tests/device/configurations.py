@@ -53,6 +53,7 @@ EMULATED = [
     "trainer.strategy={_target_: tests.device.lightning.strategy}",
     "+trainer.inference_mode=false",  # a wrapper cannot be a view that this mode makes
     "data.on_device=true",  # what auto chooses on a GPU
+    "callbacks.progress.line_seconds=3600",  # a line within an epoch would ask for the loss
 ]
 
 

@@ -20,7 +20,7 @@ MODELS = ["sasrec", "bert4rec", "gru4rec", "icsrec", "fenrec, full form", "easnr
 SIZES = ", published sizes"
 PUBLISHED = {f"{name}{SIZES}": name for name in MODELS}
 EPOCH_START = "icsrec, all users of Beauty"
-FEW_USERS = 800  # enough for three batches; a step does the same for more of them
+FEW_USERS = 600  # enough for two batches; a step does the same for more of them
 
 
 class RandomHistories(SequenceDataModule):
@@ -65,11 +65,12 @@ def published(name: str, cache_dir: Path, *more: str, num_users: int = NUM_USERS
 
 
 def one_step(name: str, cache_dir: Path) -> DictConfig:
-    """Three steps of one of :data:`PUBLISHED`, or two whole epoch starts for :data:`EPOCH_START`."""
+    """Two or three steps of one of :data:`PUBLISHED`, or two whole epoch starts for :data:`EPOCH_START`."""
     if name == EPOCH_START:
         config = published("icsrec", cache_dir, *SHORT, *EMULATED)
     else:
         config = published(PUBLISHED[name], cache_dir, *SHORT, *EMULATED, num_users=FEW_USERS)
-        config.trainer.max_epochs, config.trainer.limit_train_batches = 1, 3
+        config.trainer.max_epochs = 1
+        config.trainer.limit_train_batches = min(3, FEW_USERS // config.data.batch_size)  # whole ones
     config.trainer.limit_val_batches = 0
     return config

@@ -187,7 +187,7 @@ def _variance(x: Tensor, counted: Tensor | None) -> Tensor:
     if counted is None:
         return x.var(0, correction=0).sum()
     with torch.autocast(x.device.type, enabled=False):
-        weight = counted / counted.sum()
+        weight = (counted / counted.sum()).to(x.dtype)
         return weight @ (x - weight @ x).square().sum(1)
 
 
