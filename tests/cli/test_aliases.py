@@ -150,3 +150,8 @@ def test_text_whose_quotes_the_shell_took_away_is_read(typed: str, value: str | 
     (word,), notes = normalise([typed])
     config: Any = check_configuration(["data=custom", "data.path=a.csv", word], targets=False)
     assert OmegaConf.select(config, typed.partition("=")[0]) == value and notes == []
+
+
+def test_a_sweep_and_its_folder_have_short_names() -> None:
+    words, notes = normalise(["sweep=tune_sasrec", "sweep.dir=multirun/first", "+sweep=base"])
+    assert words == ["+sweep=tune_sasrec", "hydra.sweep.dir=multirun/first", "+sweep=base"] and not notes

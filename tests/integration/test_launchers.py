@@ -13,7 +13,7 @@ import pytest
 
 from tests.integration.comparison import assert_same_results
 from tests.integration.leases import KILLED
-from tests.integration.running import MAIN, arguments
+from tests.integration.running import MAIN, arguments, main_here
 from tests.plugins import skip_without_plugin
 
 SWEEP = ["-m", "model=sasrec", "data.num_users=60", "seed=0,1", "data.batch_size=16,8", "trainer.max_epochs=1"]
@@ -42,18 +42,35 @@ def swept(workplace: Path, server: str, *launcher: str) -> str:
     """The table of the sweep under a launcher, without the hours."""
     folder = workplace / "multirun" / launcher[0].partition("=")[2]
     main(workplace, *arguments(workplace, *SWEEP), *launcher, f"hydra.sweep.dir={folder}", PRELOADED_JOBS=server)
+    return without_hours(folder)
+
+
+def without_hours(folder: Path) -> str:
+    """The stored table of a sweep."""
     lines = [line.split(",") for line in (folder / "table.csv").read_text(encoding="utf-8").splitlines()]
     hours = lines[0].index("hours")
     return "\n".join(",".join(line[:hours] + line[hours + 1 :]) for line in lines)
 
 
+@pytest.mark.usefixtures("undrawn", "quick_jobs")
+def test_two_jobs_in_workers_of_joblib(workplace: Path, tmp_path: Path) -> None:
+    tables = []
+    for launcher in (["launcher=serial"], ["launcher=joblib", "hydra.launcher.n_jobs=2"]):
+        folder = tmp_path / launcher[0].partition("=")[2]
+        words = ["-m", "model=popularity", "data.num_users=60", "seed=0,1", *launcher, f"sweep.dir={folder}"]
+        main_here(workplace, *arguments(workplace, *words))
+        tables.append(without_hours(folder))
+    assert tables[0] == tables[1] and tables[0].count("finished") == 2
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "launcher",
     [
         ["launcher=joblib", "hydra.launcher.n_jobs=2"],
-        pytest.param(["hydra/launcher=submitit_local", "hydra.launcher.timeout_min=10"], marks=pytest.mark.slow),
-        pytest.param(["launcher=ray", "hydra.launcher.ray.init.num_cpus=2"], marks=pytest.mark.slow),
-        pytest.param(["launcher=gpus", "hydra.launcher.ray.init.num_gpus=2"], marks=pytest.mark.slow),
+        ["hydra/launcher=submitit_local", "hydra.launcher.timeout_min=10"],
+        ["launcher=ray", "hydra.launcher.ray.init.num_cpus=2"],
+        ["launcher=gpus", "hydra.launcher.ray.init.num_gpus=2"],
     ],
     ids=lambda launcher: launcher[0].partition("=")[2],
 )
