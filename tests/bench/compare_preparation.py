@@ -31,7 +31,6 @@ def main() -> None:
     arguments = parser.parse_args()
     folder = arguments.out.resolve() / "preparation"
     shutil.rmtree(folder, ignore_errors=True)
-    (folder / "parts").mkdir(parents=True)
     log = folder / "log.csv"
     scale = [sys.executable, str(HERE / "scale.py"), "--millions", str(arguments.millions), "--child"]
     pythons = {peer: environment(peer, arguments.out.resolve() / "environments") for peer in PEERS}
@@ -39,7 +38,8 @@ def main() -> None:
     commands |= {peer: [str(pythons[peer]), str(HERE / "peer_preparation.py"), peer, str(log)] for peer in PEERS}
     found: dict[str, list[dict[str, float]]] = {name: [] for name in commands}
     try:
-        run([*scale, "write", "--log", str(folder)])
+        for part in ("write", "write_text"):
+            run([*scale, part, "--log", str(folder)])
         for _ in range(arguments.rounds):
             for name, command in commands.items():
                 shutil.rmtree(folder / "cache", ignore_errors=True)

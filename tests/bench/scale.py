@@ -67,7 +67,6 @@ def measured(millions: float, arguments: argparse.Namespace) -> dict[str, float]
     """All figures of one size."""
     folder = arguments.out.resolve() / f"{millions}"
     shutil.rmtree(folder, ignore_errors=True)
-    (folder / "parts").mkdir(parents=True)
 
     def child(name: str, log: Path) -> dict[str, float]:
         script = [sys.executable, str(Path(__file__).resolve()), "--child", name, "--log", str(log)]
@@ -81,6 +80,7 @@ def measured(millions: float, arguments: argparse.Namespace) -> dict[str, float]
         parts = child("prepare", folder / "parts")
         cached = child("prepare", folder / "parts")
         trained = child("train", folder / "parts")
+        child("write_text", folder)
         text = child("prepare", folder / "log.csv")
     finally:
         shutil.rmtree(folder, ignore_errors=True)
@@ -111,23 +111,29 @@ def measured(millions: float, arguments: argparse.Namespace) -> dict[str, float]
 
 
 def write(arguments: argparse.Namespace) -> dict[str, float]:
-    """The log as one csv file and as parquet files, in the order of time.
+    """The log as parquet files, in the order of time.
 
-    Users have 5 interactions and more; the popularity of items falls with their rank.
+    Users have ten interactions on average, items too; their popularity falls with a power of their rank.
     """
     random = numpy.random.default_rng(0)
-    interactions = int(arguments.millions[0] * 1e6)
-    users = items = interactions // 10
-    user = numpy.concatenate([numpy.repeat(numpy.arange(users), 5), random.integers(users, size=interactions // 2)])
-    weight = 1 / (numpy.arange(items) + 100.0)
-    popular = random.choice(items, size=len(user) - items, p=weight / weight.sum())
-    item = numpy.concatenate([numpy.arange(items), popular])
-    random.shuffle(user)
-    random.shuffle(item)
-    log = polars.DataFrame({"user": user, "item": item, "time": 1_500_000_000 + numpy.arange(len(user))})
-    log.write_csv(arguments.log / "log.csv")
-    for number, part in enumerate(log.iter_slices(-(-len(log) // PARTS))):
+    rows = int(arguments.millions[0] * 1e6) // PARTS
+    users = items = rows * PARTS // 10
+    (arguments.log / "parts").mkdir(parents=True, exist_ok=True)
+    for number in range(PARTS):
+        rank = (items * random.random(rows) ** 3).astype(numpy.int64)
+        item = rank * 7919 % items  # so that an id says nothing; 7919 is a prime
+        columns = {"user": random.integers(users, size=rows), "item": item}
+        part = polars.DataFrame({**columns, "time": 1_500_000_000 + number * rows + numpy.arange(rows)})
         part.write_parquet(arguments.log / "parts" / f"part-{number}.parquet")
+    return {}
+
+
+def write_text(arguments: argparse.Namespace) -> dict[str, float]:
+    """The same log as one csv file."""
+    with (arguments.log / "log.csv").open("wb") as file:
+        for number in range(PARTS):
+            part = polars.read_parquet(arguments.log / "parts" / f"part-{number}.parquet")
+            part.write_csv(file, include_header=number == 0)
     return {}
 
 
@@ -189,6 +195,7 @@ def resident_bytes() -> int:
 
 CHILDREN: dict[str, Callable[[argparse.Namespace], dict[str, float]]] = {
     "write": write,
+    "write_text": write_text,
     "prepare": prepare,
     "train": train,
 }

@@ -94,19 +94,25 @@ class Custom(SequenceDataModule):
                 raise DataError(f"{source}: sequences are read from one file; data.format=table reads several")
             return read_sequence_file(source, self.min_user, self.min_item)
         dropped: Dropped = {}
-        table = read_table(
+        return to_sequences(
+            read_table(  # has no name here, so that its columns can go as soon as they are numbers
+                source,
+                self.columns,
+                self.separator,
+                self.header,
+                self.drop_duplicates,
+                time_format=self.time_format,
+                missing=self.missing,
+                quote=self.quote,
+                comment=self.comment,
+                dropped=dropped,
+            ),
             source,
-            self.columns,
-            self.separator,
-            self.header,
-            self.drop_duplicates,
-            time_format=self.time_format,
-            missing=self.missing,
-            quote=self.quote,
-            comment=self.comment,
+            self.min_user,
+            self.min_item,
+            numbering="first_seen",
             dropped=dropped,
         )
-        return to_sequences(table, source, self.min_user, self.min_item, numbering="first_seen", dropped=dropped)
 
     def attribute_files(self, source: Path) -> Sequence[Path]:
         """The file of attributes, where one is named."""
