@@ -37,7 +37,9 @@ def main() -> None:
         rows = log.count()
         for key in ("user", "item"):
             log = without_rare(log, key, arguments.core).materialize()
-        print(f"{log.count():,} of {rows:,} interactions have users and items with {arguments.core} and more", flush=True)
+        print(
+            f"{log.count():,} of {rows:,} interactions have users and items with {arguments.core} and more", flush=True
+        )
         if log.count() == rows:
             break
     log.sort(list(KEYS[:1] + KEYS[2:] + KEYS[1:2])).write_parquet(arguments.out)
