@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from seqrec.backbones.pre_norm import PreNormTransformer
 from seqrec.data.batch import Batch, Histories
 from seqrec.functional.cloze import append, bert_view
-from seqrec.functional.info_nce import pairwise_nt_xent
+from seqrec.functional.in_batch.info_nce import pairwise_nt_xent
 from seqrec.functional.keyed_random import Stream, split
 from seqrec.functional.losses import cross_entropy
 from seqrec.functional.ranks import of_all_ranks

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from seqrec.backbones.transformer import Transformer
 from seqrec.data.batch import Batch, Counts
 from seqrec.functional.generation import generate
-from seqrec.functional.info_nce import anchored_info_nce
+from seqrec.functional.in_batch.info_nce import anchored_info_nce
 from seqrec.functional.keyed_random import Stream
 from seqrec.functional.losses import NextItemLoss, draws, judgement, next_item, weighed
 from seqrec.functional.ranks import of_all_ranks

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from seqrec.backbones.padded_transformer import PaddedTransformer
 from seqrec.data.batch import Batch, Histories
-from seqrec.functional.info_nce import info_nce
+from seqrec.functional.in_batch.info_nce import info_nce
 from seqrec.functional.left_padding import newest_columns, window
 from seqrec.functional.ragged import HIDDEN, Ragged
 from seqrec.functional.ranks import of_all_ranks

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from seqrec.backbones.mssr.mssr import MSSREncoder
 from seqrec.data.batch import Batch
-from seqrec.functional.info_nce import info_nce
+from seqrec.functional.in_batch.info_nce import info_nce
 from seqrec.functional.keyed_random import Stream
 from seqrec.functional.losses import NextItemLoss
 from seqrec.functional.ranks import of_all_ranks

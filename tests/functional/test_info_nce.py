@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from seqrec.functional.info_nce import anchored_info_nce_rows, info_nce, nt_xent, pairwise_nt_xent
+from seqrec.functional.in_batch.info_nce import anchored_info_nce_rows, info_nce, nt_xent, pairwise_nt_xent
 
 ROWS, DIM, TAU = 5, 3, 0.4
 

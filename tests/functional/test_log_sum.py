@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from seqrec.functional.log_sum import log_sum_exp
+from seqrec.functional.in_batch.log_sum import log_sum_exp
 
 
 def scores(dtype: torch.dtype) -> torch.Tensor:

@@ -10,8 +10,8 @@ from torch import Tensor
 
 from seqrec.data.indices.soft_labels import end_of_window, soft_labels
 from seqrec.data.windows import prefixes
-from seqrec.functional.hard_negatives import hard_products
-from seqrec.functional.printed_hard_negatives import moving_hard_products, printed_info_nce
+from seqrec.functional.in_batch.hard_negatives import hard_products
+from seqrec.functional.in_batch.printed_hard_negatives import moving_hard_products, printed_info_nce
 from seqrec.methods.contrastive import PrintedContrast
 from tests.factories import make_sequences
 

@@ -11,7 +11,7 @@ import torch
 import torch.distributed as dist
 from torch import Tensor
 
-from seqrec.functional.info_nce import info_nce, nt_xent, pairwise_nt_xent
+from seqrec.functional.in_batch.info_nce import info_nce, nt_xent, pairwise_nt_xent
 from seqrec.functional.ranks import of_all_ranks, of_first_rank
 from seqrec.methods.contrastive.contrasts import HardNegativeContrast
 from seqrec.methods.contrastive.view_contrast import ViewContrastive

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from seqrec.functional.weighed_log_sum import Block, in_one_matrix, weighed_log_sum
+from seqrec.functional.in_batch.weighed_log_sum import Block, in_one_matrix, weighed_log_sum
 
 
 def plain(blocks: list[Block], temperature: float, scale: float) -> Tensor:

@@ -15,7 +15,7 @@ from seqrec.data.batch import Batch
 from seqrec.data.sequences import Sequences
 from seqrec.data.windows import sliding
 from seqrec.functional.cloze import bert_view
-from seqrec.functional.info_nce import nt_xent, pairwise_nt_xent
+from seqrec.functional.in_batch.info_nce import nt_xent, pairwise_nt_xent
 from seqrec.functional.keyed_random import rng_keys
 from seqrec.methods.cbit import CBiT
 from tests.factories import make_sequences

@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from seqrec.functional.info_nce import info_nce
+from seqrec.functional.in_batch.info_nce import info_nce
 from seqrec.functional.losses import cross_entropy, soft_label_cross_entropy
 from seqrec.methods.contrastive import HardNegativeContrast
 from tests.factories import record_terms

@@ -10,8 +10,8 @@ from torch import Tensor
 from seqrec.backbones.base import Backbone
 from seqrec.backbones.transformer import Transformer
 from seqrec.data.batch import Batch
-from seqrec.functional.hard_negatives import enduring_info_nce
-from seqrec.functional.info_nce import info_nce, negatives
+from seqrec.functional.in_batch.hard_negatives import enduring_info_nce
+from seqrec.functional.in_batch.info_nce import info_nce, negatives
 from seqrec.nn.attention import DotProductAttention
 from tests.factories import at_newest
 from tests.parity.golden import Golden, gradients

@@ -18,7 +18,7 @@ from seqrec.backbones.pre_norm import PreNormTransformer
 from seqrec.data.batch import Batch
 from seqrec.data.sequences import Sequences
 from seqrec.data.windows import held_out, sliding
-from seqrec.functional.info_nce import pairwise_nt_xent
+from seqrec.functional.in_batch.info_nce import pairwise_nt_xent
 from seqrec.methods.cbit import CBiT
 from tests.factories import make_sequences, of_parts
 from tests.parity.golden import Golden, gradients

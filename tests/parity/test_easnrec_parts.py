@@ -14,7 +14,7 @@ from torch import Tensor
 from seqrec.functional.augment import choose
 from seqrec.functional.augment_states import drop_out, hide, perturb
 from seqrec.functional.generation import generate
-from seqrec.functional.info_nce import anchored_info_nce, anchored_info_nce_rows
+from seqrec.functional.in_batch.info_nce import anchored_info_nce, anchored_info_nce_rows
 from seqrec.functional.pooling import newest_mean
 from seqrec.methods.easnrec.contrast import contrast_states
 from seqrec.methods.easnrec.memory import ExternalMemory, first_reads, remember, written

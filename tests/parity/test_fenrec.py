@@ -14,7 +14,7 @@ from torch import Tensor
 
 from seqrec.data.batch import Histories
 from seqrec.data.indices.soft_labels import soft_labels
-from seqrec.functional import hard_negatives, info_nce
+from seqrec.functional.in_batch import hard_negatives, info_nce
 from seqrec.methods.contrastive import HardNegativeContrast
 from seqrec.methods.icsrec import ICSRec
 from tests.factories import record_terms

@@ -11,7 +11,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from seqrec.functional.info_nce import info_nce
+from seqrec.functional.in_batch.info_nce import info_nce
 from seqrec.methods.iclrec import ICLRec
 from seqrec.nn.kmeans import KMeans, nearest
 from tests.parity import padded_golden as shared

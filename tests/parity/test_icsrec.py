@@ -12,7 +12,7 @@ from torch import Tensor
 
 from seqrec.data.batch import Histories
 from seqrec.data.indices.soft_labels import soft_labels
-from seqrec.functional import info_nce
+from seqrec.functional.in_batch import info_nce
 from seqrec.functional.losses import cross_entropy
 from seqrec.methods.contrastive import InBatchContrast
 from seqrec.methods.icsrec import ICSRec

@@ -1,8 +1,8 @@
 """Contrasts of two views as modules: with the other examples of the batch, and with harder negatives (FENRec).
 
 They hold the numbers of a contrast, not its state: no parameters and no buffers. The mathematics is in
-:mod:`seqrec.functional.info_nce`, :mod:`seqrec.functional.hard_negatives` and
-:mod:`seqrec.functional.printed_hard_negatives`.
+:mod:`seqrec.functional.in_batch.info_nce`, :mod:`seqrec.functional.in_batch.hard_negatives` and
+:mod:`seqrec.functional.in_batch.printed_hard_negatives`.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from seqrec.functional.hard_negatives import enduring_info_nce, harder_noise
-from seqrec.functional.info_nce import info_nce
-from seqrec.functional.printed_hard_negatives import printed_info_nce
+from seqrec.functional.in_batch.hard_negatives import enduring_info_nce, harder_noise
+from seqrec.functional.in_batch.info_nce import info_nce
+from seqrec.functional.in_batch.printed_hard_negatives import printed_info_nce
 from seqrec.functional.ranks import of_first_rank
 from seqrec.nn.packing import static_shapes
 
@@ -83,7 +83,7 @@ class InBatchContrast(PairContrast):
         """The examples of the batch are the only negatives."""
 
     def forward(self, first: Tensor, second: Tensor, labels: Tensor | None, noise: Tensor | None) -> Tensor:
-        """See :func:`seqrec.functional.info_nce.info_nce`."""
+        """See :func:`seqrec.functional.in_batch.info_nce.info_nce`."""
         return info_nce(first, second, labels, self.temperature)
 
 
@@ -96,8 +96,8 @@ class HardNegativeContrast(PairContrast):
         temperature: tau_1.
         warmup_epochs: epochs without hard negatives; infinity for ever.
         noise_ratio: M / B; 0 for no noise.
-        noise_steps, noise_step_size: see :func:`seqrec.functional.hard_negatives.harder_noise`.
-        scale, margin, mix_ratio, hard_weight: see :func:`seqrec.functional.hard_negatives.enduring_info_nce`.
+        noise_steps, noise_step_size: see :func:`seqrec.functional.in_batch.hard_negatives.harder_noise`.
+        scale, margin, mix_ratio, hard_weight: see :func:`seqrec.functional.in_batch.hard_negatives.enduring_info_nce`.
     """
 
     def __init__(
@@ -149,7 +149,7 @@ class PrintedContrast(HardNegativeContrast):
     """
 
     def forward(self, first: Tensor, second: Tensor, labels: Tensor | None, noise: Tensor | None) -> Tensor:
-        """See :func:`seqrec.functional.printed_hard_negatives.printed_info_nce`; None is the warm-up."""
+        """See :func:`seqrec.functional.in_batch.printed_hard_negatives.printed_info_nce`; None is the warm-up."""
         hard_weight = 0.0 if noise is None else self.hard_weight
         return printed_info_nce(
             first,

@@ -12,7 +12,7 @@ from seqrec.backbones.padded_transformer import PaddedTransformer
 from seqrec.data.batch import Batch
 from seqrec.data.indices.unseen import Unseen
 from seqrec.data.windows import Windows
-from seqrec.functional.info_nce import info_nce
+from seqrec.functional.in_batch.info_nce import info_nce
 from seqrec.functional.keyed_random import Stream, integers
 from seqrec.functional.losses import against, bce
 from seqrec.functional.ragged import Ragged, one_after_the_other

@@ -14,7 +14,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from seqrec.backbones.base import Backbone
-from seqrec.functional.info_nce import anchored_rows_and_cosines, nt_xent
+from seqrec.functional.in_batch.info_nce import anchored_rows_and_cosines, nt_xent
 from seqrec.functional.keyed_random import split
 from seqrec.functional.pooling import newest, newest_mean
 from seqrec.functional.ragged import Ragged, ragged

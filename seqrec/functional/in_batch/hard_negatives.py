@@ -15,9 +15,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from seqrec.functional.info_nce import negatives, positive
+from seqrec.functional.in_batch.info_nce import negatives, positive
+from seqrec.functional.in_batch.weighed_log_sum import Block, weighed_log_sum
 from seqrec.functional.precision import at_least_float
-from seqrec.functional.weighed_log_sum import Block, weighed_log_sum
 
 
 def enduring_info_nce(

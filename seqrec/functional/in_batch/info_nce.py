@@ -13,7 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from seqrec.functional.log_sum import log_sum_exp
+from seqrec.functional.in_batch.log_sum import log_sum_exp
 from seqrec.functional.precision import at_least_float
 from seqrec.functional.unit_rows import unit_rows
 

@@ -1,12 +1,10 @@
 """FENRec's contrast as its paper prints it, which is not what the released code computes.
 
-Unlike in :func:`seqrec.functional.hard_negatives.enduring_info_nce`, the margin is added instead of multiplied by the
-product; hard negatives have no margin; all other rows of the batch are negatives, whatever their label; and the stop of
-the gradient covers the hard negative itself but not its weight ``s``.
-
-Shapes: B examples, D width of a vector. ``both`` is ``(2B, D)``, the first view over the second.
-
-Source: Huang et al., FENRec, AAAI 2025, eq. (9)-(16). In eq. (10) both vectors are normalised, as in the appendix.
+Unlike in :func:`seqrec.functional.in_batch.hard_negatives.enduring_info_nce`, the margin is added instead of
+multiplied by the product; hard negatives have no margin; all other rows of the batch are negatives, whatever their
+label; and the stop of the gradient covers the hard negative itself but not its weight ``s``. Shapes: B examples, D
+width of a vector. ``both`` is ``(2B, D)``, the first view over the second. Source: Huang et al., FENRec, AAAI 2025,
+eq. (9)-(16). In eq. (10) both vectors are normalised, as in the appendix.
 """
 
 from __future__ import annotations
@@ -17,8 +15,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from seqrec.functional.hard_negatives import hard_products
-from seqrec.functional.info_nce import negatives, positive
+from seqrec.functional.in_batch.hard_negatives import hard_products
+from seqrec.functional.in_batch.info_nce import negatives, positive
 from seqrec.functional.precision import at_least_float
 
 

@@ -13,7 +13,7 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from seqrec.functional.constants import by_column
-from seqrec.functional.log_sum import exponentials_
+from seqrec.functional.in_batch.log_sum import exponentials_
 
 
 class Block(NamedTuple):
