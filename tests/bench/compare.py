@@ -29,7 +29,7 @@ SIZES = {"beauty": (50, 256, 0.5), "ml1m": (200, 128, 0.2)}  # longest history, 
 REQUIREMENTS = {
     "recbole": ["torch", "numpy<2", "setuptools<81", "recbole==1.2.1"],
     "rectools": ["torch", "rectools[torch]==0.19.0"],
-    "replay": ["torch", "replay-rec==0.22.0", "pytorch-lightning"],
+    "replay": ["torch", "replay-rec==0.22.0", "lightning"],
 }
 VARIANTS: dict[str, list[list[str]]] = {"recbole": [[], ["--no-anomaly"]], "rectools": [[]]}
 ROWS = (
