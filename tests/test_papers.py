@@ -158,6 +158,7 @@ def test_a_cell_says_which_values_are_ours(paper: str, model: str, data: str) ->
         assert words in text, f"{key}: {words!r} is not in {text!r}"
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(("paper", "model", "data"), CELLS)
 def test_a_cell_passes_the_check_and_its_model_can_be_built(paper: str, model: str, data: str) -> None:
     config = checked(paper, model, data)
@@ -199,6 +200,7 @@ def flat(node: Any, key: str = "") -> dict[str, Any]:
     return {name: value for part, below in node.items() for name, value in flat(below, f"{key}.{part}").items()}
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("name", STORED)
 def test_row_is_the_former_experiment(name: str) -> None:
     """Value for value; left out are the protocol's name, loggers, where the data lies, and keys that are new since."""

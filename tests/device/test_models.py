@@ -12,8 +12,13 @@ from tests.device.configurations import MODELS, VARIANTS
 from tests.device.published import EPOCH_START, PUBLISHED
 from tests.device.table import differences, stored
 
+FIRST = {"sasrec", "bert4rec", "gru4rec", "easnrec", "fenrec", "markov"}
+"""Tried in every test run; the others with ``-m thorough``."""
 
-@pytest.mark.parametrize("name", MODELS)
+
+@pytest.mark.parametrize(
+    "name", [name if name in FIRST else pytest.param(name, marks=pytest.mark.thorough) for name in MODELS]
+)
 def test_model(apart: Any, cache_dir: Path, name: str) -> None:
     assert not differences(apart(audit, name, cache_dir), stored()[name])
 

@@ -222,6 +222,7 @@ def test_a_folder_that_cannot_be_made_is_one_line(ask: Ask, temporary: Path, tmp
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
 
 
+@pytest.mark.thorough
 def test_a_sweep_that_cannot_note_a_failed_job_ends_with_its_reason(ask: Ask, temporary: Path, tmp_path: Path) -> None:
     words = ["-m", *MODELS["sasrec"], *SMALL, "model.backbone.num_heads=7,1", "hydra.sweep.dir=sweep"]
     ended = ask(Request(str(tmp_path), words, str(temporary), "full", 1, "failed.txt.partial"))

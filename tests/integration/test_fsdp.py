@@ -36,6 +36,7 @@ def trained(workplace: Path) -> Trained:
     return train
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("name", ["sasrec", pytest.param("fenrec", marks=pytest.mark.slow)])
 def test_results_and_weights_are_those_of_ddp(name: str, trained: Trained) -> None:
     """To the last digit, and so are the moments in the checkpoint."""

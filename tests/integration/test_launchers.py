@@ -52,6 +52,7 @@ def without_hours(folder: Path) -> str:
     return "\n".join(",".join(line[:hours] + line[hours + 1 :]) for line in lines)
 
 
+@pytest.mark.thorough
 @pytest.mark.usefixtures("undrawn", "quick_jobs")
 def test_two_jobs_in_workers_of_joblib(workplace: Path, tmp_path: Path) -> None:
     tables = []

@@ -19,7 +19,9 @@ pytestmark = pytest.mark.usefixtures("undrawn")
 
 MODELS = [
     pytest.param(["model=sasrec"], id="sasrec"),
-    pytest.param(["model=easnrec", "model.adversarial=simultaneous"], id="easnrec-simultaneous"),
+    pytest.param(
+        ["model=easnrec", "model.adversarial=simultaneous"], id="easnrec-simultaneous", marks=pytest.mark.thorough
+    ),
     pytest.param(
         ["model=easnrec", "model.adversarial=alternating", "model/similarity=split"], id="easnrec-alternating"
     ),
@@ -74,7 +76,7 @@ def twelve_steps(run: Run) -> Path:
     return run(*FOUR_BATCHES)
 
 
-@pytest.mark.parametrize("budgets", [[3], [7], [4, 6, 7]], ids=str)
+@pytest.mark.parametrize("budgets", [[3], [7], pytest.param([4, 6, 7], marks=pytest.mark.thorough)], ids=str)
 def test_an_epoch_that_a_budget_cut_is_validated_and_repeated(run: Run, twelve_steps: Path, budgets: list[int]) -> None:
     cut = run(*FOUR_BATCHES, f"trainer.max_steps={budgets[0]}")
     assert metrics(cut)["val"]["ndcg@10"] > 0
@@ -114,7 +116,7 @@ def stopped(workplace: Path, sign: signal.Signals) -> tuple[Path, int, str]:
     ("sign", "status", "moves"),
     [
         pytest.param(signal.SIGINT, 130, True, id="interrupt-and-elsewhere"),
-        pytest.param(signal.SIGTERM, 143, False, id="terminate-and-as-advised"),
+        pytest.param(signal.SIGTERM, 143, False, id="terminate-and-as-advised", marks=pytest.mark.thorough),
     ],
 )
 def test_a_stopped_run_says_how_to_resume_it_and_is_resumed(

@@ -203,6 +203,7 @@ def test_the_run_is_finished_when_training_fails(run: Run, workplace: Path, monk
     assert ends[0] != 0  # the dashboard shows a crash, not a success
 
 
+@pytest.mark.thorough
 @pytest.mark.usefixtures("quick_jobs")
 def test_jobs_of_a_sweep_are_runs_of_their_own(run: Run) -> None:
     sweep = run("-m", "logger=wandb", "seed=0,1", "trainer.max_epochs=1")

@@ -40,6 +40,7 @@ def test_it_trains_resumes_and_stands_in_the_table(quick: Run, paths: dict[str, 
     assert {"mine", "popularity", "markov"} <= set(rows)
 
 
+@pytest.mark.thorough
 def test_an_experiment_with_options_inside_the_package(quick: Run, paths: dict[str, str], tmp_path: Path) -> None:
     search = "hydra.searchpath=[pkg://mine.conf]"
     done = quick("-m", search, "+experiment=mine/toy", "trainer=cpu", "seed=0,1", "trainer.max_epochs=1", **paths)
