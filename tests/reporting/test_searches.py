@@ -16,7 +16,7 @@ NAN = math.nan
 
 
 def trials(*names: str | None) -> list[Job]:
-    """Trials that ended with kept runs, or failed."""
+    """Trials, each with a finished run or without a result."""
     runs = [read_run(KEPT / name) if name else None for name in names]
     return [Job(number, {}, run, "finished" if run else "failed: no") for number, run in enumerate(runs)]
 
