@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ctypes
 from collections import Counter
+from contextlib import suppress
 from typing import Any
 
 from rich.console import Console
@@ -42,7 +44,18 @@ def write_parts(
                 found = rec.recommend(asked, **options)
                 target.write(number, found, users)
                 counted = found.counts
+                give_back_memory()
             counts.update(counted)
             progress.update(shown, completed=min(first + part_users, requests.rows))
     target.join(len(parts))
     return counts
+
+
+def give_back_memory() -> None:
+    """Return freed memory to the system.
+
+    Batches differ in length, so freed blocks rarely fit the next ones. glibc keeps them all the same, and the process
+    would grow with every part; other C libraries have no such function.
+    """
+    with suppress(OSError, AttributeError, TypeError):
+        ctypes.CDLL(None).malloc_trim(0)
