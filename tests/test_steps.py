@@ -19,6 +19,7 @@ from seqrec.data.sets.synthetic import Synthetic
 from seqrec.methods.base import Recommender
 from seqrec.methods.ranker import Ranker
 from seqrec.training.fit import fit
+from tests.choice import REPRESENTATIVE, thorough_but
 from tests.factories import shrink
 
 CONF = Path(__file__).parents[1] / "conf"
@@ -44,7 +45,7 @@ class Built(NamedTuple):
     data: Synthetic
 
 
-@pytest.fixture(scope="module", params=MODELS)
+@pytest.fixture(scope="module", params=thorough_but(REPRESENTATIVE, MODELS))
 def built(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Built:
     words = [f"model={request.param}", "data=synthetic", "callbacks=none", "trainer=gpu", "trainer.accelerator=cpu"]
     words += [f"data.{key}={value}" for key, value in SIZES.items()]

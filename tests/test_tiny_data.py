@@ -17,6 +17,7 @@ from seqrec.training.catalog import with_catalog
 from seqrec.training.fit import fit
 from seqrec.training.stages import stages
 from seqrec.training.start_check import check_evaluated
+from tests.choice import thorough_but
 from tests.factories import shrink
 
 CONF = Path(__file__).parents[1] / "conf"
@@ -68,7 +69,7 @@ def outcome(config: DictConfig, folder: Path) -> dict[str, float]:
     return fitted.evaluate().test
 
 
-@pytest.mark.parametrize("kind", HISTORIES)
+@pytest.mark.parametrize("kind", thorough_but(["three users, four items"], list(HISTORIES)))
 def test_a_result_or_one_line(config: DictConfig, kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     torch.set_num_threads(1)
     monkeypatch.chdir(tmp_path)

@@ -7,18 +7,17 @@ from typing import Any
 
 import pytest
 
+from tests.choice import thorough_but
 from tests.device.audit import audit
 from tests.device.configurations import MODELS, VARIANTS
 from tests.device.published import EPOCH_START, PUBLISHED
 from tests.device.table import differences, stored
 
 FIRST = {"sasrec", "bert4rec", "gru4rec", "easnrec", "fenrec", "markov"}
-"""Tried in every test run; the others with ``-m thorough``."""
+"""Tried in every test run."""
 
 
-@pytest.mark.parametrize(
-    "name", [name if name in FIRST else pytest.param(name, marks=pytest.mark.thorough) for name in MODELS]
-)
+@pytest.mark.parametrize("name", thorough_but(FIRST, MODELS))
 def test_model(apart: Any, cache_dir: Path, name: str) -> None:
     assert not differences(apart(audit, name, cache_dir), stored()[name])
 

@@ -19,17 +19,13 @@ from seqrec.export.bundle import SOURCES, write_bundle
 from seqrec.export.parity import measure, refuse
 from seqrec.serving import bundle as reading
 from seqrec.serving.frames import FrameModel
+from tests.choice import thorough_but
 from tests.export.conftest import Bundles
 from tests.inference.conftest import KNOW_USERS, Finished
 
 CHEAP = "gru4rec"
 OTHERS = ["sasrec", "easnrec", "fenrec", "lrurec", "bert4rec", "mssr", "xlstm_lsr", "cbit", "maerec", "caser", "bpr"]
 RECURRENT = ["gru4rec", "lrurec", "xlstm_lsr"]
-
-
-def slow(names: list[str]) -> list[Any]:
-    """Models whose export takes long; the cheap one is tested always."""
-    return [name if name == CHEAP else pytest.param(name, marks=pytest.mark.thorough) for name in names]
 
 
 def asked(rec: FrameModel, scored: list[Any]) -> tuple[list[list[Any]], list[Any] | None]:
@@ -39,7 +35,7 @@ def asked(rec: FrameModel, scored: list[Any]) -> tuple[list[list[Any]], list[Any
     return raw, None if rec.users is None else [rec.users.raw[user] for user in histories.user.tolist()]
 
 
-@pytest.mark.parametrize("name", slow([CHEAP, *OTHERS]))
+@pytest.mark.parametrize("name", thorough_but([CHEAP], [CHEAP, *OTHERS]))
 def test_a_bundle_recommends_as_its_run(name: str, finished: dict[str, Finished], bundles: Bundles) -> None:
     run, made = seqrec.load(finished[name].folder), seqrec.load(bundles[name, "none"])
     histories, users = asked(run, finished[name].scored)
@@ -117,7 +113,7 @@ def test_the_runner_is_the_package_s_own(bundles: Bundles) -> None:
         assert (bundles[CHEAP, "none"] / f"{name}.py").read_bytes() == path.read_bytes()
 
 
-@pytest.mark.parametrize("name", slow(RECURRENT))
+@pytest.mark.parametrize("name", thorough_but([CHEAP], RECURRENT))
 def test_a_session_takes_one_step_an_item(name: str, bundles: Bundles, tmp_path: Path) -> None:
     rec = seqrec.load(bundles[name, "none"])
     session, history = rec.session(), [*rec.items.raw[:9], rec.items.raw[4]]

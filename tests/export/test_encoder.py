@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import gzip
 from pathlib import Path
-from typing import Any
 
 import pytest
 import torch
 from torch import Tensor
 
+from tests.choice import thorough_but
 from tests.conftest import MODELS
 from tests.export.parity import CHOICES, MAX_LENGTH, NUM_ITEMS, difference, drawn, graph_of
 
 FAST = ["sasrec"]
-"""Exported in every test run; the others with ``-m thorough``."""
+"""Exported in every test run."""
 
 REAL = ["sasrec", "easnrec", "bert4rec", "gru4rec", "lrurec", "bsarec"]
 """Compared on real histories too."""
@@ -25,11 +25,7 @@ WITHOUT = {"popularity", "markov", "bpr"}
 OTHERS = sorted({path.stem for path in MODELS.glob("*.yaml")} - WITHOUT - {*FAST})
 
 
-def marked(names: list[str]) -> list[Any]:
-    return [name if name in FAST else pytest.param(name, marks=pytest.mark.thorough) for name in names]
-
-
-@pytest.mark.parametrize("name", marked([*FAST, *OTHERS]))
+@pytest.mark.parametrize("name", thorough_but(FAST, [*FAST, *OTHERS]))
 def test_graphs_agree_with_their_models(name: str, graphs: Path) -> None:
     model, graph, path = graph_of(name, graphs, *CHOICES.get(name, ()))
     mixed = drawn([*range(1, MAX_LENGTH + 1)] * 6)
@@ -41,7 +37,7 @@ def test_every_model_is_exported_or_has_no_graph() -> None:
     assert len(FAST) + len(OTHERS) == 21
 
 
-@pytest.mark.parametrize("name", marked(REAL))
+@pytest.mark.parametrize("name", thorough_but(FAST, REAL))
 def test_graphs_agree_on_real_histories(name: str, graphs: Path, data_root: Path) -> None:
     model, graph, path = graph_of(name, graphs)
     difference(model, graph, path, beauty(data_root, 400)).check()

@@ -14,9 +14,10 @@ from seqrec.export.agreement import feed, session
 from seqrec.export.files import write_floats
 from seqrec.export.quantise import fold, quantise
 from seqrec.export.score import TableFiles, score_graph
+from tests.choice import thorough_but
 from tests.export.parity import drawn, graph_of
 
-NAMES = ["sasrec", *(pytest.param(name, marks=pytest.mark.thorough) for name in ("easnrec", "bert4rec"))]
+NAMES = thorough_but(["sasrec"], ["sasrec", "easnrec", "bert4rec"])
 
 
 def products(path: Path) -> list[str]:

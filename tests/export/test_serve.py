@@ -18,6 +18,7 @@ import seqrec
 from seqrec.serving.recommend import LoadedModel
 from seqrec.serving.service import limits
 from seqrec.serving.service.server import listening
+from tests.choice import thorough_but
 from tests.export.conftest import Bundles
 from tests.export.ways import post, serving
 from tests.inference.conftest import Finished
@@ -72,7 +73,7 @@ def test_a_service_of_a_run_gives_its_lists(finished: dict[str, Finished], name:
     agree(finished[name].folder)
 
 
-@pytest.mark.parametrize("quant", ["none", pytest.param("int8", marks=pytest.mark.thorough)])
+@pytest.mark.parametrize("quant", thorough_but(["none"], ["none", "int8"]))
 def test_a_service_of_a_bundle_gives_its_lists(bundles: Bundles, quant: str) -> None:
     agree(bundles["gru4rec", quant])
 

@@ -12,12 +12,11 @@ import torch
 from seqrec.data.batch import Histories
 from seqrec.export import item_tables, step_graph
 from seqrec.export.agreement import session
+from tests.choice import thorough_but
 from tests.export.parity import CHOICES, MAX_LENGTH, NUM_ITEMS, model_of
 
 
-@pytest.mark.parametrize(
-    "name", ["gru4rec", *(pytest.param(name, marks=pytest.mark.thorough) for name in ("lrurec", "xlstm_lsr"))]
-)
+@pytest.mark.parametrize("name", thorough_but(["gru4rec"], ["gru4rec", "lrurec", "xlstm_lsr"]))
 @torch.no_grad()
 def test_step_by_step_is_the_whole_history(name: str, tmp_path: Path) -> None:
     model, path = model_of(name, *CHOICES.get(name, ())), tmp_path / "step.onnx"

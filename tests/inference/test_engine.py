@@ -18,6 +18,7 @@ from seqrec.methods.evaluation import evaluate
 from seqrec.metrics import Protocol
 from seqrec.runs.folder import CONFIG, PER_USER
 from seqrec.serving.frames import FrameModel
+from tests.choice import REPRESENTATIVE, thorough_but
 from tests.inference.conftest import KNOW_USERS, MODELS, Finished, Train
 from tests.integration.running import main_here
 
@@ -45,7 +46,7 @@ def hits(lists: list[list[Any]], targets: list[Any]) -> list[bool]:
     return [target in items for items, target in zip(lists, targets, strict=True)]
 
 
-@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize("name", thorough_but(REPRESENTATIVE, MODELS))
 def test_hits_equal_those_of_the_evaluation(name: str, finished: dict[str, Finished]) -> None:
     """For each tested user the target is in the list of ten exactly where its stored rank is at most 10."""
     run = finished[name]
@@ -72,7 +73,7 @@ def test_the_protocol_of_the_run_decides_what_is_seen(name: str, train: Train) -
     assert lists == asked(rec, histories, seen="remove") != asked(rec, histories, seen="keep")
 
 
-@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize("name", thorough_but(REPRESENTATIVE, MODELS))
 def test_scores_are_those_of_the_evaluation(name: str, finished: dict[str, Finished]) -> None:
     rec = seqrec.load(finished[name].folder)
     for histories, expected in finished[name].scored[:1]:

@@ -14,12 +14,13 @@ from seqrec.data.batch import Histories
 from seqrec.data.datamodule import SequenceDataModule
 from seqrec.inference.scorer import pairs_of
 from seqrec.runs.catalog import CATALOG, USERS
+from tests.choice import REPRESENTATIVE, thorough_but
 from tests.inference.conftest import KNOW_USERS, MODELS, Finished
 
 DERIVED = {"maerec", "markov"}
 
 
-@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize("name", thorough_but(REPRESENTATIVE, MODELS))
 def test_scores_equal_those_of_the_evaluation(
     name: str, finished: dict[str, Finished], monkeypatch: pytest.MonkeyPatch
 ) -> None:

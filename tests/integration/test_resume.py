@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from omegaconf import OmegaConf
 
+from tests.choice import thorough_but
 from tests.integration.comparison import assert_same_results, assert_same_state, load, metrics
 from tests.integration.forked import Forked
 from tests.integration.running import Run, folders, main_here
@@ -76,7 +77,7 @@ def twelve_steps(run: Run) -> Path:
     return run(*FOUR_BATCHES)
 
 
-@pytest.mark.parametrize("budgets", [[3], [7], pytest.param([4, 6, 7], marks=pytest.mark.thorough)], ids=str)
+@pytest.mark.parametrize("budgets", thorough_but([[3], [7]], [[3], [7], [4, 6, 7]]), ids=str)
 def test_an_epoch_that_a_budget_cut_is_validated_and_repeated(run: Run, twelve_steps: Path, budgets: list[int]) -> None:
     cut = run(*FOUR_BATCHES, f"trainer.max_steps={budgets[0]}")
     assert metrics(cut)["val"]["ndcg@10"] > 0

@@ -18,6 +18,7 @@ from seqrec.data.windows import last_window
 from seqrec.methods.counting import Counting, Markov, Popularity
 from seqrec.methods.evaluation import evaluate
 from seqrec.metrics import Protocol
+from tests.choice import thorough_but
 
 NAMES = [
     "Beauty",
@@ -68,9 +69,7 @@ def test_the_list_is_complete(data_root: Path) -> None:
     assert sorted(json.loads((data_root / "anchors.json").read_text())) == sorted(NAMES)
 
 
-@pytest.mark.parametrize(
-    "name", [pytest.param(name, marks=pytest.mark.thorough) if name in LARGE else name for name in NAMES]
-)
+@pytest.mark.parametrize("name", thorough_but([name for name in NAMES if name not in LARGE], NAMES))
 def test_anchors(name: str, data_root: Path, tmp_path: Path) -> None:
     anchors = json.loads((data_root / "anchors.json").read_text())[name]
     data = data_module(name, data_root, tmp_path)
