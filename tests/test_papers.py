@@ -45,17 +45,18 @@ OF_MSSR = {"data.batch_size": 128, "model.backbone.num_heads": 2}
 LONGER = ("data.max_length", "model.backbone.max_length", "model.generator.max_length")
 EASNREC, FENREC = (PAPERS[paper]["data"] for paper in ("easnrec", "fenrec"))
 READINGS = {
-    "model.contrast.positive": "seqrec.methods.easnrec.positives.second_pass",
+    "model.contrast.positive": "seqrec.methods.easnrec.positives.SecondPass",
     "model.similarity": "seqrec.methods.easnrec.similarity.Joint",
     "model.generated_states": "seqrec.methods.easnrec.similarity.generator_states",
     "model.masking": "seqrec.functional.augment.masked_positions",
     "model.pool": "seqrec.functional.pooling.newest_mean",
 }
 """Parts of EASNRec that could not be chosen formerly."""
+BUILT = {"model.contrast.positive", "model.similarity"}  # objects; the others are functions
 
 OF_READINGS = {
     **{f"{part}._target_": target for part, target in READINGS.items()},
-    **{f"{part}._partial_": True for part in READINGS if part != "model.similarity"},
+    **{f"{part}._partial_": True for part in READINGS if part not in BUILT},
     "model.masking.extra": 0,
     "model.similarity.relaxed": True,
     **{f"model.{owner}memory.slots": "learned" for owner in ("backbone.", "generator.")},

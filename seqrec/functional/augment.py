@@ -31,7 +31,12 @@ def before_newest(rng_keys: Tensor, length: Tensor, count: Tensor) -> Tensor:
 
 def subset(rng_keys: Tensor, eligible: Tensor, count: Tensor) -> Tensor:
     """Random choice ``(B, L)`` of ``count`` ``(B,)`` of the ``eligible`` ``(B, L)`` positions of each row."""
-    order = uniform(rng_keys, eligible.shape[1]).masked_fill(~eligible, 2.0)
+    return lowest(uniform(rng_keys, eligible.shape[1]), eligible, count)
+
+
+def lowest(drawn: Tensor, eligible: Tensor, count: Tensor) -> Tensor:
+    """The ``count`` ``(B,)`` of the ``eligible`` ``(B, L)`` positions of each row whose draws ``(B, L)`` are lowest."""
+    order = drawn.masked_fill(~eligible, 2.0)
     return (_ranks(order) < count[:, None]) & eligible
 
 
@@ -48,14 +53,14 @@ def _ranks(drawn: Tensor) -> Tensor:
 
 def share(ratio: float, length: Tensor) -> Tensor:
     """``floor(ratio * n)`` of lengths ``(B,)``, in float64 as written."""
-    return (ratio * length.double()).long()
+    return (length * torch.tensor(ratio, dtype=torch.float64)).long()
 
 
 def masked_positions(items: Tensor, rng_keys: Tensor, ratio: float, extra: int = 1) -> Tensor:
     """Positions ``(B, L)`` to fill in: ``floor(ratio * n) + extra``, at most n - 1, never the first."""
     after_first = items != 0
     length = after_first.sum(1)
-    after_first[:, :1] = False
+    after_first[:, 0].fill_(False)
     return subset(rng_keys, after_first, (share(ratio, length) + extra).minimum(length - 1))
 
 

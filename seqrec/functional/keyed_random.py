@@ -8,8 +8,10 @@ which neighbouring counters have nothing in common. It is defined on unsigned nu
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from enum import IntEnum
 
+import torch
 from torch import Tensor
 
 from seqrec.functional.constants import counting
@@ -84,7 +86,18 @@ def rng_keys(seed: int, epoch: int, example: Tensor, stream: int) -> Tensor:
         example: int64 numbers of the training windows, or of batches or items where draws belong to those.
         stream: a :class:`Stream`; each use that one example has in an epoch needs its own.
     """
-    return _hash(_hashed(_wrapped((seed * 1_000_003 + stream) * _GOLDEN + epoch)) + example * _GOLDEN)
+    return _hash(_first(seed, epoch, stream) + example * _GOLDEN)
+
+
+def rng_keys_of_streams(seed: int, epoch: int, example: Tensor, streams: Sequence[int]) -> tuple[Tensor, ...]:
+    """:func:`rng_keys` of each of some streams, ``(...)`` each, which a GPU hashes together."""
+    counted = example * _GOLDEN
+    return _hash(torch.stack([_first(seed, epoch, stream) + counted for stream in streams])).unbind()
+
+
+def _first(seed: int, epoch: int, stream: int) -> int:
+    """From where a stream counts examples."""
+    return _hashed(_wrapped((seed * 1_000_003 + stream) * _GOLDEN + epoch))
 
 
 def split(key: Tensor, n: int) -> Tensor:
@@ -106,7 +119,17 @@ def uniform(key: Tensor, n: int) -> Tensor:
 
 def integers(key: Tensor, n: int, high: int | Tensor) -> Tensor:
     """``n`` int64 draws in ``[0, high)`` of each key: ``(...)`` -> ``(..., n)``; high is below 2**31."""
-    return (_shift(split(key, n), 32) * high) >> 32
+    return integers_of(split(key, n), high)
+
+
+def uniform_of(parts: Tensor) -> Tensor:
+    """The draws of :func:`uniform` from what :func:`split` gives for the same key and n, of the same shape."""
+    return _shift(parts, 40).float() * 2.0**-24
+
+
+def integers_of(parts: Tensor, high: int | Tensor) -> Tensor:
+    """The draws of :func:`integers` from what :func:`split` gives for the same key and n, of the same shape."""
+    return (_shift(parts, 32) * high) >> 32
 
 
 def nth_uniform(key: Tensor, n: Tensor) -> Tensor:

@@ -51,7 +51,7 @@ PROJECT_CLASSES = (
 
 PROJECT_FUNCTIONS = (
     "seqrec.data.indices", "seqrec.data.windows", "seqrec.functional", "seqrec.nn",
-    "seqrec.methods.easnrec.contrast", "seqrec.methods.easnrec.positives", "seqrec.methods.easnrec.similarity",
+    "seqrec.methods.easnrec.similarity",
 )  # fmt: skip
 """Where the functions lie that parts of a model or of a data set may call; those elsewhere read and write files."""
 

@@ -16,10 +16,15 @@ MOVED: Mapping[str, str] = {
     "seqrec.data.windows.whole": "seqrec.data.windows.full_chunks",
     "seqrec.data.yelp.Yelp": "seqrec.data.sets.yelp.Yelp",
     "seqrec.functional.augment.masked_left_to_right": "seqrec.functional.cloze.left_to_right",
-    "seqrec.functional.contrast.contrast_items": "seqrec.methods.easnrec.contrast.contrast_items",
-    "seqrec.functional.contrast.contrast_states": "seqrec.methods.easnrec.contrast.contrast_states",
+    "seqrec.functional.contrast.contrast_items": "seqrec.methods.easnrec.contrast.ItemContrast",
+    "seqrec.functional.contrast.contrast_states": "seqrec.methods.easnrec.contrast.StateContrast",
     "seqrec.functional.hard_negatives.enduring": "seqrec.methods.contrastive.HardNegativeContrast",
     "seqrec.functional.hard_negatives.in_batch": "seqrec.methods.contrastive.InBatchContrast",
+    "seqrec.methods.easnrec.contrast.contrast_items": "seqrec.methods.easnrec.contrast.ItemContrast",
+    "seqrec.methods.easnrec.contrast.contrast_states": "seqrec.methods.easnrec.contrast.StateContrast",
+    "seqrec.methods.easnrec.positives.augmented_embeddings": "seqrec.methods.easnrec.positives.AugmentedEmbeddings",
+    "seqrec.methods.easnrec.positives.same_pass": "seqrec.methods.easnrec.positives.SamePass",
+    "seqrec.methods.easnrec.positives.second_pass": "seqrec.methods.easnrec.positives.SecondPass",
     "seqrec.nn.memory.ExternalMemory": "seqrec.methods.easnrec.memory.ExternalMemory",
     "seqrec.nn.siamese.Attention": "seqrec.methods.easnrec.siamese.Attention",
     "seqrec.nn.siamese.Convolution": "seqrec.methods.easnrec.siamese.Convolution",
@@ -30,7 +35,17 @@ MOVED: Mapping[str, str] = {
 }
 
 NOW_BUILT = frozenset(
-    {"seqrec.functional.hard_negatives.enduring", "seqrec.functional.hard_negatives.in_batch"},
+    {
+        "seqrec.functional.contrast.contrast_items",
+        "seqrec.functional.contrast.contrast_states",
+        "seqrec.functional.hard_negatives.enduring",
+        "seqrec.functional.hard_negatives.in_batch",
+        "seqrec.methods.easnrec.contrast.contrast_items",
+        "seqrec.methods.easnrec.contrast.contrast_states",
+        "seqrec.methods.easnrec.positives.augmented_embeddings",
+        "seqrec.methods.easnrec.positives.same_pass",
+        "seqrec.methods.easnrec.positives.second_pass",
+    }
 )
 """Old names of functions, once configured with ``_partial_: true``, that are classes to build today."""
 

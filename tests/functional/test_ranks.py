@@ -15,7 +15,7 @@ from seqrec.functional.in_batch.info_nce import info_nce, nt_xent, pairwise_nt_x
 from seqrec.functional.ranks import of_all_ranks, of_first_rank
 from seqrec.methods.contrastive.contrasts import HardNegativeContrast
 from seqrec.methods.contrastive.view_contrast import ViewContrastive
-from seqrec.methods.easnrec.contrast import contrast_states
+from seqrec.methods.easnrec.contrast import StateContrast
 from tests.two_ranks import RANKS, on_both
 
 B, D = 7, 4  # shares of 4 and 3 rows
@@ -43,7 +43,7 @@ def augmented_states(first: Tensor, second: Tensor, labels: Tensor) -> Tensor:
         return states * 2 + 1
 
     states, items = torch.stack([first, second], dim=1), torch.ones(len(first), 2, dtype=torch.long)
-    return contrast_states(states, items, labels, None, 2, 0.5, augment).loss  # type: ignore[arg-type]
+    return StateContrast(2, 0.5, augment)(states, items, labels, None).loss  # type: ignore[arg-type]
 
 
 def side_by_side(first: Tensor, second: Tensor, labels: Tensor) -> Tensor:

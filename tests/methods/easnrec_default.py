@@ -178,7 +178,7 @@ def step(weights: Weights, lambdas: Mapping[str, float]) -> dict[str, Tensor]:
 def lambdas_of(made: EASNRec) -> dict[str, float]:
     """Weights of the terms and the temperature that a configuration gives."""
     of = {str(n): float(getattr(made, f"lambda_{n}")) for n in range(1, 6)}
-    return of | {"temperature": float(made.contrast.keywords["temperature"])}  # type: ignore[attr-defined]
+    return of | {"temperature": float(made.contrast.temperature)}  # type: ignore[attr-defined]
 
 
 def _histories(batch: Batch, hidden: Tensor | None) -> list[Tensor]:

@@ -10,12 +10,13 @@ import torch
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
+from seqrec.backbones.base import Backbone
 from seqrec.backbones.transformer import Transformer
 from seqrec.data.batch import Batch
 from seqrec.functional import augment, augment_states
 from seqrec.methods.adversarial import AdversarialRecommender
 from seqrec.methods.easnrec import siamese
-from seqrec.methods.easnrec.contrast import contrast_items, contrast_states
+from seqrec.methods.easnrec.contrast import Contrast, Contrasted, ItemContrast, StateContrast
 from seqrec.methods.easnrec.easnrec import EASNRec
 from seqrec.methods.easnrec.memory import ExternalMemory
 from seqrec.methods.easnrec.uncertainty import UncertaintyAttention
@@ -41,11 +42,20 @@ DYNAMIC = partial(augment_states.dynamic, probability=0.2, magnitude=0.1, ratio=
 DSA = partial(augment.dsa, crop_ratio=0.6, mask_ratio=0.3, reorder_ratio=0.6)
 
 
-def of_states(change: Callable, **options: Any) -> Callable:
-    return partial(contrast_states, window=3, temperature=0.05, augment=change, **options)
+def of_states(change: Callable, **options: Any) -> Contrast:
+    return StateContrast(window=3, temperature=0.05, augment=change, **options)
 
 
-OF_ITEMS = partial(contrast_items, window=3, temperature=0.05, augment=DSA)
+OF_ITEMS = ItemContrast(window=3, temperature=0.05, augment=DSA)
+
+
+class NoContrast(Contrast):
+    """One that moves nothing."""
+
+    def __call__(
+        self, states: Tensor, items: Tensor, rng_keys: Tensor, backbone: Backbone, again: Tensor | None = None
+    ) -> Contrasted:
+        return Contrasted(states.new_zeros(()), states.new_ones(()))
 
 
 def build(
@@ -53,7 +63,7 @@ def build(
     network: str | None = "fc",
     attention: Callable = UNCERTAIN,
     memory: Callable | None = MEMORY,
-    contrast: Callable | None = None,
+    contrast: Contrast | None = None,
     own_discriminator: bool = False,
     dropout: float = 0.1,
     optimizer: Callable = ADAM,

@@ -11,15 +11,13 @@ import pytorch_lightning as pl
 import torch
 from torch import Tensor
 
-from seqrec.backbones.base import Backbone
 from seqrec.functional import augment
-from seqrec.methods.easnrec.contrast import Contrasted
 from seqrec.methods.easnrec.easnrec import EASNRec
 from seqrec.nn.attention import DotProductAttention
 from seqrec.nn.chosen import Chosen
 from seqrec.nn.schedules import LinearWarmup
 from tests.methods.small import trainer
-from tests.methods.small_easnrec import BATCHES, build, loader, moved, offline, weights
+from tests.methods.small_easnrec import BATCHES, NoContrast, build, loader, moved, offline, weights
 
 
 @pytest.mark.parametrize("own_discriminator", [False, True])
@@ -97,7 +95,7 @@ class _watch:
 
 def test_the_generator_alone_climbs_and_the_others_descend_the_similarity() -> None:
     """Simultaneous gradients of the similarity terms, against two plain backward passes."""
-    model = offline(build(dropout=0.0, attention=DotProductAttention, memory=None, contrast=_no_contrast))
+    model = offline(build(dropout=0.0, attention=DotProductAttention, memory=None, contrast=NoContrast()))
     masked = augment.masked_positions(BATCHES[0].items, torch.arange(6), 0.4)
 
     def gradients(similar_generator: float, similar_discriminator: float) -> dict[str, Tensor]:
@@ -122,10 +120,6 @@ def test_the_generator_alone_climbs_and_the_others_descend_the_similarity() -> N
             torch.testing.assert_close(plain[name], only_discriminator[name], rtol=1e-4, atol=1e-7)
     changed = [n for n in plain if n.startswith("generator.") and not torch.allclose(plain[n], both[n], atol=1e-8)]
     assert changed
-
-
-def _no_contrast(states: Tensor, items: Tensor, keys: Tensor, backbone: Backbone) -> Contrasted:
-    return Contrasted(states.new_zeros(()), states.new_ones(()))
 
 
 def fit(folder: Path, epochs: int, resume: Path | None = None) -> EASNRec:

@@ -12,7 +12,7 @@ import torch
 from seqrec.functional import augment_states
 from seqrec.functional.pooling import printed_mean
 from seqrec.methods.easnrec.memory import first_reads, written
-from seqrec.methods.easnrec.positives import augmented_embeddings, second_pass
+from seqrec.methods.easnrec.positives import AugmentedEmbeddings, SecondPass
 from seqrec.methods.easnrec.similarity import generator_states
 from seqrec.methods.easnrec.uncertainty import UncertaintyAttention
 from seqrec.nn.attention import DotProductAttention
@@ -49,8 +49,8 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "dsa": {"contrast": OF_ITEMS},
     "content": {"memory": partial(MEMORY, addressing="content", slot_dim=7, write_norm="token_softmax")},
     "concat": {"memory": partial(MEMORY, fusion="concat", write_norm="sum")},
-    "second_pass": {"contrast": of_states(DYNAMIC, positive=second_pass)},
-    "augmented_embeddings": {"contrast": of_states(DYNAMIC, positive=augmented_embeddings)},
+    "second_pass": {"contrast": of_states(DYNAMIC, positive=SecondPass())},
+    "augmented_embeddings": {"contrast": of_states(DYNAMIC, positive=AugmentedEmbeddings())},
     "learned_everywhere": {"memory": partial(MEMORY, slots="learned"), "memory_layers": "every"},
     "generator_states": {"generated_states": generator_states, "pool": printed_mean},
 }

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
 from types import SimpleNamespace
 from typing import Any
 
@@ -53,7 +52,7 @@ def test_the_default_does_what_the_file_says(stored: Stored, monkeypatch: pytest
     for part in model.modules():
         if isinstance(part, UncertaintyAttention):
             monkeypatch.setattr(part, "noise", plain.noise)
-    model.contrast = partial(model.contrast, augment=lambda states, *_: states * plain.CHANGE[: states.shape[1]])
+    monkeypatch.setattr(model.contrast, "augment", lambda states, *_: states * plain.CHANGE[: states.shape[1]])
     resting = SimpleNamespace(step=lambda: None, zero_grad=lambda: None)
     monkeypatch.setattr(model, "optimizers", lambda: [resting] * len(model.players()))
     monkeypatch.setattr(model, "manual_backward", lambda loss: loss.backward())

@@ -10,14 +10,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from seqrec.backbones.base import Backbone
 from seqrec.functional.augment import masked_positions
 from seqrec.functional.generation import mean_of_means
 from seqrec.functional.pooling import printed_mean
-from seqrec.methods.easnrec.contrast import contrast_states
+from seqrec.methods.easnrec.contrast import StateContrast
 from seqrec.methods.easnrec.easnrec import EASNRec
 from seqrec.methods.easnrec.losses import Losses
-from seqrec.methods.easnrec.positives import Positive, augmented_embeddings, same_pass, second_pass
+from seqrec.methods.easnrec.positives import AugmentedEmbeddings, Positive, SamePass, SecondPass
 from seqrec.methods.easnrec.similarity import (
     GeneratedStates,
     Joint,
@@ -27,7 +26,7 @@ from seqrec.methods.easnrec.similarity import (
     generator_states,
 )
 from seqrec.nn.chosen import Chosen
-from tests.methods.small_easnrec import BATCHES, DIM, ITEMS, LENGTH, gradients, moved, plain, same, weights
+from tests.methods.small_easnrec import BATCHES, DIM, ITEMS, LENGTH, NoContrast, gradients, moved, plain, same, weights
 
 BATCH = BATCHES[0]
 VALID = BATCH.items != 0
@@ -46,17 +45,16 @@ def user_vector(states: Tensor, length: int) -> Tensor:
     return states[max(0, length - WINDOW) : length].mean(0)
 
 
-@pytest.mark.parametrize("positive", [same_pass, second_pass, augmented_embeddings])
-def test_contrast(positive: Positive) -> None:
+@pytest.mark.parametrize("positive", [SamePass, SecondPass, AugmentedEmbeddings])
+def test_contrast(positive: type[Positive]) -> None:
     model = plain(memory=None)
     # Every pass of the encoder differs, as under dropout: the n-th scales its states differently in each dimension.
     scale = torch.rand(2, DIM, dtype=torch.float64, generator=torch.Generator().manual_seed(6)) + 0.5
     encoder, passes = model.backbone.trunk, iter(scale)
     handle = encoder.register_forward_hook(lambda module, inputs, states: states * next(passes))
     states = model.backbone(BATCH.items)
-    contrast = contrast_states(
-        states, BATCH.items, BATCH.row, model.backbone, WINDOW, TAU, newest_first, positive=positive
-    )
+    contrasting = StateContrast(WINDOW, TAU, newest_first, positive())
+    contrast = contrasting(states, BATCH.items, BATCH.row, model.backbone)
     actual = gradients(model, contrast.loss)
     handle.remove()
 
@@ -69,9 +67,9 @@ def test_contrast(positive: Positive) -> None:
         hidden = encoder(embedded, valid)[0]
         users.append(user_vector(hidden * scale[0], length))
         second = {
-            same_pass: lambda h=hidden, c=change: h * scale[0] * c,
-            second_pass: lambda h=hidden, c=change: h * scale[1] * c,
-            augmented_embeddings: lambda e=embedded, v=valid, c=change: encoder(e * c, v)[0] * scale[1],
+            SamePass: lambda h=hidden, c=change: h * scale[0] * c,
+            SecondPass: lambda h=hidden, c=change: h * scale[1] * c,
+            AugmentedEmbeddings: lambda e=embedded, v=valid, c=change: encoder(e * c, v)[0] * scale[1],
         }[positive]()
         others.append(user_vector(second, length))
     loss = torch.zeros((), dtype=torch.float64)
@@ -143,7 +141,7 @@ def step_gradients(model: EASNRec) -> tuple[Losses, dict[str, Tensor]]:
     ],
 )
 def test_similarity(similarity: Similarity, lambda_1: float, lambda_2: float, generated: GeneratedStates) -> None:
-    model = plain(memory=None, similarity=similarity, generated_states=generated, contrast=_no_contrast)
+    model = plain(memory=None, similarity=similarity, generated_states=generated, contrast=NoContrast())
     model.lambda_1, model.lambda_2, model.lambda_4, model.lambda_5 = lambda_1, lambda_2, 0.2, 0.05
     losses, actual = step_gradients(model)
     terms = Terms(model, generated)
@@ -166,10 +164,6 @@ def test_similarity(similarity: Similarity, lambda_1: float, lambda_2: float, ge
     for name, gradient in expected.items():
         gradient += ways[0] * others[name] + ways[1] * generators[name]
     same(model, actual, expected)
-
-
-def _no_contrast(states: Tensor, items: Tensor, keys: Tensor, backbone: Backbone) -> Any:
-    return contrast_states(states, items, keys, backbone, 1, 1.0, lambda x, *_: x)._replace(loss=states.new_zeros(()))
 
 
 @pytest.mark.parametrize("extra", [0, 1])

@@ -15,7 +15,7 @@ from seqrec.data.batch import Batch
 from seqrec.functional.augment import masked_positions
 from seqrec.functional.cloze import sampled
 from seqrec.functional.keyed_random import Stream
-from seqrec.methods.easnrec.contrast import Contrasted
+from seqrec.methods.easnrec.contrast import Contrast, Contrasted
 from seqrec.methods.easnrec.easnrec import EASNRec
 from seqrec.methods.easnrec.uncertainty import UncertaintyAttention
 from seqrec.methods.ecl_sr import ECLSR
@@ -59,8 +59,11 @@ def build(padding_learns: bool, adversarial: Any = "simultaneous", dropout: floa
 def plain_easnrec() -> EASNRec:
     """EASNRec without Siamese network, uncertainty, memory and augmentation."""
 
-    def contrast(states: Tensor, items: Tensor, keys: Tensor, backbone: Any) -> Contrasted:
-        return Contrasted(contrasting.contrast_loss(states, states, items), torch.ones(()))
+    class Same(Contrast):
+        def __call__(
+            self, states: Tensor, items: Tensor, rng_keys: Tensor, backbone: Any, again: Tensor | None = None
+        ) -> Contrasted:
+            return Contrasted(contrasting.contrast_loss(states, states, items), torch.ones(()))
 
     contrasting = build(padding_learns=False)
     backbone, generator = parts(0.0)
@@ -68,7 +71,7 @@ def plain_easnrec() -> EASNRec:
         backbone,
         ADAM,
         generator,
-        contrast,
+        Same(),
         None,
         "simultaneous",
         mask_ratio=0.4,

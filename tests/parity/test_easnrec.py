@@ -11,7 +11,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from seqrec.methods.easnrec.contrast import contrast_states
+from seqrec.methods.easnrec.contrast import StateContrast
 from seqrec.nn.chosen import Chosen
 from seqrec.nn.packing import Packing
 from tests.parity.easnrec_golden import (
@@ -43,7 +43,7 @@ def step(reference: Golden, to_right: Callable, monkeypatch: pytest.MonkeyPatch)
     """One simultaneous training step on the golden noise, masks and draws; the weights stay."""
     sizes, left = reference.meta["hparams"], reference["in/item_seq"]
     given = partial(given_augmentation, reference, to_right)
-    contrast = partial(contrast_states, window=sizes["k"], temperature=sizes["tau"], augment=given)
+    contrast = StateContrast(window=sizes["k"], temperature=sizes["tau"], augment=given)
     model: Any = full_model(reference, contrast).train()
     batch = full_batch(reference, to_right)
     packing = Packing(batch.items != 0)

@@ -16,7 +16,7 @@ from seqrec.functional.augment_states import drop_out, hide, perturb
 from seqrec.functional.generation import generate
 from seqrec.functional.in_batch.info_nce import anchored_info_nce, anchored_info_nce_rows
 from seqrec.functional.pooling import newest_mean
-from seqrec.methods.easnrec.contrast import contrast_states
+from seqrec.methods.easnrec.contrast import StateContrast
 from seqrec.methods.easnrec.memory import ExternalMemory, first_reads, remember, written
 from seqrec.methods.easnrec.memory_rules import gated_update, slot_mean, slot_sum, token_softmax
 from seqrec.methods.easnrec.siamese import FullyConnected
@@ -168,7 +168,7 @@ def test_augmentation_and_contrast(reference: Golden, to_right: Callable, to_lef
     reference.check("out/loss_con_augmented_negatives", anchored_info_nce(user, positive, positive, tau))
     given = partial(given_augmentation, reference, to_right)
     unused: Any = no_encoder
-    contrast = contrast_states(states, to_right(left, left), choice, unused, window, tau, given)
+    contrast = StateContrast(window, tau, given)(states, to_right(left, left), choice, unused)
     reference.check("out/loss_con", contrast.loss)
 
 

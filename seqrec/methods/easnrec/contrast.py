@@ -5,8 +5,8 @@ The rows of all ranks are contrasted. Shapes: B rows, L positions, D width of a 
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable
-from functools import partial
 from typing import NamedTuple
 
 import torch
@@ -19,8 +19,14 @@ from seqrec.functional.keyed_random import split
 from seqrec.functional.pooling import newest, newest_mean
 from seqrec.functional.ragged import Ragged, ragged
 from seqrec.functional.ranks import of_all_ranks
-from seqrec.methods.easnrec.positives import Augment, Positive, same_pass, second_pass
+from seqrec.methods.easnrec.positives import Positive, SamePass
 from seqrec.nn.packing import static_shapes
+
+AugmentStates = Callable[[Tensor, Tensor, Tensor], Tensor]
+"""Changes ``(states (B, K, D), valid (B, L), rng_keys (B,))``, see :mod:`seqrec.functional.augment_states`."""
+
+AugmentItems = Callable[[Ragged, Tensor, int], Ragged]
+"""``(histories, rng_keys, mask token)`` -> histories, a function of :mod:`seqrec.functional.augment`."""
 
 
 class Contrasted(NamedTuple):
@@ -36,81 +42,98 @@ class Contrasted(NamedTuple):
     cosine: Tensor
 
 
-Contrast = Callable[..., Contrasted]
-"""Contrast of ``(states (B, L, D), items (B, L), rng_keys (B,), backbone)``."""
+class Contrast(ABC):
+    """A contrast of user vectors."""
+
+    @property
+    def needs_second_pass(self) -> bool:
+        """Whether it asks for the states of two passes over the same histories."""
+        return False
+
+    @abstractmethod
+    def __call__(
+        self, states: Tensor, items: Tensor, rng_keys: Tensor, backbone: Backbone, again: Tensor | None = None
+    ) -> Contrasted:
+        """Contrast a batch.
+
+        Args:
+            states: ``(B, L, D)`` of the histories.
+            items: ``(B, L)`` the histories.
+            rng_keys: ``(B,)``, see :mod:`seqrec.functional.keyed_random`.
+            backbone: made the states.
+            again: ``(B, L, D)`` of a second pass, where one is needed and has been made; None: it is made where needed.
+        """
 
 
-def passes(backbone: Backbone, items: Tensor, contrast: Contrast) -> tuple[Tensor, Contrast]:
-    """States ``(B, L, D)`` of histories ``(B, L)``, and their contrast.
-
-    On a GPU a second pass that the contrast asks for is made in the same call, and the contrast is given it.
-    """
-    positive = getattr(contrast, "keywords", {}).get("positive")
-    if not static_shapes(items) or getattr(positive, "func", positive) is not second_pass:
-        return backbone(items), contrast
+def passes(backbone: Backbone, items: Tensor, contrast: Contrast) -> tuple[Tensor, Tensor | None]:
+    """States ``(B, L, D)`` of histories ``(B, L)``; on a GPU, in the same call, those again that a contrast needs."""
+    if not (contrast.needs_second_pass and static_shapes(items)):
+        return backbone(items), None
     states, again = backbone(items.repeat(2, 1)).chunk(2)
-    return states, partial(contrast, again=again)
+    return states, again
 
 
-def contrast_states(
-    states: Tensor,
-    items: Tensor,
-    rng_keys: Tensor,
-    backbone: Backbone,
-    window: int,
-    temperature: float,
-    augment: Augment,
-    positive: Positive = same_pass,
-    again: Tensor | None = None,
-) -> Contrasted:
+class StateContrast(Contrast):
     """Contrast of user vectors with those of augmented sequences (EASNRec eqs. (3)-(10)).
 
     Args:
-        states: ``(B, L, D)`` of the histories.
-        items: ``(B, L)`` the histories.
-        rng_keys: ``(B,)``, see :mod:`seqrec.functional.keyed_random`.
-        backbone: made the states.
         window: k of eq. (9). A cosine is the same whether a mean over fewer states divides by k or by their number.
         temperature: tau.
         augment: a function of :mod:`seqrec.functional.augment_states`.
-        positive: what is augmented, a function of :mod:`seqrec.methods.easnrec.positives`.
-        again: ``(B, L, D)`` of the second pass, where ``positive`` asks for one and it is made already.
+        positive: what is augmented; None: the states of the same pass.
     """
-    if again is None:
-        taken, present = newest(states, items != 0, window)
-    else:
-        both, present_twice = newest(torch.cat([states, again]), (items != 0).repeat(2, 1), window)
-        (taken, taken_again), present = both.chunk(2), present_twice[: len(items)]
-        positive = partial(second_pass, again=taken_again)
-    user = taken.sum(1) / present.sum(1, keepdim=True)
-    augmented = positive(taken, items, rng_keys, backbone, augment)
-    user, augmented = of_all_ranks(user), of_all_ranks(augmented)
-    rows, cosines = anchored_rows_and_cosines(user, augmented, user, temperature)
-    return Contrasted(rows.mean(), cosines.detach().mean())
+
+    def __init__(
+        self, window: int, temperature: float, augment: AugmentStates, positive: Positive | None = None
+    ) -> None:
+        self.window, self.temperature, self.augment = window, temperature, augment
+        self.positive = SamePass() if positive is None else positive
+
+    @property
+    def needs_second_pass(self) -> bool:
+        """Whether what is augmented does."""
+        return self.positive.needs_second_pass
+
+    def __call__(
+        self, states: Tensor, items: Tensor, rng_keys: Tensor, backbone: Backbone, again: Tensor | None = None
+    ) -> Contrasted:
+        """See :class:`Contrast`."""
+        valid = items != 0
+
+        def change(taken: Tensor) -> Tensor:
+            return self.augment(taken, valid, rng_keys)
+
+        if again is None:
+            taken, present = newest(states, valid, self.window)
+            changed = self.positive(taken, items, valid, backbone, change)
+        else:
+            both, present = newest(torch.cat([states, again], 2), valid, self.window)
+            taken, taken_again = both.chunk(2, 2)
+            changed = change(taken_again)
+        user, augmented = torch.stack([taken, changed]).sum(2) / present.sum(1, keepdim=True)
+        user, augmented = of_all_ranks(user), of_all_ranks(augmented)
+        rows, cosines = anchored_rows_and_cosines(user, augmented, user, self.temperature)
+        return Contrasted(rows.mean(), cosines.detach().mean())
 
 
-def contrast_items(
-    states: Tensor,
-    items: Tensor,
-    rng_keys: Tensor,
-    backbone: Backbone,
-    window: int,
-    temperature: float,
-    augment: Callable[[Ragged, Tensor, int], Ragged],
-) -> Contrasted:
-    """Contrast of two encoded views of each history (EASNRec Fig. 6, ``dsa``).
+class ItemContrast(Contrast):
+    """Contrast of two views of each history that are encoded anew (EASNRec Fig. 6, ``dsa``); the states are unused.
 
     Args:
-        states: unused, as the views are encoded anew.
-        items: ``(B, L)``.
-        rng_keys: ``(B,)``, see :mod:`seqrec.functional.keyed_random`.
-        backbone: encodes the views.
         window: k of eq. (9).
         temperature: tau.
-        augment: ``(histories, rng_keys, mask token)`` -> histories, a function of :mod:`seqrec.functional.augment`.
+        augment: makes a view.
     """
-    changed = augment(ragged(items.repeat(2, 1)), split(rng_keys, 2).T.flatten(), backbone.mask_token)
-    views = changed.padded(items.shape[1])
-    first, second = newest_mean(backbone(views), views != 0, window).chunk(2)
-    cosine = F.cosine_similarity(first.detach(), second.detach(), dim=1).mean()
-    return Contrasted(nt_xent(of_all_ranks(first), of_all_ranks(second), temperature), cosine)
+
+    def __init__(self, window: int, temperature: float, augment: AugmentItems) -> None:
+        self.window, self.temperature, self.augment = window, temperature, augment
+
+    def __call__(
+        self, states: Tensor, items: Tensor, rng_keys: Tensor, backbone: Backbone, again: Tensor | None = None
+    ) -> Contrasted:
+        """See :class:`Contrast`."""
+        changed = self.augment(ragged(items.repeat(2, 1)), split(rng_keys, 2).T.flatten(), backbone.mask_token)
+        views = changed.padded(items.shape[1])
+        first, second = newest_mean(backbone(views), views != 0, self.window).chunk(2)
+        cosine = F.cosine_similarity(first.detach(), second.detach(), dim=1).mean()
+        return Contrasted(nt_xent(of_all_ranks(first), of_all_ranks(second), self.temperature), cosine)

@@ -55,7 +55,7 @@ class EASNRec(GeneratorDiscriminator[Losses]):
         backbone: the encoder, causal; it also holds the item table of all networks.
         optimizer: builds the optimizer of each player.
         generator: bidirectional trunk over masked histories.
-        contrast: L_cl (10), a function of :mod:`seqrec.methods.easnrec.contrast`.
+        contrast: L_cl (10), of :mod:`seqrec.methods.easnrec.contrast`.
         siamese: network of :mod:`seqrec.methods.easnrec.siamese`; None leaves out the similarity terms and their pass.
         adversarial: ``simultaneous`` descends the total (28) in one step, ``alternating`` takes turns of generator,
             discriminator and encoder, each with optimizers of its own.
@@ -174,10 +174,10 @@ class EASNRec(GeneratorDiscriminator[Losses]):
         Of histories ``(B, L)``, what the generator fills in, the task of L_rec and rng_keys ``(B,)`` of the contrast.
         """
         shared = self.similarity_reading.influence(Weights(self.lambda_1, self.lambda_2, self.lambda_4, self.lambda_5))
-        states, contrasting = passes(self.backbone, items, self.contrast)
+        states, again = passes(self.backbone, items, self.contrast)
         made, filled = self.generate(items, masked)
         recommendation = self.loss_of_task(states, task)
-        contrast = contrasting(states, items, view_keys, self.backbone)
+        contrast = self.contrast(states, items, view_keys, self.backbone, again)
         detection = self.detection_loss(states, items, made.items)
         similarity = self.similarity(items, states, made, filled, shared).mean()
         objective = torch.add(recommendation, contrast.loss, alpha=self.lambda_3)
@@ -206,9 +206,10 @@ class EASNRec(GeneratorDiscriminator[Losses]):
             step(discriminator)
             remember(seen, is_item)
         with self.turn_of(*turns[2]) as step, first_reads(self.backbone) as seen:
-            states, contrasting = passes(self.backbone, batch.items, self.contrast)
+            states, again = passes(self.backbone, batch.items, self.contrast)
             recommendation = self.recommendation_loss(states, batch)
-            contrast = contrasting(states, batch.items, self.rng_keys(batch.row, Stream.VIEW), self.backbone)
+            view_keys = self.rng_keys(batch.row, Stream.VIEW)
+            contrast = self.contrast(states, batch.items, view_keys, self.backbone, again)
             step(recommendation + self.lambda_3 * contrast.loss)
             remember(seen, is_item)
         varied = read_variance(seen, self.backbone, is_item)
