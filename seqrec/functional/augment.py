@@ -12,6 +12,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
+from seqrec.functional.constants import counting
 from seqrec.functional.keyed_random import integers, nth_uniform, split, uniform
 from seqrec.functional.ragged import ABSENT, Ragged, together
 
@@ -46,7 +47,7 @@ def _ranks(drawn: Tensor) -> Tensor:
         return drawn.argsort(dim=1, stable=True).argsort(dim=1)
     # Sorting takes a GPU several kernels, counting all pairs two. Draws are multiples of 2**-24: their column is added
     # below the last bit, in float64, so that no two are equal.
-    column = torch.arange(drawn.shape[1], dtype=torch.float64, device=drawn.device)
+    column = counting(0, drawn.shape[1], drawn.device, dtype=torch.float64)
     unequal = torch.add(column, drawn, alpha=2.0**48)
     return (unequal[:, None] < unequal[..., None]).sum(2)
 

@@ -17,10 +17,10 @@ def by_column(numbers: tuple[float, ...], widths: tuple[int, ...], like: Tensor)
     return make(numbers, widths, like.dtype, like.device)
 
 
-def counting(first: int, end: int, device: torch.device, step: int = 1) -> Tensor:
-    """``step`` times each of ``first .. end - 1``, int64."""
+def counting(first: int, end: int, device: torch.device, step: int = 1, dtype: torch.dtype = torch.int64) -> Tensor:
+    """``step`` times each of ``first .. end - 1``."""
     make = _counting.__wrapped__ if torch.compiler.is_compiling() else _counting
-    return make(first, end, step, device)
+    return make(first, end, step, device, dtype)
 
 
 @cache
@@ -31,6 +31,6 @@ def _by_column(numbers: tuple[float, ...], widths: tuple[int, ...], dtype: torch
 
 
 @cache
-def _counting(first: int, end: int, step: int, device: torch.device) -> Tensor:
+def _counting(first: int, end: int, step: int, device: torch.device, dtype: torch.dtype) -> Tensor:
     with torch.inference_mode(False):
-        return torch.arange(first, end, device=device) * step
+        return torch.arange(first, end, device=device, dtype=dtype) * step

@@ -30,14 +30,13 @@ class _Generation(torch.autograd.Function):
         pieces = zip(*(x.split(rows) for x in (states, target, weight, choice, expected)), strict=True)
         for x, y, w, chosen, mean in pieces:
             logits = product(x, classes.T, factors)
-            top, best = logits.max(1)
-            chosen.copy_(best)
+            top, _ = torch.max(logits, 1, out=(x.new_empty(len(x)), chosen))
             probability = torch.softmax(logits, dim=1)
             # The largest probability is at least 1 / classes, so its logarithm is safe.
-            log_sum = top - probability.gather(1, best[:, None])[:, 0].log()
+            log_sum = top - probability.gather(1, chosen[:, None])[:, 0].log()
             loss += ((log_sum - logits.gather(1, y[:, None])[:, 0]) * w).sum()
             product(probability, classes, factors, out=mean)
-            probability[torch.arange(len(y), device=y.device), y] -= 1.0
+            probability.scatter_(1, y[:, None], probability.gather(1, y[:, None]) - 1.0)
             add_product_(grad_classes, probability.T, x * w[:, None], factors)
         ctx.save_for_backward(states, classes, target, weight, expected, grad_classes)
         ctx.mark_non_differentiable(choice)
@@ -47,11 +46,10 @@ class _Generation(torch.autograd.Function):
     def backward(ctx: Any, *grad: Tensor | None) -> tuple[Tensor | None, ...]:
         states, classes, target, weight, expected, grad_classes = ctx.saved_tensors
         (of_loss, _, of_expected), factors = grad, ctx.factors
-        grad_states = torch.zeros_like(states)
         if of_loss is None:
-            grad_classes = torch.zeros_like(classes)
+            grad_states, grad_classes = torch.zeros_like(states), torch.zeros_like(classes)
         else:
-            grad_states += (expected - classes[target]) * (weight * of_loss)[:, None]
+            grad_states = (expected - classes[target]) * (weight * of_loss)[:, None]
             grad_classes = grad_classes * of_loss
         if of_expected is not None:
             rows = rows_at_a_time(len(classes), CHUNK_ELEMENTS, states)
@@ -89,7 +87,7 @@ def generate(states: Tensor, classes: Tensor, target: Tensor, weight: Tensor) ->
 def mean_of_means(masked: Tensor) -> Tensor:
     """Weights ``(B, L)`` of ``masked`` positions for the mean over rows of means over positions."""
     count = masked.sum(1, keepdim=True)
-    return (1 / (count.clamp(min=1) * (count > 0).sum().clamp(min=1))).expand(masked.shape)
+    return (count.clamp(min=1) * (count > 0).sum().clamp(min=1)).reciprocal().expand(masked.shape)
 
 
 @torch.no_grad()

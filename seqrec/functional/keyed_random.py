@@ -114,7 +114,7 @@ def _counted(key: Tensor, n: int) -> Tensor:
 
 def uniform(key: Tensor, n: int) -> Tensor:
     """``n`` float32 draws in [0, 1) of each key: ``(...)`` -> ``(..., n)``."""
-    return _upper_bits(_counted(key, n)).float() * 2.0**-24
+    return _upper_bits(_counted(key, n)) * 2.0**-24  # exact: 24 bits are a float32
 
 
 def integers(key: Tensor, n: int, high: int | Tensor) -> Tensor:
@@ -124,7 +124,7 @@ def integers(key: Tensor, n: int, high: int | Tensor) -> Tensor:
 
 def uniform_of(parts: Tensor) -> Tensor:
     """The draws of :func:`uniform` from what :func:`split` gives for the same key and n, of the same shape."""
-    return _shift(parts, 40).float() * 2.0**-24
+    return _shift(parts, 40) * 2.0**-24
 
 
 def integers_of(parts: Tensor, high: int | Tensor) -> Tensor:
@@ -134,4 +134,4 @@ def integers_of(parts: Tensor, high: int | Tensor) -> Tensor:
 
 def nth_uniform(key: Tensor, n: Tensor) -> Tensor:
     """Draw number ``n`` ``(...)``, from 0, of each key ``(...)``: ``uniform(key, n + 1)[..., n]``."""
-    return _upper_bits(key + (n + 1) * _GOLDEN).float() * 2.0**-24
+    return _upper_bits(key + (n + 1) * _GOLDEN) * 2.0**-24

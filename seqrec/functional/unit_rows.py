@@ -21,7 +21,10 @@ def unit_rows(x: Tensor) -> Tensor:
 
 def cosines(a: Tensor, b: Tensor) -> Tensor:
     """Cosines ``(...)`` of rows ``(..., D)``."""
-    return (unit_rows(a) * unit_rows(b)).sum(-1) if a.is_cuda else F.cosine_similarity(a, b, dim=-1)
+    if not a.is_cuda:
+        return F.cosine_similarity(a, b, dim=-1)
+    unit_a, unit_b = unit_rows(torch.stack([a, b]))
+    return (unit_a * unit_b).sum(-1)
 
 
 class _UnitRows(torch.autograd.Function):

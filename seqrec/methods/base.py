@@ -161,6 +161,10 @@ class Recommender(Ranker, ABC):
         """Keys of the random draws of training windows ``example`` in this epoch, for one use of them."""
         return keyed.rng_keys(self.seed, self.current_epoch, example, stream)
 
+    def rng_keys_of_streams(self, example: Tensor, *streams: keyed.Stream) -> tuple[Tensor, ...]:
+        """:meth:`rng_keys` for each of several uses, in one go."""
+        return keyed.rng_keys_of_streams(self.seed, self.current_epoch, example, streams)
+
     def log_terms(self, batch: Batch, terms: Mapping[str, Tensor]) -> None:
         """Log scalar terms of a step as ``train/<name>``: means over the examples of an epoch, on all ranks."""
         self.last_terms = {f"train/{name}": value.detach() for name, value in terms.items()}

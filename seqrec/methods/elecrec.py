@@ -154,7 +154,8 @@ class ELECRec(GeneratorDiscriminator[Losses]):
         next_items = self.layout.following(batch) * (items != 0)
         supervised = self.layout.supervised(batch)
         replaced, uniform = (
-            self.layout.draws(self.rng_keys(batch.row, stream), items) for stream in (Stream.MASK, Stream.REPLACEMENT)
+            self.layout.draws(rng_keys, items)
+            for rng_keys in self.rng_keys_of_streams(batch.row, Stream.MASK, Stream.REPLACEMENT)
         )
         drawn, most = supervised & (replaced < self.sample_ratio), self.layout.most_supervised(batch)
         return Inputs(items, next_items, supervised, drawn, uniform, most)

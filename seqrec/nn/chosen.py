@@ -74,10 +74,11 @@ class ChosenByIndex(Chosen):
 
     def __init__(self, mask: Tensor, size: int) -> None:
         super().__init__(mask)
-        found = torch.nonzero_static(mask.flatten(), size=size, fill_value=-1)[:, 0]
-        self.exist = found >= 0
+        nowhere = mask.numel()
+        self.found = torch.nonzero_static(mask.flatten(), size=size, fill_value=nowhere)[:, 0]
+        self.exist = self.found < nowhere
         # Where there is none the first stands in: what is there is fit for every loss, and weighs nothing.
-        self.index = torch.where(self.exist, found, found[:1]).clamp(min=0)
+        self.index = torch.where(self.exist, self.found, self.found[:1]).clamp(max=nowhere - 1)
 
     def of(self, x: Tensor) -> Tensor:
         """See :meth:`Chosen.of`."""
@@ -91,8 +92,8 @@ class ChosenByIndex(Chosen):
     def put(self, x: Tensor, values: Tensor) -> Tensor:
         """See :meth:`Chosen.put`."""
         rest = x.flatten(0, 1)
-        place = torch.where(self.exist, self.index, rest.shape[0])  # a row more takes what is too much
-        return torch.cat([rest, rest[:1]]).index_copy(0, place, values)[:-1].view_as(x)
+        # A row more takes what is too much.
+        return torch.cat([rest, rest[:1]]).index_copy(0, self.found, values)[:-1].view_as(x)
 
     def add(self, x: Tensor, values: Tensor) -> Tensor:
         """See :meth:`Chosen.add`."""

@@ -30,5 +30,6 @@ class _FewRows(torch.autograd.Function):
     def backward(ctx: Any, *grad: Tensor) -> tuple[Tensor, None]:
         (place,) = ctx.saved_tensors
         rows = torch.arange(ctx.rows, device=place.device)
-        here = (place.flatten() == rows[:, None]).to(grad[0].dtype)  # (P, N)
+        here = grad[0].new_empty(ctx.rows, place.numel())
+        torch.eq(place.flatten(), rows[:, None], out=here)
         return here @ grad[0].flatten(0, -2), None

@@ -106,7 +106,7 @@ def test_the_generator_alone_climbs_and_the_others_descend_the_similarity() -> N
             optimizer.zero_grad = lambda: None
         for parameter in model.parameters():
             parameter.grad = None
-        model.simultaneous_step(BATCHES[0], Chosen(masked))
+        model.simultaneous_step(BATCHES[0], Chosen(masked), BATCHES[0].row)
         return {name: p.grad.clone() for name, p in model.named_parameters() if p.grad is not None}
 
     tiny = 1e-9

@@ -56,9 +56,9 @@ def test_the_default_does_what_the_file_says(stored: Stored, monkeypatch: pytest
     resting = SimpleNamespace(step=lambda: None, zero_grad=lambda: None)
     monkeypatch.setattr(model, "optimizers", lambda: [resting] * len(model.players()))
     monkeypatch.setattr(model, "manual_backward", lambda loss: loss.backward())
-    model.train().simultaneous_step(plain.FIRST, Chosen(plain.masked(plain.FIRST)))
+    model.train().simultaneous_step(plain.FIRST, Chosen(plain.masked(plain.FIRST)), plain.FIRST.row)
     model.zero_grad()
-    terms = model.simultaneous_step(plain.SECOND, Chosen(plain.masked(plain.SECOND)))
+    terms = model.simultaneous_step(plain.SECOND, Chosen(plain.masked(plain.SECOND)), plain.SECOND.row)
 
     expected = group(stored, "out")
     close(

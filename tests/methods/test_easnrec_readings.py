@@ -124,7 +124,7 @@ def step_gradients(model: EASNRec) -> tuple[Losses, dict[str, Tensor]]:
     for optimizer in model.optimizers():
         optimizer.step = lambda: None  # type: ignore[method-assign]
         optimizer.zero_grad = lambda: None
-    losses = model.simultaneous_step(BATCH, Chosen(MASKED))
+    losses = model.simultaneous_step(BATCH, Chosen(MASKED), BATCH.row)
     return losses, {n: torch.zeros_like(p) if p.grad is None else p.grad for n, p in model.named_parameters()}
 
 

@@ -35,7 +35,7 @@ def test_alternating_turns_have_moments_of_their_own(own_discriminator: bool) ->
     moments: dict[tuple[str, Tensor], list[Tensor]] = {}
     for number, batch in enumerate(BATCHES, start=1):
         masked = Chosen(theirs.masking(batch.items, batch.row, 0.4))
-        ours.alternating_step(batch, masked)
+        ours.alternating_step(batch, masked, ours.rng_keys(batch.row, Stream.VIEW))
         made = filled = None
         for turn, acting in order:
             states = theirs.backbone(batch.items)

@@ -113,7 +113,7 @@ def test_it_is_easnrec_without_the_additions(length: int) -> None:
         :, 1:
     ].numel()
     torch.testing.assert_close(detection, theirs.detection_loss(states, batch.items, made.items))
-    found, wanted = ours.simultaneous_step(task), theirs.simultaneous_step(batch, Chosen(hidden))
+    found, wanted = ours.simultaneous_step(task), theirs.simultaneous_step(batch, Chosen(hidden), batch.row)
     for name in ("recommendation", "contrast", "generator"):
         torch.testing.assert_close(getattr(found, name), getattr(wanted, name), msg=name)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import Any
+from typing import Any, NoReturn
 
 import torch
 from torch import Tensor, nn
@@ -79,7 +79,7 @@ def given_augmentation(reference: Golden, to_right: Callable, taken: Tensor, val
     return choose(reference["in/aug_choice"], drop_out(taken, keep), perturb(taken, delta), hide(taken, hidden))
 
 
-def no_encoder(*_: Any) -> Any:
+def no_encoder(*_: Any) -> NoReturn:
     raise AssertionError("a contrast of states encodes nothing")
 
 
@@ -100,7 +100,7 @@ def trunk_state(reference: Golden, player: str) -> dict[str, Tensor]:
     return state | {"memory.memory": reference[f"in/full_memory_{player}"]}
 
 
-def full_model(reference: Golden, contrast: Any = None) -> EASNRec:
+def full_model(reference: Golden, contrast: Any = no_encoder) -> EASNRec:
     sizes = reference.meta["hparams"]
     memory = partial(ExternalMemory, num_slots=sizes["slots"], dropout=0.0, slot_dim=sizes["dm_full"])
     attention = partial(UncertaintyAttention, noise_std=0.01)
@@ -122,7 +122,7 @@ def full_model(reference: Golden, contrast: Any = None) -> EASNRec:
         backbone,
         torch.optim.Adam,
         generator,
-        contrast or no_encoder,
+        contrast,
         FullyConnected(sizes["d"]),
         "simultaneous",
         mask_ratio=sizes["mask_ratio"],

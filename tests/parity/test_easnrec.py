@@ -75,7 +75,7 @@ def step(reference: Golden, to_right: Callable, monkeypatch: pytest.MonkeyPatch)
         ("generator", model.generator),
     ):
         module.register_forward_hook(lambda module, inputs, output, name=name: seen.setdefault(name, []).append(output))
-    terms = model.simultaneous_step(batch, Chosen(to_right(reference["in/gen_mask"], left)))
+    terms = model.simultaneous_step(batch, Chosen(to_right(reference["in/gen_mask"], left)), batch.row)
     return SimpleNamespace(model=model, batch=batch, packing=packing, terms=terms, seen=seen)
 
 

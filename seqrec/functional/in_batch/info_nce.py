@@ -79,7 +79,7 @@ def anchored_rows_and_cosines(
 ) -> tuple[Tensor, Tensor]:
     """The terms ``(B,)`` of :func:`anchored_info_nce`, and the cosines ``(B,)`` of anchors and positives."""
     with torch.autocast(anchor.device.type, enabled=False):
-        a, p = (unit_rows(at_least_float(x)) for x in (anchor, positive))
+        a, p = unit_rows(at_least_float(torch.stack([anchor, positive])))
         same = negatives is anchor and anchor.is_cuda
         n = a if same else unit_rows(at_least_float(negatives))
         cosine = (a * p).sum(1)

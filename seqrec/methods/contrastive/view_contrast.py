@@ -68,7 +68,7 @@ class ViewContrastive(Recommender, ABC):
         row, items = self.windows.seen(rows)
         parts = one_after_the_other(torch.cat([row, row + len(rows)]), items.repeat(2), 2 * len(rows))
         twice = Ragged(*(part.to(self.device) for part in parts))
-        rng_keys = torch.cat([self.rng_keys(rows.to(self.device), view) for view in (Stream.VIEW, Stream.SECOND_VIEW)])
+        rng_keys = torch.cat(self.rng_keys_of_streams(rows.to(self.device), Stream.VIEW, Stream.SECOND_VIEW))
         return self.changed(twice, rng_keys).windows(self.backbone.max_length).int().unflatten(0, (2, -1))
 
     @abstractmethod

@@ -12,6 +12,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from seqrec.functional.constants import by_column
+
 
 def branches(parts: Tensor, noise: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """What asks ``(2B, H, L, 2d)``, what is asked, and the values ``(2B, H, L, d)``, the plain branch first.
@@ -64,8 +66,9 @@ class _Branches(torch.autograd.Function):
         rows, length, _, heads, width = parts.shape
         # Queries or keys, branch, B, H, L, own or penalty, d: (0, 3) are q and q_p, (1, 4) are k and k_p.
         both = parts.new_empty(2, 2, rows, heads, length, 2, width)
-        both.copy_(parts.unfold(2, 4, 1)[..., ::3].permute(2, 0, 3, 1, 5, 4)[:, None])
-        both[0, ..., 1, :].neg_()
+        sign = by_column((1.0, -1.0, 1.0, 1.0), (1, 1, 1, 1), parts).view(2, 1, 1, 1, 1, 2, 1)
+        of_one = parts.unfold(2, 4, 1)[..., ::3].permute(2, 0, 3, 1, 5, 4)[:, None]
+        torch.mul(of_one.expand_as(both), sign, out=both)
         both[:, 1, ..., 0, :].add_(noise)
         value = parts[:, :, 2].transpose(1, 2).expand(2, -1, -1, -1, -1).flatten(0, 1)
         asking, asked = both.flatten(1, 2).flatten(-2).unbind(0)

@@ -150,18 +150,20 @@ class EASNRec(GeneratorDiscriminator[Losses]):
 
     def learn(self, batch: Batch) -> Losses:
         """One step or three turns on a batch."""
-        masked = self.masking(batch.items, self.rng_keys(batch.row, Stream.MASK), self.mask_ratio)
+        mask_keys, view_keys = self.rng_keys_of_streams(batch.row, Stream.MASK, Stream.VIEW)
+        masked = self.masking(batch.items, mask_keys, self.mask_ratio)
         filled = choose(masked, ceil(self.mask_ratio * batch.counts.items) + len(batch.row))
-        return self.simultaneous_step(batch, filled) if self.simultaneous else self.alternating_step(batch, filled)
+        step = self.simultaneous_step if self.simultaneous else self.alternating_step
+        return step(batch, filled, view_keys)
 
     def total(self, losses: Losses) -> Tensor:
         """The objective (28)."""
         total = torch.add(losses.recommendation, losses.contrast, alpha=self.lambda_3)
         return total.add(losses.generator, alpha=self.lambda_4).add(losses.discriminator, alpha=self.lambda_5)
 
-    def simultaneous_step(self, batch: Batch, masked: Chosen) -> Losses:
+    def simultaneous_step(self, batch: Batch, masked: Chosen, view_keys: Tensor) -> Losses:
         """One backward pass of (28), in which the similarity has the influence that a reading gives it."""
-        is_item, view_keys = counted(batch.items != 0), self.rng_keys(batch.row, Stream.VIEW)
+        is_item = counted(batch.items != 0)
         with self.turn_of(*self.players()) as step, first_reads(self) as seen:
             objective, losses = self.objective(batch.items, masked, self.task(self.loss, batch), view_keys)
             step(objective)
@@ -188,7 +190,7 @@ class EASNRec(GeneratorDiscriminator[Losses]):
         discriminator = torch.add(detection.detach(), similarity.detach(), alpha=self.lambda_2) - self.lambda_2
         return objective, Losses(recommendation, *contrast, generator, discriminator, similarity, None)
 
-    def alternating_step(self, batch: Batch, masked: Chosen) -> Losses:
+    def alternating_step(self, batch: Batch, masked: Chosen, view_keys: Tensor) -> Losses:
         """The turns of generator, discriminator and encoder; each remembers the states of its own network."""
         turns, is_item = [tuple(turn) for turn in self.turns()], counted(batch.items != 0)
         with self.turn_of(*turns[0]) as step, first_reads(self.generator) as seen:
@@ -208,7 +210,6 @@ class EASNRec(GeneratorDiscriminator[Losses]):
         with self.turn_of(*turns[2]) as step, first_reads(self.backbone) as seen:
             states, again = passes(self.backbone, batch.items, self.contrast)
             recommendation = self.recommendation_loss(states, batch)
-            view_keys = self.rng_keys(batch.row, Stream.VIEW)
             contrast = self.contrast(states, batch.items, view_keys, self.backbone, again)
             step(recommendation + self.lambda_3 * contrast.loss)
             remember(seen, is_item)
@@ -245,7 +246,7 @@ class EASNRec(GeneratorDiscriminator[Losses]):
     def detection_loss(self, states: Tensor, items: Tensor, generated: Tensor) -> Tensor:
         """L_disc (16) without similarity: is an item of ``(B, L)`` original; the first item is not judged."""
         after_first = items != 0
-        after_first[:, :1] = False
+        after_first[:, 0].fill_(False)
         judged = choose(after_first)
         verdict = judged.of(self.verdict(states, generated))
         original = judged.of(generated == items).to(verdict.dtype)

@@ -173,7 +173,7 @@ class Reading(NamedTuple):
 
         It is 0 where all read the same vector.
         """
-        of_read, of_states = (_variance(_first(part, counted), counted) for part in (self.read, self.states))
+        of_read, of_states = _variances([_first(part, counted) for part in (self.read, self.states)], counted)
         return of_read / of_states.clamp(min=1e-12)
 
 
@@ -182,13 +182,15 @@ def _first(x: Tensor, counted: Tensor | None) -> Tensor:
     return x if counted is None else x[: len(counted)]
 
 
-def _variance(x: Tensor, counted: Tensor | None) -> Tensor:
-    """Sum over the columns of ``(T, C)`` of their variances over some rows."""
+def _variances(parts: list[Tensor], counted: Tensor | None) -> list[Tensor]:
+    """Of each of some ``(T, C)`` the sum over its columns of their variances over the ``counted`` rows."""
     if counted is None:
-        return x.var(0, correction=0).sum()
-    with torch.autocast(x.device.type, enabled=False):
-        weight = (counted / counted.sum()).to(x.dtype)
-        return weight @ (x - weight @ x).square().sum(1)
+        return [x.var(0, correction=0).sum() for x in parts]
+    with torch.autocast(counted.device.type, enabled=False):
+        x = torch.cat(parts, 1)
+        weight = (counted / counted.sum()).to(x.dtype)[None]  # (1, T)
+        of_column = weight @ (x - weight @ x).square()
+        return [variance.sum() for variance in of_column.split([part.shape[1] for part in parts], 1)]
 
 
 class FirstReads(Mapping[ExternalMemory, Reading]):
