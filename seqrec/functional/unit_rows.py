@@ -19,11 +19,19 @@ def unit_rows(x: Tensor) -> Tensor:
     return F.normalize(x, dim=-1, eps=LEAST)
 
 
+def unit_pair(a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
+    """:func:`unit_rows` of two ``(..., D)``, which a GPU makes together."""
+    if not a.is_cuda:
+        return unit_rows(a), unit_rows(b)
+    unit_a, unit_b = unit_rows(torch.stack([a, b]))
+    return unit_a, unit_b
+
+
 def cosines(a: Tensor, b: Tensor) -> Tensor:
     """Cosines ``(...)`` of rows ``(..., D)``."""
     if not a.is_cuda:
         return F.cosine_similarity(a, b, dim=-1)
-    unit_a, unit_b = unit_rows(torch.stack([a, b]))
+    unit_a, unit_b = unit_pair(a, b)
     return (unit_a * unit_b).sum(-1)
 
 

@@ -38,6 +38,20 @@ def test_a_function_that_became_a_class_is_built() -> None:
     }
 
 
+def test_what_it_is_configured_with_is_built_as_well() -> None:
+    """EASNRec's contrast and its positive, a part of it."""
+    package, partial = "seqrec.methods.easnrec.", {"_partial_": True}
+    augment = {"_target_": "seqrec.functional.augment_states.dropout", "probability": 0.2, **partial}
+    positive = {"_target_": f"{package}positives.second_pass", **partial}
+    old = {"_target_": f"{package}contrast.contrast_states", "window": 3, "augment": augment, "positive": positive}
+    assert upgraded({**old, **partial}) == {
+        "_target_": f"{package}contrast.StateContrast",
+        "window": 3,
+        "augment": augment,
+        "positive": {"_target_": f"{package}positives.SecondPass"},
+    }
+
+
 def test_other_partial_nodes_stay_partial() -> None:
     loss = {"_target_": "seqrec.functional.losses.next_item", "_partial_": True}
     labels = {"_target_": "seqrec.data.soft_labels.soft_labels", "_partial_": True, "gamma": 0.0}

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from seqrec.functional.in_batch.log_sum import log_sum_exp
 from seqrec.functional.precision import at_least_float
-from seqrec.functional.unit_rows import unit_rows
+from seqrec.functional.unit_rows import unit_pair, unit_rows
 
 
 def info_nce(first: Tensor, second: Tensor, labels: Tensor | None, temperature: float) -> Tensor:
@@ -79,7 +79,7 @@ def anchored_rows_and_cosines(
 ) -> tuple[Tensor, Tensor]:
     """The terms ``(B,)`` of :func:`anchored_info_nce`, and the cosines ``(B,)`` of anchors and positives."""
     with torch.autocast(anchor.device.type, enabled=False):
-        a, p = unit_rows(at_least_float(torch.stack([anchor, positive])))
+        a, p = unit_pair(at_least_float(anchor), at_least_float(positive))
         same = negatives is anchor and anchor.is_cuda
         n = a if same else unit_rows(at_least_float(negatives))
         cosine = (a * p).sum(1)
