@@ -61,7 +61,7 @@ def masked_positions(items: Tensor, rng_keys: Tensor, ratio: float, extra: int =
     """Positions ``(B, L)`` to fill in: ``floor(ratio * n) + extra``, at most n - 1, never the first."""
     after_first = items != 0
     length = after_first.sum(1)
-    after_first[:, 0].fill_(False)
+    after_first[:, :1].fill_(False)
     return subset(rng_keys, after_first, (share(ratio, length) + extra).minimum(length - 1))
 
 

@@ -246,7 +246,7 @@ class EASNRec(GeneratorDiscriminator[Losses]):
     def detection_loss(self, states: Tensor, items: Tensor, generated: Tensor) -> Tensor:
         """L_disc (16) without similarity: is an item of ``(B, L)`` original; the first item is not judged."""
         after_first = items != 0
-        after_first[:, 0].fill_(False)
+        after_first[:, :1].fill_(False)
         judged = choose(after_first)
         verdict = judged.of(self.verdict(states, generated))
         original = judged.of(generated == items).to(verdict.dtype)
