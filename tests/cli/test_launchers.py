@@ -127,6 +127,28 @@ def test_a_cluster_that_cannot_be_reached_is_one_line(monkeypatch: pytest.Monkey
 
 
 @pytest.mark.parametrize(
+    ("storage", "stored"),
+    [
+        ("postgresql://me:secret@host/studies", True),
+        ("postgresql://me:${oc.env:HOST}x@host/studies", True),
+        ("mysql://host/studies?user=me&password=secret", True),
+        ("postgresql://me:${oc.env:PASSWORD}@host:5432/studies", False),
+        ("postgresql://me@host:5432/studies", False),
+        ("${oc.env:STUDY}", False),
+        ("sqlite:///${hydra.sweep.dir}/study.db", False),
+        ("sqlite:////data/a:b@c/study.db", False),
+    ],
+)
+def test_a_password_that_would_be_stored_is_refused(storage: str, stored: bool) -> None:
+    pytest.importorskip("optuna")
+    config = launched("hydra._internal.core_plugins.basic_launcher.BasicLauncher")
+    config.hydra.sweeper = {"_target_": "hydra_plugins.hydra_seqrec_study.study.Study", "storage": storage}
+    found = missing(config)
+    assert (found is not None) == stored
+    assert not stored or "'hydra.sweeper.storage=${oc.env:STUDY}'" in str(found)
+
+
+@pytest.mark.parametrize(
     ("tasks", "machines", "name", "devices", "nodes", "fits"),
     [
         ("4", "1", "main", 4, 1, True),

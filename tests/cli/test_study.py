@@ -156,7 +156,8 @@ def test_a_trial_below_the_median_of_the_others_is_stopped(tmp_path: Path, monke
     def value(words: dict[str, str]) -> float:
         (name,) = (words[key] for key in words if key.startswith("+hydra.job.env_set"))
         number = words["hydra.sweep.subdir"]
-        monkeypatch.setenv("SEQREC_TRIAL", name.strip("'"))
+        storage = f"sqlite:///{tmp_path}/study.db"  # which Hydra puts in the place of the reference
+        monkeypatch.setenv("SEQREC_TRIAL", name.strip("'").replace("${hydra.sweeper.storage}", storage))
         (callback,) = pruning()
         for epoch in range(4):
             metric = 0.1 * epoch if number == "3" else epoch

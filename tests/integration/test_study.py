@@ -34,20 +34,29 @@ def begin(workplace: Path, server: str, *arguments: str) -> subprocess.Popen[byt
     return subprocess.Popen([sys.executable, str(MAIN), *arguments], cwd=workplace, env=own)
 
 
-def trials(folder: Path) -> list[Any]:
-    study = optuna.load_study(study_name="seqrec", storage=f"sqlite:///{folder}/study.db")
+def trials(folder: Path, name: str = "study") -> list[Any]:
+    study = optuna.load_study(study_name="seqrec", storage=f"sqlite:///{folder}/{name}.db")
     assert study.direction == optuna.study.StudyDirection.MAXIMIZE
     return list(study.trials)
 
 
 @pytest.mark.usefixtures("undrawn", "quick_jobs")
-def test_the_command_of_the_best_trial_reproduces_its_value(workplace: Path, tmp_path: Path) -> None:
+def test_the_command_of_the_best_trial_reproduces_its_value(
+    workplace: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     folder = tmp_path / "study"
-    main_here(workplace, *words(workplace, folder, 2, "trainer.max_epochs=1"))
+    monkeypatch.setenv("STUDY", f"sqlite:///{folder}/with-a-password.db")
+    storage = "hydra.sweeper.storage=${oc.env:STUDY}"
+    main_here(workplace, *words(workplace, folder, 2, "trainer.max_epochs=1", storage))
     best = read_json(folder / "best.json")
     values = [metrics(folder / number)["val"]["ndcg@10"] for number in "01"]
-    assert [trial.value for trial in trials(folder)] == values
+    ended = trials(folder, "with-a-password")
+    assert [trial.value for trial in ended] == values
+    assert all(list(trial.intermediate_values) == [1] for trial in ended), "a trial finds its study"
     assert best["value"] == max(values)
+    stored = [path for path in folder.rglob("*") if path.is_file() and path.suffix != ".db"]
+    assert any(path.name == "hydra.yaml" for path in stored)
+    assert not [path for path in stored if b"with-a-password" in path.read_bytes()], "what a variable holds is not kept"
     command = shlex.split(best["command"])[2:]
     main_here(workplace, *command, f"hydra.run.dir={tmp_path}/again")
     assert metrics(tmp_path / "again")["val"]["ndcg@10"] == best["value"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from importlib.util import find_spec
 from typing import Any
@@ -9,6 +10,15 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 
 SERIAL = "serial"
+
+REFERENCE = re.compile(r"\$\{[^{}]*\}")
+PASSWORD = re.compile(r"://[^/@]*:[^/]+@|[?&]password=.")
+"""In the address of a database."""
+
+WRITTEN_PASSWORD = (
+    "hydra.sweeper.storage has a password, which would be stored with each trial: put the address into a variable, "
+    "such as STUDY, and write 'hydra.sweeper.storage=${oc.env:STUDY}'"
+)
 
 HAS_NO_GPU = (
     "{asked}: there is no GPU here that Ray could give to a job; launcher=joblib runs jobs on CPUs, and "
@@ -63,6 +73,8 @@ def missing(config: DictConfig) -> str | None:
     kind = _kind(config)
     if searches(config) and find_spec("hydra_plugins.hydra_optuna_sweeper") is None:
         return 'a search needs Optuna, which is not installed: pip install "seqrec[optuna]"'
+    if searches(config) and _has_password(config):
+        return WRITTEN_PASSWORD
     if kind == "SlurmLauncher" and not (shutil.which("sbatch") and shutil.which("srun")):
         return "launcher=slurm: there is no sbatch or no srun here; start it on a machine that hands jobs to Slurm"
     if kind == "RayLauncher":
@@ -89,6 +101,12 @@ def _ray(config: DictConfig) -> str | None:
 def searches(config: DictConfig) -> bool:
     """Whether the jobs of a sweep are trials of a study."""
     return str(OmegaConf.select(config, "hydra.sweeper._target_")).startswith("hydra_plugins.hydra_seqrec_study.")
+
+
+def _has_password(config: DictConfig) -> bool:
+    """Whether a search is given a password itself, rather than a reference, which is stored as such."""
+    stored: Any = OmegaConf.to_container(config.hydra.sweeper, resolve=False)
+    return PASSWORD.search(REFERENCE.sub("", str(stored["storage"]))) is not None
 
 
 def _kind(config: DictConfig) -> str:

@@ -24,6 +24,9 @@ from seqrec.runs.trial import ASKED, PRUNE, PRUNED, SPACE, VARIABLE, TrialName, 
 NAME = "seqrec"
 """Of the study, in a storage of its own."""
 
+STORAGE = "${hydra.sweeper.storage}"
+"""In the configuration of a trial, which is stored: the address itself may have a password."""
+
 BEST = "best.json"
 OF_SEARCH = ("+sweep", "launcher", "resume")
 """Arguments of a trial that are not those of its run alone."""
@@ -135,7 +138,7 @@ class Search:
         words = [f"{name}={value}" for name, value in (self.fixed | drawn).items()]
         words += ["resume=auto", f"hydra.sweep.subdir={trial.number}"]
         if self.prunes:
-            name = TrialName(trial.number, NAME, self.storage)
+            name = TrialName(trial.number, NAME, STORAGE)
             words.append(f"+hydra.job.env_set.{VARIABLE}={quoted(str(name))}")
         return words
 
