@@ -54,6 +54,17 @@ def test_resumed_equals_unbroken(workplace: Path, trained: Trained) -> None:
     assert_same_results(whole, parts)
 
 
+@pytest.mark.slow
+def test_three_processes_find_the_same_metrics(workplace: Path, trained: Trained, tmp_path: Path) -> None:
+    """Resumed after its last epoch, a run only evaluates: here with its weights in three parts."""
+    two = trained("sasrec", "trainer=fsdp")
+    copy = shutil.copytree(two, tmp_path / "copy")
+    for name in ("metrics.json", "per_user.parquet"):
+        (copy / name).unlink()
+    finished(workplace, f"resume={copy}", "trainer.devices=3")
+    assert_same_results(two, copy)
+
+
 @pytest.mark.thorough
 def test_one_process_continues_the_run(trained: Trained, run: Run, tmp_path: Path) -> None:
     """The checkpoint is an ordinary one."""

@@ -114,6 +114,8 @@ def test_the_summary_holds_the_best_epoch_references_and_the_card(folder: Path) 
     metrics = json.loads((folder / "metrics.json").read_text())
     assert summary["best_epoch"] == metrics["best_epoch"]
     assert summary["best/ndcg@10"] == metrics["val"]["ndcg@10"]
+    keys = [[*(u.nested_key or [u.key])] for record in finished(offline) for u in record.summary.update]
+    assert ["best/ndcg@10"] in keys, "the metric of conf/wandb: one name, not a part of another"
     assert summary["references/popularity/mrr"] == metrics["references"]["popularity"]["mrr"]
     config: dict[str, Any] = {}
     for record in finished(offline):
