@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,7 @@ PAGES = [ROOT / name for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md"
 PAGES += sorted((ROOT / "docs").rglob("*.md"))
 OUTSIDE = ROOT / "docs" / "adding"  # commands there need the files of their page: tests/outside/test_pages.py
 CODE = re.compile(r"^```\w*\n(.*?)^```$|`([^`\n]*(?:\n[^`\n]+)?)`", re.MULTILINE | re.DOTALL)
+BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"\]\(([^)\s]+)\)")
 
 
@@ -57,6 +59,15 @@ def test_relative_links_lead_somewhere(page: Path) -> None:
         target = (page.parent / name).resolve() if name else page
         assert target.exists(), link
         assert not anchor or anchor in anchors(target), link
+
+
+@pytest.mark.parametrize("page", PAGES, ids=identifier)
+def test_a_shell_takes_the_commands(page: Path) -> None:
+    """As they are written, parentheses in quotes; ``<name>`` stands for something of the reader's own."""
+    blocks = BLOCK.findall(page.read_text(encoding="utf-8"))
+    lines = re.sub(r"<[\w -]+>", "something", "".join(text for kind, text in blocks if kind == "bash"))
+    checked = subprocess.run(["bash", "-n"], input=lines, capture_output=True, text=True)
+    assert checked.returncode == 0, checked.stderr
 
 
 def test_the_readme_is_two_screens() -> None:
