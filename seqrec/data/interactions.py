@@ -14,6 +14,7 @@ from seqrec.data.errors import DataError
 from seqrec.data.numbering import by_user_and_time, core, counted, distinct, numbered
 from seqrec.data.progress import tell
 from seqrec.data.sequences import Sequences
+from seqrec.data.watched import ran, sorted_by
 
 Numbering = Literal["first_seen", "raw_id"]
 
@@ -46,6 +47,7 @@ def checked_k_core(frame: pl.DataFrame, users: int, items: int, source: Path) ->
     Raises:
         DataError: no interaction survives.
     """
+    ran(core_name(users, items))
     kept = k_core(frame, users, items)
     _refuse_nothing(len(kept), len(frame), users, items, source)
     return kept
@@ -93,12 +95,14 @@ def to_sequences(
     user, item, time = numbered(frame["user"], users), numbered(frame["item"], items), frame["time"]
     del frame  # where the caller does not hold it either, what follows has its room
     tell(f"{core_name(min_user, min_item)}: dropping users and items with too few", rows)
+    ran(core_name(min_user, min_item))
     kept = core(user, item, min_user, min_item)
     if not kept.all():
         user, item, time = user[kept], item[kept], time.filter(pl.Series(kept))
         _refuse_nothing(len(user), rows, min_user, min_item, source)
     tell("sorting by user and time", len(user))
     order = by_user_and_time(user, time)
+    sorted_by(time, order)
     del time
     item = item[order]
     del order

@@ -15,6 +15,7 @@ from seqrec.data.errors import DataError, NoInteractions
 from seqrec.data.readers.compact import text_of
 from seqrec.data.readers.ids import ids, spelled_missing
 from seqrec.data.readers.times import sort_keys
+from seqrec.data.watched import ran, watching
 
 logger = logging.getLogger(__name__)
 
@@ -55,6 +56,7 @@ def checked(
     if raw.is_empty():
         raise NoInteractions(f"{path}: no interactions in the file")
     named = {key: name for key, name in columns.items() if name is not None}
+    ran("missing")
     everything = raw.with_columns(pl.col(pl.String).str.strip_chars()).with_row_index("row")
     frame = _without_missing(everything, path, named, place, missing)
     if len(frame) < len(everything):
@@ -64,6 +66,8 @@ def checked(
         return lambda row: f"{path}: {place(frame['row'][row])}, column `{named[key]}`"
 
     repeat = _repeats(frame, list(named))
+    if (asked := watching()) is not None:
+        asked.duplicates, asked.in_file_order = int(repeat.sum()), "time" not in named
     if repeat.any():
         kept = "dropped" if drop_duplicates else "kept; data.drop_duplicates=true drops them"
         first = place(frame["row"][int(repeat.arg_max() or 0)])
@@ -71,6 +75,8 @@ def checked(
     time = sort_keys(frame["time"], time_format, where("time")) if "time" in named else frame["row"].cast(pl.Int64)
     users, items = ids(frame["user"], where("user")), ids(frame["item"], where("item"))
     result = pl.DataFrame([users, items, time.alias("time")])
+    if drop_duplicates:
+        ran("duplicates")
     if not (drop_duplicates and repeat.any()):
         return result
     once = result.filter(~repeat)

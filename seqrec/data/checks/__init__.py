@@ -1,0 +1,1 @@
+"""What is in a log that decides how far numbers measured on it can be trusted."""
