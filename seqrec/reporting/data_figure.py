@@ -9,7 +9,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
 from matplotlib.figure import Figure
-from matplotlib.ticker import ScalarFormatter
+from matplotlib.ticker import NullFormatter, PercentFormatter, StrMethodFormatter
 
 from seqrec.reporting.figures import COLOUR, REFERENCE
 
@@ -35,18 +35,24 @@ def data_figure(found: Mapping[str, Any], title: str) -> Figure:
 
 
 def _lengths(axes: Axes, lengths: Mapping[str, Any]) -> None:
-    """Users by length; the length that a model sees is marked."""
-    edges = np.asarray(lengths["edges"], dtype=float)
-    axes.bar(edges[:-1], lengths["users"], np.diff(edges), align="edge", color=COLOUR, edgecolor="white", linewidth=0.5)
-    axes.set_xscale("log")
-    axes.set(xlabel="interactions of a user", ylabel="users")
+    """Users of each length, in spans of lengths; the length that a model sees is marked."""
+    edges, users = np.asarray(lengths["edges"], dtype=float), np.asarray(lengths["users"], dtype=float)
+    there = np.flatnonzero(users)
+    width = np.diff(edges)
+    axes.bar(edges[:-1], users / width, width, align="edge", color=COLOUR, edgecolor="white", linewidth=0.5)
+    axes.set(xscale="log", yscale="log", xlabel="interactions of a user", ylabel="users of each length")
+    if len(there):
+        axes.set_xlim(edges[there[0]] / 1.1, edges[-1] * 1.1)
     shown = lengths["max_length"]
     if shown < edges[-1]:
         axes.axvline(shown, color=REFERENCE, linestyle="dotted")
-        label = f" {lengths['longer']:.1%} longer\n than {shown}"
-        axes.annotate(label, (shown, 0.97), xycoords=("data", "axes fraction"), va="top", fontsize="small")
-    axes.xaxis.set_major_formatter(ScalarFormatter())
-    axes.margins(x=0.02)
+        label = f"{lengths['longer']:.1%} longer\nthan {shown} "
+        axes.annotate(
+            label, (shown, 0.98), xycoords=("data", "axes fraction"), xytext=(4, 0), textcoords="offset points",
+            va="top", fontsize="small",
+        )  # fmt: skip
+    axes.xaxis.set_major_formatter(StrMethodFormatter("{x:.0f}"))
+    axes.xaxis.set_minor_formatter(NullFormatter())
 
 
 def _popularity(axes: Axes, popularity: Mapping[str, Any]) -> None:
@@ -58,19 +64,16 @@ def _popularity(axes: Axes, popularity: Mapping[str, Any]) -> None:
 
 
 def _events(axes: Axes, events: Mapping[str, Any]) -> None:
-    """Interactions of each part by time, on one another."""
+    """Where in time the interactions of each part are, as shares of the part."""
     dated = events["unit"] is not None
     edges = np.asarray(events["edges"], dtype="datetime64[s]" if dated else float)
-    parts = {"training": COLOUR, "validation": REFERENCE, "test": HELD_OUT}
-    below = np.zeros(len(edges) - 1)
-    for name, colour in parts.items():
-        top = below + np.asarray(events[name], dtype=float)
-        low, high = (np.append(values, values[-1]) for values in (below, top))
-        axes.fill_between(edges, low, high, step="post", color=colour, label=name)
-        below = top
+    for name, colour in {"training": COLOUR, "test": HELD_OUT}.items():
+        share = np.asarray(events[name], dtype=float) / max(1, sum(events[name]))
+        axes.fill_between(edges, np.append(share, share[-1]), step="post", color=colour, alpha=0.5, label=name)
     if dated:
         locator = AutoDateLocator(minticks=3, maxticks=6)
         axes.xaxis.set_major_locator(locator)
         axes.xaxis.set_major_formatter(ConciseDateFormatter(locator))
-    axes.set(xlabel="time", ylabel="interactions", ylim=(0, None))
-    axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=3, frameon=False, fontsize="small", handlelength=1)
+    axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
+    axes.set(xlabel="time", ylabel="share of the interactions", ylim=(0, None))
+    axes.legend(frameon=False, fontsize="small")
