@@ -262,6 +262,7 @@ def test_no_history_is_no_error() -> None:
     short = observed(lambda: _short())
     found = judged(short)
     assert {one.verdict for one in found.values()} <= {"fine", "needs times", "not known"}
+    assert filters(short)[-1] == {"step": "not used", "rows": 2, "users": 2, "items": 2, "left out": None}
 
 
 def _short() -> Sequences:

@@ -9,8 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from seqrec.data.sequences import HELD_OUT, Sequences
+from seqrec.data.sequences import Sequences
 from seqrec.data.watched import Watched, watched
+from seqrec.data.windows import Windows, held_out
 
 Array = np.ndarray[Any, np.dtype[Any]]
 Figures = dict[str, Any]
@@ -24,10 +25,14 @@ class Log:
     Attributes:
         sequences: in the source's numbering.
         seen: what the preparation passed through.
+        validation: ``(V,)`` places of the validation targets.
+        test: ``(E,)`` places of the test targets.
     """
 
     sequences: Sequences
     seen: Watched
+    validation: Array
+    test: Array
 
     @property
     def time(self) -> Array | None:
@@ -50,32 +55,29 @@ class Log:
         return self.sequences.training_mask().numpy()
 
     @cached_property
-    def test(self) -> Array:
-        """``(E,)`` places of the test targets, of the users long enough to be evaluated."""
-        long_enough = (self.sequences.lengths > HELD_OUT).numpy()
-        return self.sequences.offsets[1:].numpy()[long_enough] - 1
-
-    @property
-    def validation(self) -> Array:
-        """``(E,)`` places of the validation targets."""
-        return self.test - 1
-
-    @cached_property
     def training_count(self) -> Array:
         """``(I,)`` interactions of each item that are trained on."""
         return np.bincount(self.item[self.training], minlength=self.sequences.num_items)
 
 
-def observed(read: Callable[[], Sequences]) -> Log:
-    """The log that ``read`` prepares from its source.
+def leave_one_out(sequences: Sequences) -> tuple[Sequences, Windows, Windows]:
+    """The same histories, and the windows of validation and test."""
+    return sequences, held_out(sequences, from_end=2), held_out(sequences, from_end=1)
+
+
+def observed(
+    read: Callable[[], Sequences],
+    divide: Callable[[Sequences], tuple[Sequences, Windows, Windows]] = leave_one_out,
+) -> Log:
+    """The log that ``read`` prepares from its source, divided.
 
     A data set that prepares its log without :func:`~seqrec.data.interactions.to_sequences` has no times here.
     """
     with watched() as seen:
-        sequences = read()
+        sequences, validation, test = divide(read())
     if seen.time is not None and len(seen.time) != sequences.num_interactions:
         seen.time = None
-    return Log(sequences, seen)
+    return Log(sequences, seen, validation.stop.numpy(), test.stop.numpy())
 
 
 def filters(log: Log) -> list[Figures]:
@@ -99,16 +101,17 @@ def filters(log: Log) -> list[Figures]:
 
 
 def _split(log: Log) -> list[Figures]:
-    """Of leave-one-out: what is trained on, and the targets."""
-    unused = log.sequences.num_interactions - int(log.training.sum()) - 2 * len(log.test)
+    """What is trained on, the targets, and what is neither, as of users that are too short."""
+    unused = ~log.training
+    unused[log.validation] = unused[log.test] = False
     parts: Sequence[tuple[str, Array]] = [
         ("training", np.flatnonzero(log.training)),
         ("validation targets", log.validation),
         ("test targets", log.test),
+        ("not used", np.flatnonzero(unused)),
     ]
     rows: list[Figures] = []
     for name, places in parts:
         users, items = len(np.unique(log.owner[places])), len(np.unique(log.item[places]))
         rows.append({"step": name, "rows": len(places), "users": users, "items": items, "left out": None})
-    short = log.sequences.num_users - len(log.test)
-    return [*rows, {"step": "users too short", "rows": unused, "users": short, "items": None, "left out": None}]
+    return rows

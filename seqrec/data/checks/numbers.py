@@ -68,7 +68,7 @@ def spearman(one: Array, other: Array) -> float:
     ranks = [pl.Series(values).rank("average").to_numpy() for values in (one, other)]
     if len(one) < 2 or any(rank.min() == rank.max() for rank in ranks):
         return 0.0
-    return float(np.corrcoef(*ranks)[0, 1])
+    return float(np.corrcoef(np.stack(ranks))[0, 1])
 
 
 def _least(item: Array, value: Array, items: int) -> Array:
@@ -84,11 +84,9 @@ def _next(log: Log, number: Array) -> tuple[float, float]:
     """Share of test targets that follow the largest number of their history, and what chance would do."""
     if not len(log.test):
         return 0.0, 0.0
-    history, target = number[log.item], number[log.item[log.test]]
-    history[log.test] = 0
-    start = log.sequences.offsets.numpy()[:-1][log.sequences.lengths.numpy() > 0]
-    largest = np.maximum.reduceat(history, start)
-    largest = largest[np.searchsorted(start, log.test, side="right") - 1]
+    above = (len(number) + 1) * log.owner  # so that the largest so far begins anew with each user
+    largest = np.maximum.accumulate(number[log.item] + above)[log.test - 1] - above[log.test]
+    largest, target = np.maximum(largest, 0), number[log.item[log.test]]  # 0 without a history
     tried = np.minimum(NEXT, len(number) - largest)
     hits = (target > largest) & (target <= largest + NEXT)
     return float(hits.mean()), float(tried.mean() / len(number))

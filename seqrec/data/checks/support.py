@@ -32,7 +32,8 @@ def interactions_per_item(log: Log, uncounted: int, left_out: int) -> list[float
         None where no sequence has such a length.
     """
     sequences = log.sequences
-    counted, within = (sequences.training_mask(held_out).numpy() for held_out in (uncounted, left_out))
+    from_end = sequences.offsets[1:].numpy()[log.owner] - np.arange(sequences.num_interactions)  # 1 is the last
+    counted, within = from_end > uncounted, from_end > left_out
     count = np.bincount(log.item[counted], minlength=sequences.num_items)
     length = np.bincount(log.owner[within], minlength=sequences.num_users)
     total = np.bincount(log.owner[within], weights=count[log.item[within]], minlength=sequences.num_users)
