@@ -36,6 +36,15 @@ def published_table(found: Mapping[str, Any]) -> Table:
     return Table(columns, [[row[column] for column in columns] for row in found["published"]])
 
 
+def doubts(found: Mapping[str, Any]) -> list[str]:
+    """Published sizes that cannot be those of the data, those with the same reason together."""
+    cells: dict[tuple[str, str], list[str]] = {}
+    for row in found["published"]:
+        if row["why"]:
+            cells.setdefault((row["source"], row["why"]), []).append(f"{row['cell']} {row['printed']}")
+    return [f"{source}, {', '.join(names)}: {why}" for (source, why), names in cells.items()]
+
+
 def sizes(name: str, found: Mapping[str, Any]) -> str:
     """A data set in one line."""
     return f"{name}: " + ", ".join(f"{found['sizes'][key]:,} {key}" for key in ("users", "items", "actions"))
@@ -65,10 +74,8 @@ def show(folder: Path, name: str, found: Mapping[str, Any], judged: Sequence[Fin
     console.print(f"\n{sizes(name, found)}\n\n{filter_table(found).text()}\n", soft_wrap=True)
     if found["published"]:
         console.print(f"{published_table(found).text()}\n", soft_wrap=True)
-        for row in found["published"]:
-            if row["why"]:
-                console.print(f"{row['source']}: {row['cell']} {row['printed']}: {row['why']}", soft_wrap=True)
-        console.print()
+        for line in doubts(found):
+            console.print(f"{line}\n", soft_wrap=True)
     console.print(findings_table(judged).text(), soft_wrap=True)
     if found["ties"] is None:
         console.print(f"\n{WITHOUT_TIMES}", soft_wrap=True)

@@ -77,7 +77,7 @@ def _targets(found: Mapping[str, Any]) -> dict[str, Cell]:
         "ids and popularity": f"{ids['popularity']:+.2f}",
         "ids and place": f"{ids['file']:+.2f}",
         "next ten ids": _percent(ids["next"]),
-        "by chance": _percent(ids["chance"]),
+        "by chance": f"{100 * ids['chance']:.2f} %",
     }
 
 

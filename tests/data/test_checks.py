@@ -203,7 +203,19 @@ def test_a_misspelt_check_is_refused(read: Callable[..., Log]) -> None:
     assert list(DEFAULTS["limits"]) == list(CHECKS)
 
 
-def test_nobody_asks_in_a_training() -> None:
+def test_nothing_is_noted_once_the_reading_has_ended(tmp_path: Path, loading: dict[str, Any]) -> None:
+    path = tmp_path / "empty.csv"
+    path.write_text("user,item,time\n")
+    data = Custom(str(path), COLUMNS, **loading)
+    asked = []
+
+    def read() -> Sequences:
+        asked.append(watching())
+        return data.read(path)
+
+    with pytest.raises(DataError):
+        observed(read)
+    assert asked != [None]
     assert watching() is None
 
 

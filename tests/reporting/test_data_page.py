@@ -10,6 +10,7 @@ import pytest
 from matplotlib.figure import Figure
 
 from seqrec.data.checks.published import EASNREC, PUBLISHED, TABLE_D
+from seqrec.reporting.data_check import doubts
 from seqrec.reporting.data_figure import data_figure
 from seqrec.reporting.data_page import KEPT, LOGS, MODULE, PAGE, SEQUENCES, keep, tables
 from seqrec.reporting.pages import ROOT, in_step
@@ -53,6 +54,15 @@ def test_figures_are_kept_a_line_a_data_set(tmp_path: Path) -> None:
     assert (tmp_path / KEPT).read_text().splitlines()[1:3] == [
         '"a": {"sizes": {"users": 1}},',
         '"b": {"sizes": {"users": 1}}',
+    ]
+
+
+def test_doubts_of_one_reason_are_one_line() -> None:
+    [line] = doubts(KEPT_FIGURES["yelp"])
+    assert line.startswith(f"{EASNREC}, users 30,499, items 20,068, actions 317,182: of another cut")
+    assert [line.split(": ")[0] for line in doubts(KEPT_FIGURES["ml1m"])] == [
+        f"{EASNREC}, items 3,471",
+        f"{EASNREC}, sparsity 95.15%",
     ]
 
 
