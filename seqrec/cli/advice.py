@@ -2,13 +2,31 @@
 
 from __future__ import annotations
 
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
+
+from seqrec.runs.targets import find
 
 FILED = frozenset({"settings", "paper_settings"})
 """Groups whose folders hold further options of the same group, not parts to choose."""
 
 FORMER = {"protocol": frozenset({"easnrec", "fenrec"})}
 """Options that are former names of others: they work, but nobody needs to learn them."""
+
+
+def check_ready_split(config: DictConfig) -> None:
+    """Refuse files of a ready split beside a data set that has none.
+
+    Raises:
+        ValueError: the data set does not read them.
+    """
+    choices, target = config.hydra.runtime.choices, OmegaConf.select(config, "data._target_")
+    if choices.get("split") != "files" or not isinstance(target, str):
+        return
+    if not getattr(find(target, "data"), "takes_files", False):
+        raise ValueError(
+            f"split=files: data={choices.get('data')} brings no files of a split; choose data=custom with the training "
+            "file as data.path, and data.split.validation and data.split.test"
+        )
 
 
 def about_settings(error: ValueError, config: DictConfig) -> ValueError:

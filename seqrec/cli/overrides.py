@@ -11,7 +11,7 @@ from hydra.core.override_parser.types import IntervalSweep, Override
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
-from seqrec.cli.advice import about_settings
+from seqrec.cli.advice import about_settings, check_ready_split
 from seqrec.cli.conf import CONF
 from seqrec.cli.machinery import check_machinery
 from seqrec.cli.nodes import WrongClass, check_targets
@@ -68,6 +68,7 @@ def _check_job(config: DictConfig, targets: bool) -> None:
     """What can only be checked on the whole of a configuration."""
     if targets:
         check_machinery(config.hydra)
+        check_ready_split(config)
         try:
             check_targets(OmegaConf.masked_copy(config, [str(key) for key in config if key != "hydra"]), "")
         except WrongClass:

@@ -19,7 +19,7 @@ from seqrec.data.sequences import Sequences
 
 META = "meta.json"
 NEEDED = ("items.npy", "offsets.npy", "users.parquet", "items.parquet")
-OPTIONAL = ("attributes.npy",)
+OPTIONAL = ("attributes.npy", "split_key.npy")
 
 _STALE = 86400.0  # seconds after which a half-written entry of another machine is taken for left behind
 

@@ -7,52 +7,29 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any, Generic, Literal, TypeVar
+from typing import Any, Literal
 
 import torch
 from pytorch_lightning import LightningDataModule
 from torch import Tensor
-from torch.utils.data import DataLoader, Dataset, Sampler
+from torch.utils.data import DataLoader
 
 from seqrec.data.attributes import numbered
 from seqrec.data.batch import Batch, RankedBatch
 from seqrec.data.device_batches import DeviceBatches, fits
 from seqrec.data.dropped import Dropped
 from seqrec.data.errors import DataError
+from seqrec.data.gathering import Batches, Example, Gather
 from seqrec.data.home import cache_folder
 from seqrec.data.readers.item_attributes import ItemAttributes
 from seqrec.data.sequences import HELD_OUT, Sequences
+from seqrec.data.splits import LEAVE_ONE_OUT, Split
 from seqrec.data.store import cached
-from seqrec.data.windows import WindowRule, Windows, held_out
-
-Example = TypeVar("Example", Batch, RankedBatch)
-
-
-class _Gather(Dataset[Example], Generic[Example]):
-    """A data set whose index is a tensor of rows and whose example is a whole batch."""
-
-    def __init__(self, gather: Callable[[Tensor], Example]) -> None:
-        self.gather: Callable[[Tensor], Example] = gather
-
-    def __getitem__(self, rows: Tensor) -> Example:
-        return self.gather(rows)
-
-
-class _Batches(Sampler[Tensor]):
-    """A fixed list of row tensors."""
-
-    def __init__(self, rows: list[Tensor]) -> None:
-        self.rows = rows
-
-    def __iter__(self) -> Iterator[Tensor]:
-        return iter(self.rows)
-
-    def __len__(self) -> int:
-        return len(self.rows)
+from seqrec.data.windows import WindowRule, Windows
 
 
 class SequenceDataModule(LightningDataModule, ABC):
-    """Base of all data sets: leave-one-out split, training windows, batches trimmed to their longest member.
+    """Base of all data sets: split, training windows, batches trimmed to their longest member.
 
     A data set of your own is a subclass with three methods: where its file is (:meth:`source`), how the file becomes
     sequences (:meth:`read`), and which options decide the result (:meth:`recipe`). For example::
@@ -67,7 +44,7 @@ class SequenceDataModule(LightningDataModule, ABC):
 
             def read(self, source: Path) -> Sequences:
                 table = read_table(source, {"user": "visitor", "item": "page", "time": "when"})
-                return to_sequences(table, source, self.core, self.core, numbering="first_seen")
+                return to_sequences(table, source, self.core, self.core, "first_seen", keep=self.split.key)
 
             def recipe(self) -> dict[str, Any]:
                 return {"reader": "visits", "core": self.core}
@@ -89,14 +66,17 @@ class SequenceDataModule(LightningDataModule, ABC):
             most a tenth of its free memory. On the CPU it means nothing.
         seed: seeds the renumbering of the items, the order of batches and the cuts of long histories.
         cache_dir: where prepared data is kept.
+        split: which interactions train, validate and test.
 
     Attributes:
+        takes_files: it reads the files of a ready split.
         attribute_advice: how item attributes can be had, for people whose data set has none.
         with_seen: batches of validation and test carry the seen items; a protocol that ranks them does without.
         whole_evaluation: each rank evaluates all histories, where the ranks share the scores of each.
     """
 
     name: str
+    takes_files: bool = False
     attribute_advice: str = "this data set comes without any"
     with_seen: bool = True
     whole_evaluation: bool = False
@@ -112,6 +92,7 @@ class SequenceDataModule(LightningDataModule, ABC):
         seed: int,
         cache_dir: str,
         on_device: bool | Literal["auto"] = "auto",
+        split: Split = LEAVE_ONE_OUT,
     ) -> None:
         super().__init__()
         sizes = {"max_length": max_length, "batch_size": batch_size, "eval_batch_size": eval_batch_size}
@@ -124,7 +105,9 @@ class SequenceDataModule(LightningDataModule, ABC):
             raise ValueError(f"num_workers is {num_workers}; 0 loads in the training process")
         if on_device not in (True, False, "auto"):
             raise ValueError(f"on_device is {on_device!r}; choose true, false or auto")
-        self.name, self.on_device = name, on_device
+        if split.files and not self.takes_files:
+            raise ValueError("split=files: give the log that trains as data.path of data=custom")
+        self.name, self.on_device, self.split = name, on_device, split
         self.window_rule = windows
         self.max_length, self.batch_size, self.eval_batch_size = max_length, batch_size, eval_batch_size
         self.num_workers, self.seed = num_workers, seed
@@ -176,12 +159,20 @@ class SequenceDataModule(LightningDataModule, ABC):
         """Load the prepared sequences (made first if need be), renumber the items, split."""
         if hasattr(self, "sequences"):
             return
-        prepared = cached(self.cache_dir, self.name, self.source, self._read, self.recipe(), self.attribute_files)
-        self.sequences = prepared.renumbered(self.seed)
-        self.splits = {
-            "val": held_out(self.sequences, from_end=2),
-            "test": held_out(self.sequences, from_end=1),
-        }
+        recipe = self.recipe() | ({"split_key": self.split.key} if self.split.key else {})
+        prepared = cached(self.cache_dir, self.name, self.source, self._read, recipe, self._other_files)
+        self._divide(prepared.renumbered(self.seed))
+
+    def _divide(self, sequences: Sequences) -> None:
+        try:
+            self.sequences, val, test = self.split.divide(sequences)
+        except DataError as error:
+            raise DataError(f"data={self.name}: {error}") from None
+        self.splits = {"val": val, "test": test}
+
+    def _other_files(self, source: Path) -> Sequence[Path]:
+        """All files but the source."""
+        return [*self.attribute_files(source), *self.split.files]
 
     def _read(self, source: Path) -> Sequences:
         """Sequences with what is known about their items."""
@@ -215,6 +206,11 @@ class SequenceDataModule(LightningDataModule, ABC):
         return self._loader(partial(windows.batch, max_length=self.max_length), rows)
 
     def _check_examples(self, count: int, world: int) -> None:
+        if not count and self.sequences.trained is not None:
+            raise DataError(
+                f"data={self.name} has no training example: no user has two interactions in what trains, an input and "
+                f"its target; the split is {self.split}"
+            )
         if not count:
             enough = int((self.sequences.lengths >= HELD_OUT + 2).sum())
             raise DataError(
@@ -262,8 +258,8 @@ class SequenceDataModule(LightningDataModule, ABC):
 
     def _loader(self, gather: Callable[[Tensor], Example], rows: list[Tensor]) -> DataLoader[Example]:
         return DataLoader(
-            _Gather(gather),
-            sampler=_Batches(rows),
+            Gather(gather),
+            sampler=Batches(rows),
             batch_size=None,
             num_workers=self.num_workers,
             pin_memory=_device(self.trainer).type == "cuda",  # so that the host need not wait until a batch is sent

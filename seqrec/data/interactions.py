@@ -68,6 +68,7 @@ def to_sequences(
     min_item: int,
     numbering: Numbering,
     dropped: Dropped | None = None,
+    keep: str | None = None,
 ) -> Sequences:
     """Filter, sort and number interactions.
 
@@ -81,6 +82,8 @@ def to_sequences(
             items by first appearance when walking through the users in that order. ``raw_id``: both by rank
             of the raw id.
         dropped: what earlier steps left out; becomes part of the result.
+        keep: column of ``frame``, of numbers, that becomes ``split_key``; that of a data set's
+            :class:`~seqrec.data.splits.Split`.
 
     Returns:
         Sequences whose ids are the source's numbering: ``source_order`` is ``1..I``.
@@ -93,18 +96,21 @@ def to_sequences(
     tell("numbering users and items", rows)
     users, items = (distinct(frame[key], first_seen) for key in ("user", "item"))
     user, item, time = numbered(frame["user"], users), numbered(frame["item"], items), frame["time"]
+    key = None if keep is None else frame[keep].to_numpy()
     del frame  # where the caller does not hold it either, what follows has its room
     tell(f"{core_name(min_user, min_item)}: dropping users and items with too few", rows)
     ran(core_name(min_user, min_item))
     kept = core(user, item, min_user, min_item)
     if not kept.all():
         user, item, time = user[kept], item[kept], time.filter(pl.Series(kept))
+        key = None if key is None else key[kept]
         _refuse_nothing(len(user), rows, min_user, min_item, source)
     tell("sorting by user and time", len(user))
     order = by_user_and_time(user, time)
     sorted_by(time, order)
     del time
     item = item[order]
+    key = None if key is None else key[order]
     del order
     lengths = counted(user, len(users))
     present = distinct(pl.Series(item), first_seen).to_numpy()
@@ -120,4 +126,5 @@ def to_sequences(
         item_ids=items.gather(present),
         source_order=torch.arange(1, len(present) + 1),
         dropped=steps,
+        split_key=None if key is None else torch.from_numpy(key),
     )

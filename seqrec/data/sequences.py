@@ -13,7 +13,7 @@ from torch import Tensor
 from seqrec.data.dropped import Dropped
 
 HELD_OUT = 2
-"""Interactions at the end of each history that are never trained on: the targets of validation and of test."""
+"""Interactions at the end of each history that leave-one-out never trains on: the targets of validation and test."""
 
 
 @dataclass(frozen=True)
@@ -31,6 +31,10 @@ class Sequences:
         attributes: ``(I, A)`` int32, attribute ids ``1..T`` of item ``i`` in row ``i - 1``, 0 where it has fewer
             than A; None where nothing is known about the items.
         dropped: what each step between the source and these histories left out.
+        split_key: ``(nnz,)`` of any type that compares, by what the split goes: the time of each interaction, or the
+            number of the file that it is from; None where it was not kept.
+        trained: ``(U,)`` int64, how many of each user's interactions, the oldest ones, train; None in leave-one-out:
+            all but the last two.
     """
 
     items: Tensor
@@ -40,6 +44,8 @@ class Sequences:
     source_order: Tensor
     attributes: Tensor | None = None
     dropped: Dropped = field(default_factory=dict)
+    split_key: Tensor | None = None
+    trained: Tensor | None = None
 
     @property
     def num_users(self) -> int:
@@ -70,15 +76,21 @@ class Sequences:
         """Where in ``items`` the training part of each user ends, ``(U,)`` int64, exclusive.
 
         It lies before the user's first interaction where the user has fewer than ``held_out``.
+
+        Args:
+            held_out: see :meth:`training_mask`.
         """
-        return self.offsets[1:] - held_out
+        if self.trained is None:
+            return self.offsets[1:] - held_out
+        return self.offsets[:-1] + self.trained + (HELD_OUT - held_out)
 
     def training_mask(self, held_out: int = HELD_OUT) -> Tensor:
         """Which interactions are used for training, ``(nnz,)`` bool: all but the last ``held_out`` of each user.
 
         Args:
             held_out: 2 leaves out the targets of validation and test. 3 also leaves out the last training target,
-                so that the mask covers what serves as input in training.
+                so that the mask covers what serves as input in training. In a split that is not leave-one-out, both
+                count from the end of what trains as if two interactions followed.
         """
         return torch.arange(self.num_interactions) < self.training_end(held_out)[self.owner]
 
@@ -115,6 +127,9 @@ class Sequences:
             "no id of an item may occur twice in item_ids": lambda: self.item_ids.n_unique() == count,
             "source_order must hold each of 1..I once": lambda: torch.equal(
                 self.source_order.sort().values, torch.arange(1, count + 1)
+            ),
+            "split_key must have a value for each interaction": lambda: (
+                self.split_key is None or self.split_key.shape == items.shape
             ),
             "attributes must have a row for each item": lambda: (
                 self.attributes is None or (self.attributes.ndim == 2 and len(self.attributes) == count)

@@ -35,7 +35,7 @@ def cached(
     source: Callable[[], Path | None],
     read: Callable[[Any], Sequences],
     recipe: dict[str, Any],
-    attribute_files: Callable[[Any], Sequence[Path]] = lambda source: (),
+    other_files: Callable[[Any], Sequence[Path]] = lambda source: (),
 ) -> Sequences:
     """Sequences from the cache, which is filled first if need be.
 
@@ -49,7 +49,7 @@ def cached(
         source: the local source file (downloaded if need be), None for computed data.
         read: makes sequences of what ``source`` returned.
         recipe: all options that change what ``read`` returns; must be JSON.
-        attribute_files: the other files that ``read`` uses with that source, those of the items' attributes.
+        other_files: what else ``read`` uses with that source, such as the files of the items' attributes.
 
     Returns:
         Sequences whose ``items`` and ``offsets`` are memory-mapped, copy on write.
@@ -70,7 +70,7 @@ def cached(
             file = source()
             if file is not None and not is_source(file):
                 raise DataError(f"data={name}: {file} is no file")
-            others = attribute_files(file)
+            others = other_files(file)
             facts = {"format": FORMAT, "recipe": recipe, "source": None if file is None else _facts(file)}
             facts["attributes"] = [_facts(other) for other in others]
             entry = cache_dir / f"{name}-{_sha256(json.dumps(facts, sort_keys=True).encode())[:16]}"
@@ -152,6 +152,8 @@ def write_entry(entry: Path, sequences: Sequences, about: dict[str, Any]) -> Non
         write_array(folder / "offsets.npy", sequences.offsets.numpy())
         if sequences.attributes is not None:
             write_array(folder / "attributes.npy", sequences.attributes.numpy())
+        if sequences.split_key is not None:
+            write_array(folder / "split_key.npy", sequences.split_key.numpy())
         write_parquet(folder / "users.parquet", pl.DataFrame({"id": sequences.user_ids}))
         items = pl.DataFrame({"id": sequences.item_ids, "source_order": sequences.source_order.numpy()})
         write_parquet(folder / "items.parquet", items)
@@ -187,7 +189,7 @@ def _write(entry: Path, sequences: Sequences, facts: dict[str, Any], file: Path 
     """Write an entry of the cache."""
     sources = {
         "source_sha256": None if file is None else _source_sha256(file),
-        "attributes_sha256": [file_sha256(other) for other in others],
+        "attributes_sha256": [_source_sha256(other) for other in others],
     }
     try:
         write_entry(entry, sequences, facts | sources)
@@ -209,7 +211,7 @@ def _put_in_place(folder: Path, entry: Path) -> None:
 def _load(entry: Path) -> Sequences:
     """Map an entry into memory."""
     items = pl.read_parquet(entry / "items.parquet")
-    attributes = entry / "attributes.npy"
+    attributes, key = entry / "attributes.npy", entry / "split_key.npy"
     return Sequences(
         # "c": torch has no read-only tensors; a write would stay in memory and never reach the cache.
         items=torch.from_numpy(np.load(entry / "items.npy", mmap_mode="c")),
@@ -219,6 +221,7 @@ def _load(entry: Path) -> Sequences:
         source_order=torch.from_numpy(items["source_order"].to_numpy(writable=True)),
         attributes=torch.from_numpy(np.load(attributes)) if attributes.exists() else None,
         dropped=json.loads((entry / META).read_text()).get("dropped", {}),
+        split_key=torch.from_numpy(np.load(key, mmap_mode="c")) if key.exists() else None,
     )
 
 

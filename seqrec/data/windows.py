@@ -176,7 +176,7 @@ def prefixes(sequences: Sequences, max_length: int, generator: torch.Generator) 
 
 def interactions(sequences: Sequences, max_length: int, generator: torch.Generator) -> Windows:
     """Each training item, the first ones too, is a target without a history: for models that ignore order."""
-    count = (sequences.lengths - HELD_OUT).clamp(min=0)
+    count = (sequences.training_end() - sequences.offsets[:-1]).clamp(min=0)
     user = torch.repeat_interleave(torch.arange(sequences.num_users), count)
     place = sequences.offsets[user] + torch.arange(len(user)) - (count.cumsum(0) - count)[user]
     return Windows(sequences, user, place, place, all_positions=False)

@@ -43,9 +43,9 @@ LIBRARY_FUNCTIONS = ("torch.nn.functional", "torch.nn.init")
 """Modules of the libraries whose own public functions may be called."""
 
 PROJECT_CLASSES = (
-    "seqrec.backbones", "seqrec.data.sets", "seqrec.functional", "seqrec.methods", "seqrec.metrics", "seqrec.nn",
-    "seqrec.training.callbacks", "seqrec.training.sharded", "seqrec.training.stages.FirstStage",
-    "seqrec.training.trainer.Trainer",
+    "seqrec.backbones", "seqrec.data.sets", "seqrec.data.splits", "seqrec.functional", "seqrec.methods",
+    "seqrec.metrics", "seqrec.nn", "seqrec.training.callbacks", "seqrec.training.sharded",
+    "seqrec.training.stages.FirstStage", "seqrec.training.trainer.Trainer",
 )  # fmt: skip
 """Where the classes of the project lie that a configuration may make."""
 

@@ -55,6 +55,7 @@ class RunCard:
         model, command, settings, paper, paper_settings: see :class:`~seqrec.runs.origin.Origin`.
         device, processes, threads, precision: see :class:`~seqrec.runs.machine.Machine`.
         dropped: rows, users and items that each step of the preparation left out.
+        evaluated_targets: test targets, several of a user where the split has them.
         configuration: hash of the stored configuration, see :func:`~seqrec.runs.configuration.configuration_hash`.
 
         All from ``model`` on are None in cards of versions that did not store them.
@@ -85,6 +86,7 @@ class RunCard:
     precision: str | None = None
     dropped: Mapping[str, Mapping[str, int]] | None = None
     configuration: str | None = None
+    evaluated_targets: int | None = None
 
     @classmethod
     def of(
@@ -108,7 +110,8 @@ class RunCard:
             seed: of the run.
             origin: what was asked for.
             machine: that trained.
-            configuration: hash of the stored one.
+            evaluated_targets: test targets, several of a user where the split has them.
+        configuration: hash of the stored one.
         """
         sequences = data.sequences
         return cls(
@@ -123,8 +126,8 @@ class RunCard:
                 "recipe": data.recipe(),
                 "equal_timestamps": "order of the source file",
             },
-            split="leave-one-out: last item tests, the one before validates, the rest trains",
-            evaluated_users=len(result.row),
+            split=str(data.split),
+            evaluated_users=len(data.splits["test"].user[result.row].unique()),
             ranking="full: all items of the catalogue",
             tied_scores="half of the ties rank before the target",
             seen_items="removed; a removed target is a miss" if protocol.remove_seen else "stay in the ranking",
@@ -140,6 +143,7 @@ class RunCard:
             **asdict(machine),
             dropped=data.dropped,
             configuration=configuration,
+            evaluated_targets=len(result.row),
         )
 
     @classmethod

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import torch
 from omegaconf import DictConfig, OmegaConf
 
 from seqrec.data.datamodule import SequenceDataModule
@@ -17,10 +18,12 @@ def with_catalog(config: DictConfig, data: SequenceDataModule) -> DictConfig:
         data: the prepared data set.
 
     Raises:
-        DataError: the model needs item attributes and the data set has none, or a user's own are of no use to it.
+        DataError: the model needs item attributes and the data set has none, a user's own are of no use to it, or it
+            would have to score for users that it cannot know.
     """
     sequences, attributes = data.sequences, data.sequences.attributes
     _check_attributes(config, data)
+    _check_users(config, data)
     filled = config.copy()
     filled.catalog = {
         "num_items": sequences.num_items,
@@ -46,4 +49,21 @@ def _check_attributes(config: DictConfig, data: SequenceDataModule) -> None:
         raise DataError(
             f"data.attributes={given}: {model} cannot use item attributes; leave data.attributes out, or choose a "
             "model that can, such as model=mssr"
+        )
+
+
+def _check_users(config: DictConfig, data: SequenceDataModule) -> None:
+    """Refuse a model that scores for the users of its training where the split evaluates others."""
+    trained = data.sequences.trained
+    target = OmegaConf.select(config, "model._target_")
+    if trained is None or not target or not getattr(find(target, "model"), "knows_users", False):
+        return
+    users = torch.cat([windows.user for windows in data.splits.values()]).unique()
+    unknown = int((trained[users] == 0).sum())
+    if unknown:
+        way = ", or data.split.known_users=true" if hasattr(data.split, "known_users") else ""
+        raise DataError(
+            f"{config.name or 'this model'} scores for users that it was trained on, and {unknown} of {len(users)} "
+            f"evaluated ones have no training interaction in this split; choose a model that reads histories, such as "
+            f"model=sasrec{way}"
         )

@@ -20,6 +20,7 @@ MACHINE = tuple(f"trainer.{key}" for key in ("accelerator", "devices", "num_node
 
 SECTIONS = {
     "windows": ["data.windows"],
+    "split": ["data.split"],
     "protocol": ["protocol.remove_seen", "protocol.cutoffs"],  # older runs call the same protocol by another name
     "experiment": ["model", "data"],
     "ablation": ["model", "data"],

@@ -102,7 +102,7 @@ def open_run(config: DictConfig) -> Run:
 
 def show_data(data: SequenceDataModule) -> None:
     """Say what the prepared data are."""
-    first, *others = summary(data.name, data.sequences)
+    first, *others = summary(data.name, data.sequences, data.splits)
     console.print(f"data    {first}", soft_wrap=True)
     for line in others:
         console.print(f"        {line}", soft_wrap=True)

@@ -82,7 +82,8 @@ def check_evaluated(data: SequenceDataModule) -> None:
     """Refuse data in which nobody can be evaluated.
 
     Raises:
-        DataError: no user has a training item besides the two held-out targets.
+        DataError: no user has a training item besides the two held-out targets of leave-one-out; other splits have
+            refused such data.
     """
     sequences = data.sequences
     if not len(data.splits["test"]):

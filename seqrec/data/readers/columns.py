@@ -13,7 +13,7 @@ import polars as pl
 from seqrec.data.dropped import Dropped, note
 from seqrec.data.errors import DataError, NoInteractions
 from seqrec.data.readers.compact import text_of
-from seqrec.data.readers.ids import ids, spelled_missing
+from seqrec.data.readers.ids import ids, shown, spelled_missing
 from seqrec.data.readers.times import sort_keys
 from seqrec.data.watched import ran, watching
 
@@ -36,10 +36,11 @@ def checked(
     """Turn raw columns into interactions, or say which line is wrong.
 
     Args:
-        raw: columns ``user``, ``item`` and, unless file order counts, ``time``, each text or in a type that
-            :func:`~seqrec.data.readers.compact.text_of` makes text; and ``fingerprint``, a hash of all fields of a row.
+        raw: columns ``user``, ``item`` and, unless file order counts, ``time``, possibly ``rating``, each text or in a
+            type that :func:`~seqrec.data.readers.compact.text_of` makes text; ``fingerprint``, a hash of all fields of
+            a row; possibly ``part``, which stays as it is.
         path: the file, for messages.
-        columns: name in the file of each of the three columns, for messages.
+        columns: name in the file of each of the columns, for messages.
         place: name of a row (0-based) for messages, such as ``line 5``.
         drop_duplicates: drop rows that repeat an earlier one in all fields.
         time_format: form of the dates where it is not ISO's.
@@ -48,7 +49,8 @@ def checked(
 
     Returns:
         ``user``, ``item`` (int64 if all are plain integers, else text) and ``time``, a key to sort by, as
-        :func:`seqrec.data.readers.times.sort_keys` makes it (the row number without a time column), in file order.
+        :func:`seqrec.data.readers.times.sort_keys` makes it (the row number without a time column); where there are
+        any also ``rating`` (float64) and ``part``. In file order.
 
     Raises:
         DataError: a missing value, or a time that is neither a finite number nor a date.
@@ -74,7 +76,9 @@ def checked(
         logger.warning("%s: %d exact duplicate rows, first on %s (%s)", path, repeat.sum(), first, kept)
     time = sort_keys(frame["time"], time_format, where("time")) if "time" in named else frame["row"].cast(pl.Int64)
     users, items = ids(frame["user"], where("user")), ids(frame["item"], where("item"))
-    result = pl.DataFrame([users, items, time.alias("time")])
+    more = [_ratings(frame["rating"], where("rating"))] if "rating" in named else []
+    more += [frame["part"]] if "part" in frame.columns else []
+    result = pl.DataFrame([users, items, time.alias("time"), *more])
     if drop_duplicates:
         ran("duplicates")
     if not (drop_duplicates and repeat.any()):
@@ -82,6 +86,16 @@ def checked(
     once = result.filter(~repeat)
     note(dropped, "duplicates", result, once)
     return once
+
+
+def _ratings(column: pl.Series, where: Callable[[int], str]) -> pl.Series:
+    """Ratings as float64; all must be finite numbers."""
+    rating = column.cast(pl.Float64, strict=False)
+    wrong = ~rating.is_finite().fill_null(False)
+    if wrong.any():
+        row = int(wrong.arg_max() or 0)
+        raise DataError(f"{where(row)}, `{shown(text_of(column)[row])}` is not a finite number")
+    return rating
 
 
 def _repeats(frame: pl.DataFrame, named: list[str]) -> pl.Series:

@@ -40,6 +40,7 @@ def read_table(
     comment: str | None = None,
     dropped: Dropped | None = None,
     block: int = BLOCK,
+    more: Sequence[Path] = (),
 ) -> pl.DataFrame:
     """Read interactions from a file in file order.
 
@@ -48,7 +49,8 @@ def read_table(
 
     Args:
         path: the file; or a folder or a name with ``*``: all of its files, in the order of their names.
-        columns: names in the file of ``user``, ``item`` and ``time``; time may be None: file order counts.
+        columns: names in the file of ``user``, ``item`` and ``time``; time may be None: file order counts. Also of
+            ``rating``, if ratings are to be read.
         separator: of text; None takes ``,`` for ``.csv``, tab for ``.tsv``, and looks at the file otherwise.
         header: column names of a text file without a header line.
         drop_duplicates: drop rows that repeat an earlier one in all fields.
@@ -60,21 +62,23 @@ def read_table(
         comment: of text: lines that begin so are left out.
         dropped: takes what was left out.
         block: bytes of text parsed at a time.
+        more: further files of the same form, each as ``path``, whose rows follow.
 
     Returns:
-        ``user``, ``item``, ``time`` as :func:`seqrec.data.readers.columns.checked` gives them.
+        ``user``, ``item``, ``time`` (and ``rating``) as :func:`seqrec.data.readers.columns.checked` gives them; with
+        ``more`` also ``part``, 0 for the rows of ``path``, 1 and so on for the others.
 
     Raises:
         DataError: with file, line (the first is 1), column and value of the first thing wrong.
     """
     named = [name for name in columns.values() if name is not None]
-    if set(columns) != {"user", "item", "time"} or None in (columns["user"], columns["item"]):
+    if set(columns) - {"rating"} != {"user", "item", "time"} or None in (columns["user"], columns["item"]):
         raise DataError(f"columns={dict(columns)}: name the columns of user and item, and of time (or null)")
     if len(set(named)) < len(named):
         raise DataError(f"columns={dict(columns)}: user, item and time must be different columns")
     known("data.missing", missing, MISSING)
     read = partial(_raw, columns=columns, separator=separator, header=header, quote=quote, comment=comment, block=block)
-    raw = _all(path, read)
+    raw = _all(path, read) if not more else _parts([path, *more], read)
     tell(f"{path}: looking for missing values, duplicates and what the times are", len(raw.frame))
     left_out = {} if dropped is None else dropped
     table = checked(raw.frame, path, columns, raw.place, drop_duplicates, time_format, missing, left_out)
@@ -124,13 +128,27 @@ def _all(source: Path, read: Callable[[Path], _Raw]) -> _Raw:
             raws.append(read(file))
     if not raws:
         raise NoInteractions(f"{source}: no interactions in any of {len(files)} files")
+    logger.info("%s: %d files, from %s to %s", source, len(raws), raws[0].file.name, raws[-1].file.name)
+    return _together(source, raws)
+
+
+def _parts(sources: Sequence[Path], read: Callable[[Path], _Raw]) -> _Raw:
+    """Several sources as one, with the number of its source in each row."""
+    raws = []
+    for number, source in enumerate(sources):
+        raw = _all(source, read)
+        raws.append(raw._replace(frame=raw.frame.with_columns(part=pl.lit(number, pl.Int8))))
+    return _together(sources[0], raws)
+
+
+def _together(source: Path, raws: Sequence[_Raw]) -> _Raw:
+    """Some files as one."""
     starts = list(accumulate((len(raw.frame) for raw in raws), initial=0))
 
     def place(row: int) -> str:
         index = bisect_right(starts, row) - 1
         return f"{raws[index].file.name}: {raws[index].place(row - starts[index])}"
 
-    logger.info("%s: %d files, from %s to %s", source, len(raws), raws[0].file.name, raws[-1].file.name)
     fault = next((raw.fault for raw in raws if raw.fault), None)
     return _Raw(source, joined([raw.frame for raw in raws]), place, fault)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from decimal import Decimal
+from math import isfinite
 
 import polars as pl
 from polars.exceptions import PolarsError
@@ -21,6 +22,7 @@ _ISO = (
     r" ?(?:UTC|GMT|[Zz]|(?P<sign>[+-])(?P<hours>\d{2}):?(?P<minutes>\d{2})?)?$"
 )
 _SECONDS, _UNITS_APART = 10**8, 500  # seconds since 1970 from 1973 on; milliseconds are 1000 times as large
+_LATEST = 10**11  # seconds since 1970 in the year 5138; what is larger is in a finer unit
 _MICRO = 6  # digits of a second that a key in microseconds holds
 _FINER = rf"\.(\d{{{_MICRO}}})(\d+)"
 _MONTHS = "jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec"
@@ -80,6 +82,33 @@ def _warn_of_mixed_units(time: pl.Series, where: Callable[[int], str]) -> None:
 def epoch_microseconds(text: pl.Series) -> pl.Series:
     """ISO dates as microseconds since 1970 (UTC unless they have an offset), null where it is not one."""
     return _iso(text)[0]
+
+
+def check_moment(option: str, at: float | str) -> None:
+    """Refuse a moment that :func:`moment` could not compare with times.
+
+    Raises:
+        DataError: it is neither a number nor an ISO date.
+    """
+    if isinstance(at, str) and epoch_microseconds(pl.Series([at])).null_count():
+        raise DataError(f"{option}={at!r} is no date; write one such as 2019-12-31 or '2019-12-31 23:59:59'")
+    if isinstance(at, bool) or (not isinstance(at, str) and not isfinite(at)):
+        raise DataError(f"{option}={at!r}: give a date such as 2019-12-31, or a number on the scale of the log's times")
+
+
+def moment(at: float | str, newest: float) -> float:
+    """A moment as a key that compares with those of :func:`sort_keys`.
+
+    Args:
+        at: an ISO date (UTC unless it has an offset), or a number on the scale of the log.
+        newest: the largest key of the log. By its size they are seconds, milliseconds, microseconds, as dates become,
+            or nanoseconds since 1970.
+    """
+    if not isinstance(at, str):
+        return at
+    micros = int(epoch_microseconds(pl.Series([at]))[0])
+    unit = sum(newest >= _LATEST * 1000**power for power in range(3))
+    return micros * 1000 ** (unit - 2) if unit >= 2 else micros / 1000 ** (2 - unit)
 
 
 def _iso(text: pl.Series) -> tuple[pl.Series, pl.Series]:

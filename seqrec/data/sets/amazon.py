@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from seqrec.data.datamodule import SequenceDataModule
+from seqrec.data.dropped import Dropped
+from seqrec.data.filters import Filters
 from seqrec.data.interactions import to_sequences
 from seqrec.data.readers.files import known
 from seqrec.data.readers.item_attributes import ItemAttributes, read_item_attributes
@@ -43,14 +45,26 @@ class Amazon(SequenceDataModule):
     Args:
         category: ``Beauty``, ``Sports_and_Outdoors``, ``Toys_and_Games`` or ``Musical_Instruments``.
         root: folder that holds the data; None downloads it.
+        min_rating: least rating of a review that is kept.
+        first, last: ISO dates of the earliest and the latest review, both included. These three, and splits by time,
+            need the file of reviews.
         **base: arguments of :class:`~seqrec.data.datamodule.SequenceDataModule`.
 
     Raises:
         DataError: unknown category; later, a ``root`` that is no folder, a failed download, a damaged file.
     """
 
-    def __init__(self, category: str, root: str | None, **base: Any) -> None:
+    def __init__(
+        self,
+        category: str,
+        root: str | None,
+        min_rating: float | None = None,
+        first: str | None = None,
+        last: str | None = None,
+        **base: Any,
+    ) -> None:
         super().__init__(**base)
+        self.filters = Filters(min_rating, first, last)
         self.category = known("category", category, _REVIEWS)
         self.folders = Folders(root, self.cache_dir / "downloads")
         prepared, reviews, meta = (form.format(category) for form in _FILES)
@@ -66,14 +80,18 @@ class Amazon(SequenceDataModule):
 
     def source(self) -> Path | None:
         """The sequence file or the file of reviews, downloaded if neither is there."""
+        if self.filters or self.split.key:
+            return self.folders.locate(self.reviews)
         return self.folders.locate(self.sequence_file, self.reviews)
 
     def read(self, source: Path) -> Sequences:
         """A sequence file as it is; reviews by the rule above."""
         if self.sequence_file.is_at(source):
             return read_sequence_file(source)
-        table = read_table(source, {"user": "reviewerID", "item": "asin", "time": "unixReviewTime"})
-        return to_sequences(table, source, _CORE, _CORE, numbering="first_seen")
+        columns: dict[str, str | None] = {"user": "reviewerID", "item": "asin", "time": "unixReviewTime"}
+        dropped: Dropped = {}
+        kept = self.filters.of(read_table(source, self.filters.columns(columns, "overall")), source, dropped)
+        return to_sequences(kept, source, _CORE, _CORE, numbering="first_seen", dropped=dropped, keep=self.split.key)
 
     def attribute_files(self, source: Path) -> Sequence[Path]:
         """The prepared attributes for a sequence file, the products' metadata for reviews."""
@@ -87,5 +105,6 @@ class Amazon(SequenceDataModule):
         return read_item_attributes(files[0])
 
     def recipe(self) -> dict[str, Any]:
-        """Category and thresholds."""
-        return {"reader": "amazon", "category": self.category, "min_user": _CORE, "min_item": _CORE}
+        """Category, thresholds and filters."""
+        options = {"reader": "amazon", "category": self.category, "min_user": _CORE, "min_item": _CORE}
+        return options | self.filters.recipe()

@@ -6,9 +6,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import polars as pl
+
 from seqrec.data.datamodule import SequenceDataModule
 from seqrec.data.dropped import Dropped
 from seqrec.data.errors import DataError
+from seqrec.data.filters import Filters
 from seqrec.data.home import expanded
 from seqrec.data.interactions import to_sequences
 from seqrec.data.readers.columns import MISSING
@@ -29,7 +32,8 @@ class Custom(SequenceDataModule):
     Args:
         path: the file: csv, tsv, other separated text, JSON lines, parquet, or a sequence file; also ``.gz``.
             A folder or a name with ``*`` is a table in several files.
-        columns: names in the table of ``user``, ``item`` and ``time``; time may be None: file order counts.
+        columns: names in the table of ``user``, ``item`` and ``time``; time may be None: file order counts. Also of
+            ``rating``, which is read for ``min_rating`` only.
         separator: of a text table; None: by extension (.csv, .tsv), else the one that fits the first lines.
         header: column names of a text table without a header line; None where it has one.
         format: ``table`` or ``sequences``; None takes ``.txt`` and ``.txt.gz`` for the latter.
@@ -43,12 +47,15 @@ class Custom(SequenceDataModule):
             quotes, refused where they could as well be letters.
         comment: of a text table: lines that begin so are left out.
         attributes: a JSON file ``{"item": ["attribute", ...], ...}`` for models that use item attributes; also ``.gz``.
+        min_rating: least rating of a row that is kept.
+        first, last: of the period of the rows that are kept, both included: ISO dates, or numbers as the times are.
         **base: arguments of :class:`~seqrec.data.datamodule.SequenceDataModule`.
 
     Raises:
         DataError: unknown format, thresholds below 1; later, anything wrong with the file.
     """
 
+    takes_files = True
     attribute_advice = 'name a JSON file {"item": ["attribute", ...], ...} in data.attributes'
 
     def __init__(
@@ -66,6 +73,9 @@ class Custom(SequenceDataModule):
         missing: str = "error",
         quote: str | None = AUTO,
         comment: str | None = None,
+        min_rating: float | None = None,
+        first: float | str | None = None,
+        last: float | str | None = None,
         **base: Any,
     ) -> None:
         super().__init__(**base)
@@ -74,7 +84,13 @@ class Custom(SequenceDataModule):
         self.path = expanded(path, "data.path")
         self.attribute_path = None if attributes is None else expanded(attributes, "data.attributes")
         self.format = known("format", format or _format(self.path), ("table", "sequences"))
-        self.columns = dict(columns)
+        self.filters, self.rating = Filters(min_rating, first, last), columns.get("rating")
+        if self.format == "sequences" and (self.filters or self.split.key):
+            raise DataError(
+                f"data.path={self.path}: a sequence file has neither times nor ratings, so it can be split by users or "
+                "by leave-one-out alone, and not be filtered by them; give a table"
+            )
+        self.columns = {key: name for key, name in columns.items() if key != "rating"}
         self.separator = separator
         self.header = None if header is None else list(header)
         self.time_format, self.quote, self.comment = time_format, quote, comment
@@ -95,24 +111,31 @@ class Custom(SequenceDataModule):
             return read_sequence_file(source, self.min_user, self.min_item)
         dropped: Dropped = {}
         return to_sequences(
-            read_table(  # has no name here, so that its columns can go as soon as they are numbers
-                source,
-                self.columns,
-                self.separator,
-                self.header,
-                self.drop_duplicates,
-                time_format=self.time_format,
-                missing=self.missing,
-                quote=self.quote,
-                comment=self.comment,
-                dropped=dropped,
-            ),
+            self._table(source, dropped),  # has no name here, so that its columns can go as soon as they are numbers
             source,
             self.min_user,
             self.min_item,
             numbering="first_seen",
             dropped=dropped,
+            keep=self.split.key,
         )
+
+    def _table(self, source: Path, dropped: Dropped) -> pl.DataFrame:
+        """What is kept of the table, and of those of a ready split."""
+        table = read_table(
+            source,
+            self.filters.columns(self.columns, self.rating),
+            self.separator,
+            self.header,
+            self.drop_duplicates,
+            time_format=self.time_format,
+            missing=self.missing,
+            quote=self.quote,
+            comment=self.comment,
+            dropped=dropped,
+            more=self.split.files,
+        )
+        return self.filters.of(table, source, dropped)
 
     def attribute_files(self, source: Path) -> Sequence[Path]:
         """The file of attributes, where one is named."""
@@ -130,7 +153,8 @@ class Custom(SequenceDataModule):
         """All options of the reader."""
         options = ["format", "columns", "separator", "header", "min_user", "min_item", "drop_duplicates"]
         options += ["time_format", "missing", "quote", "comment"]
-        return {"reader": "custom"} | {option: getattr(self, option) for option in options}
+        filters = self.filters.recipe() | ({"rating": self.rating} if self.filters.min_rating is not None else {})
+        return {"reader": "custom"} | {option: getattr(self, option) for option in options} | filters
 
 
 def _format(path: Path) -> str:

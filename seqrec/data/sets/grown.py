@@ -10,7 +10,6 @@ from seqrec.data.datamodule import SequenceDataModule
 from seqrec.data.home import expanded
 from seqrec.data.sequences import Sequences
 from seqrec.data.store import read_entry
-from seqrec.data.windows import held_out
 
 
 class Grown(SequenceDataModule):
@@ -44,8 +43,4 @@ class Grown(SequenceDataModule):
         """Load the histories as they are, and split them."""
         if hasattr(self, "sequences"):
             return
-        self.sequences = self.read(self.path)
-        self.splits = {
-            "val": held_out(self.sequences, from_end=2),
-            "test": held_out(self.sequences, from_end=1),
-        }
+        self._divide(self.read(self.path))

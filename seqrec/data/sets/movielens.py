@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from seqrec.data.datamodule import SequenceDataModule
+from seqrec.data.dropped import Dropped
+from seqrec.data.filters import Filters
 from seqrec.data.interactions import to_sequences
 from seqrec.data.readers.files import known
 from seqrec.data.readers.item_attributes import ItemAttributes
@@ -52,14 +54,26 @@ class MovieLens(SequenceDataModule):
     Args:
         variant: ``ml-1m`` or ``ml-100k``.
         root: folder that holds the data; None downloads it.
+        min_rating: least rating of an interaction that is kept.
+        first, last: ISO dates of the earliest and the latest rating, both included. These three, and splits by time,
+            need the file of ratings.
         **base: arguments of :class:`~seqrec.data.datamodule.SequenceDataModule`.
 
     Raises:
         DataError: unknown variant; later, a ``root`` that is no folder, a failed download, a damaged file.
     """
 
-    def __init__(self, variant: str, root: str | None, **base: Any) -> None:
+    def __init__(
+        self,
+        variant: str,
+        root: str | None,
+        min_rating: float | None = None,
+        first: str | None = None,
+        last: str | None = None,
+        **base: Any,
+    ) -> None:
         super().__init__(**base)
+        self.filters = Filters(min_rating, first, last)
         self.variant = known("variant", variant, _RELEASES)
         self.folders = Folders(root, self.cache_dir / "downloads")
         release = _RELEASES[variant]
@@ -77,6 +91,8 @@ class MovieLens(SequenceDataModule):
 
     def source(self) -> Path | None:
         """The sequence file or the file of ratings, downloaded if neither is there."""
+        if self.filters or self.split.key:
+            return self.folders.locate(self.ratings)
         return self.folders.locate(self.sequence_file, self.ratings)
 
     def read(self, source: Path) -> Sequences:
@@ -85,8 +101,10 @@ class MovieLens(SequenceDataModule):
 
     def _read_ratings(self, path: Path) -> Sequences:
         columns: dict[str, str | None] = {"user": "user_id", "item": "item_id", "time": "timestamp"}
-        table = read_table(path, columns, self.separator, header=_FIELDS)
-        return to_sequences(table, path, _CORE, _CORE, numbering="raw_id")
+        dropped: Dropped = {}
+        table = read_table(path, self.filters.columns(columns, "rating"), self.separator, header=_FIELDS)
+        kept = self.filters.of(table, path, dropped)
+        return to_sequences(kept, path, _CORE, _CORE, numbering="raw_id", dropped=dropped, keep=self.split.key)
 
     def attribute_files(self, source: Path) -> Sequence[Path]:
         """The file of films; with a sequence file also the one that tells which films the items are."""
@@ -112,5 +130,6 @@ class MovieLens(SequenceDataModule):
         return {str(film): str(number) for number, film in enumerate(films, start=1)}
 
     def recipe(self) -> dict[str, Any]:
-        """Variant and thresholds."""
-        return {"reader": "movielens", "variant": self.variant, "min_user": _CORE, "min_item": _CORE}
+        """Variant, thresholds and filters."""
+        options = {"reader": "movielens", "variant": self.variant, "min_user": _CORE, "min_item": _CORE}
+        return options | self.filters.recipe()

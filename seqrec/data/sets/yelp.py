@@ -11,6 +11,7 @@ import polars as pl
 from seqrec.data.datamodule import SequenceDataModule
 from seqrec.data.dropped import Dropped, note
 from seqrec.data.errors import DataError
+from seqrec.data.filters import Filters
 from seqrec.data.interactions import to_sequences
 from seqrec.data.readers.item_attributes import ItemAttributes, read_item_attributes
 from seqrec.data.readers.metadata import read_yelp
@@ -45,6 +46,7 @@ class Yelp(SequenceDataModule):
     Args:
         root: folder that holds the data.
         first, last: ISO dates of the earliest and the latest review, both included; UTC, a date alone is its midnight.
+        min_rating: least number of stars of a review that is kept; it, and splits by time, need the reviews.
         **base: arguments of :class:`~seqrec.data.datamodule.SequenceDataModule`.
 
     Raises:
@@ -56,15 +58,24 @@ class Yelp(SequenceDataModule):
         f"ids, {_PREPARED.files[0]} into data.root)"
     )
 
-    def __init__(self, root: str | None, first: str = _FIRST, last: str = _LAST, **base: Any) -> None:
+    def __init__(
+        self,
+        root: str | None,
+        first: str = _FIRST,
+        last: str = _LAST,
+        min_rating: float | None = None,
+        **base: Any,
+    ) -> None:
         super().__init__(**base)
+        self.filters = Filters(min_rating)
         self.first, self.last, self.period = first, last, _period(first, last)
         self.folders = Folders(root, self.cache_dir / "downloads")
 
     def source(self) -> Path:
         """The sequence file or the file of reviews."""
         of_2019 = self.period == _period(_FIRST, _LAST)
-        found = self.folders.locate(*([_SEQUENCES, _REVIEWS] if of_2019 else [_REVIEWS]))
+        prepared_will_do = of_2019 and not self.filters and not self.split.key
+        found = self.folders.locate(*([_SEQUENCES, _REVIEWS] if prepared_will_do else [_REVIEWS]))
         if found is not None:
             return found
         prepared = f"a prepared {_SEQUENCES.files[0]} is read as well"
@@ -79,13 +90,15 @@ class Yelp(SequenceDataModule):
         """A sequence file as it is; reviews by the rule above."""
         if _SEQUENCES.is_at(source):
             return read_sequence_file(source)
-        table = read_table(source, {"user": "user_id", "item": "business_id", "time": "date"})
+        columns: dict[str, str | None] = {"user": "user_id", "item": "business_id", "time": "date"}
+        table = read_table(source, self.filters.columns(columns, "stars"))
         kept = table.filter(pl.col("time").is_between(*self.period))
         if kept.is_empty():
             raise DataError(f"{source}: no review between {self.first} and {self.last} among {len(table)}")
         dropped: Dropped = {}
         note(dropped, f"outside {self.first[:10]}..{self.last[:10]}", table, kept)
-        return to_sequences(kept, source, _CORE, _CORE, numbering="first_seen", dropped=dropped)
+        kept = self.filters.of(kept, source, dropped)
+        return to_sequences(kept, source, _CORE, _CORE, numbering="first_seen", dropped=dropped, keep=self.split.key)
 
     def attribute_files(self, source: Path) -> Sequence[Path]:
         """The prepared attributes for a sequence file, the file of businesses for reviews."""
@@ -98,8 +111,9 @@ class Yelp(SequenceDataModule):
         return read_item_attributes(files[0])
 
     def recipe(self) -> dict[str, Any]:
-        """Cut and thresholds."""
-        return {"reader": "yelp", "first": self.first, "last": self.last, "min_user": _CORE, "min_item": _CORE}
+        """Cut, thresholds and filters."""
+        options = {"reader": "yelp", "first": self.first, "last": self.last, "min_user": _CORE, "min_item": _CORE}
+        return options | self.filters.recipe()
 
 
 def _period(first: str, last: str) -> tuple[int, int]:
