@@ -15,6 +15,12 @@ from tests.plugins import skip_without_plugin
 
 NEEDED = {
     "data/custom": ["data.path=log.csv"],
+    "split/files": [
+        "data=custom",
+        "data.path=train.csv",
+        "data.split.validation=val.csv",
+        "data.split.test=test.csv",
+    ],
     "task/bench_bundle": ["task.bundles=[bundle]"],
     "task/sweep_table": ["task.folder=multirun"],
     "task/export": ["task.run=run", "task.output=bundle"],

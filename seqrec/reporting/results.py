@@ -12,6 +12,7 @@ from pathlib import Path
 from seqrec.reporting import figures
 from seqrec.reporting.pages import ROOT, write_part
 from seqrec.reporting.table import Table
+from seqrec.runs.card import refuse_mixed
 from seqrec.runs.kept import runs
 
 PAGE, PUBLISHED = "docs/results.md", "published.csv"
@@ -21,8 +22,12 @@ def table(folder: Path) -> Table:
     """One row a run or reference; beside it the numbers of ``published.csv``, where the folder has that.
 
     A run of code that was changed after its commit has a dagger, as nobody can have that code again.
+
+    Raises:
+        ValueError: the runs were not judged alike.
     """
     stored, published = runs(folder), _published(folder)
+    refuse_mixed({f"{folder / run.name}": run.card for run in stored})
     changed = {run.name for run in stored if str(run.card.git_commit).endswith("-dirty")}
     rows = [
         (run.metrics["test"], run.name, f"{run.metrics['epochs']} ({run.metrics['best_epoch']})", f"`{run.command}`")

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from seqrec.reporting.pages import ROOT, write_part
 from seqrec.reporting.table import Cell, Table, spread
+from seqrec.runs.card import refuse_mixed
 from seqrec.runs.folder import CARD, LOG, METRICS, PER_USER
 from seqrec.runs.kept import Run, read_run
 
@@ -49,10 +50,16 @@ def readings(folder: Path) -> Readings:
 
 
 def table(folder: Path) -> Table:
-    """One row a reading of a data set: validation as mean ± deviation over seeds, test beside the reference, terms."""
+    """One row a reading of a data set: validation as mean ± deviation over seeds, test beside the reference, terms.
+
+    Raises:
+        ValueError: the runs were not judged alike.
+    """
+    found = readings(folder)
+    refuse_mixed({f"{folder / name / run.name}": run.card for name, stored in found.items() for run in stored})
     columns = ["reading", "seeds", "NDCG@10", "Recall@10", "test, less `text`", *DIAGNOSTICS.values(), "s an epoch"]
     rows: list[list[Cell]] = []
-    for name, stored in readings(folder).items():
+    for name, stored in found.items():
         scores = [spread([run.metrics["val"][metric] for run in stored]) for metric in ("ndcg@10", "recall@10")]
         changes = [_change(stored, term) for term in DIAGNOSTICS]
         seconds = median(row["train_seconds"] for run in stored for row in run.log)

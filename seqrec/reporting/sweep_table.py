@@ -54,16 +54,37 @@ def varied(jobs: Sequence[Job]) -> list[str]:
     return [key for key in keys if len({job.arguments.get(key) for job in jobs}) > 1]
 
 
-def store(folder: Path, table: Table, seeds: Table | None) -> None:
+def by_split(jobs: Sequence[Job]) -> dict[str, list[Job]]:
+    """The jobs by the split of their data, as their cards name it: numbers of two splits stand in no table together.
+
+    A job without a result is where those with the same arguments on the split are; else the first split has it.
+    """
+    known = {_of_split(job): job.run.card.split for job in reversed(jobs) if job.run}
+    first = next((job.run.card.split for job in jobs if job.run), "")
+    found: dict[str, list[Job]] = {}
+    for job in jobs:
+        split = job.run.card.split if job.run else known.get(_of_split(job), first)
+        found.setdefault(split, []).append(job)
+    return found
+
+
+def _of_split(job: Job) -> tuple[tuple[str, str], ...]:
+    """What was asked for of the split."""
+    return tuple(
+        sorted(pair for pair in job.arguments.items() if pair[0] == "split" or pair[0].startswith("data.split"))
+    )
+
+
+def store(folder: Path, table: Table, seeds: Table | None, name: str = "table") -> None:
     """Write both tables below each other as ``table.md`` and ``table.tex``, that of the jobs as ``table.csv``."""
     both = [table, *([seeds] if seeds else [])]
     texts = {
-        "table.csv": table.csv(),
-        "table.md": "\n".join(each.markdown() for each in both),
-        "table.tex": "\n\n".join(each.latex() for each in both) + "\n",
+        "csv": table.csv(),
+        "md": "\n".join(each.markdown() for each in both),
+        "tex": "\n\n".join(each.latex() for each in both) + "\n",
     }
-    for name, text in texts.items():
-        with replacing(folder / name) as partial:
+    for ending, text in texts.items():
+        with replacing(folder / f"{name}.{ending}") as partial:
             partial.write_text(text, encoding="utf-8")
 
 

@@ -10,7 +10,7 @@ from rich.console import Console
 from seqrec.methods.ranker import Ranker
 from seqrec.reporting.figures import save
 from seqrec.reporting.searches import curves, table
-from seqrec.reporting.sweep_table import of_jobs, over_seeds, store
+from seqrec.reporting.sweep_table import by_split, of_jobs, over_seeds, store
 from seqrec.reporting.table import Table
 from seqrec.runs.origin import Origin
 from seqrec.runs.sweep import Job
@@ -46,13 +46,19 @@ def show_result(title: str, rows: Sequence[Mapping[str, str | float]], folder: P
 
 
 def show_sweep(folder: Path, jobs: Sequence[Job]) -> None:
-    """The tables of a sweep, which are stored in its folder too."""
-    table, seeds = of_jobs(jobs), over_seeds(jobs)
-    store(folder, table, seeds)
-    for each in (table, seeds):
-        if each is not None:
-            console.print(f"\n{each.text()}", soft_wrap=True)
-    console.print(f"\ntables in {from_here(folder)}: table.csv, table.md, table.tex", soft_wrap=True)
+    """The tables of a sweep, which are stored in its folder too; jobs of another split have their own."""
+    parts = by_split(jobs)
+    names = ["table", *(f"table_{number}" for number in range(2, len(parts) + 1))]
+    for name, (split, some) in zip(names, parts.items(), strict=True):
+        table, seeds = of_jobs(some), over_seeds(some)
+        store(folder, table, seeds, name)
+        if len(parts) > 1:
+            console.print(f"\nsplit by {split}", soft_wrap=True)
+        for each in (table, seeds):
+            if each is not None:
+                console.print(f"\n{each.text()}", soft_wrap=True)
+    files = ", ".join(f"{name}.{ending}" for name in names for ending in ("csv", "md", "tex"))
+    console.print(f"\ntables in {from_here(folder)}: {files}", soft_wrap=True)
 
 
 def show_searches(folder: Path, searches: Mapping[str, Sequence[Job]], metric: str) -> None:

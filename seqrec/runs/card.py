@@ -187,6 +187,21 @@ class RunCard:
         return found
 
 
+def refuse_mixed(cards: Mapping[str, RunCard]) -> None:
+    """Refuse runs whose numbers may not stand in one table.
+
+    Args:
+        cards: by the name of the run.
+
+    Raises:
+        ValueError: two of them differ in a field of :data:`JUDGED`.
+    """
+    names = list(cards)
+    for name in names[1:]:
+        if fields := cards[names[0]].differences(cards[name]):
+            raise ValueError(f"{names[0]} and {name} differ in {', '.join(fields)}; they may not stand in one table")
+
+
 def weights(epoch: int, epochs: int, monitor: str, selected: bool) -> str:
     """Which weights a run took, in words.
 

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from seqrec.data.splits import LEAVE_ONE_OUT, TimeCut, UnseenUsers
 from seqrec.reporting.pages import ROOT
-from seqrec.runs.card import RunCard, weights
+from seqrec.runs.card import RunCard, refuse_mixed, weights
 from seqrec.runs.origin import Origin
 
 STORED = ROOT / "docs" / "runs" / "beauty-fenrec" / "fenrec" / "protocol.json"
@@ -34,6 +35,16 @@ def test_differences_name_what_defines_the_number_and_nothing_else() -> None:
     other = replace(card, cutoffs=[10], data={**card.data, "sha256": "0", "users": 1})
     assert card.differences(other) == ["data.sha256", "data.users", "cutoffs"]
     assert card.differences(same, ("seed", "git_commit")) == ["seed", "git_commit"]
+
+
+def test_runs_of_two_splits_may_not_stand_in_one_table() -> None:
+    card = RunCard.read(STORED)
+    assert card.split == str(LEAVE_ONE_OUT)  # so runs of all versions may
+    refuse_mixed({"a": card, "b": replace(card, seed=7)})
+    for split in (TimeCut(), TimeCut(target="all"), TimeCut(0.7), UnseenUsers(), UnseenUsers(seed=1)):
+        with pytest.raises(ValueError, match="a and b differ in split; they may not stand in one table"):
+            refuse_mixed({"a": card, "c": card, "b": replace(card, split=str(split))})
+    assert str(TimeCut()) != str(TimeCut(known_users=True)) != str(TimeCut(target="random", seed=2))
 
 
 def test_a_file_that_is_no_card_is_refused(tmp_path: Path) -> None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
 
 from seqrec.reporting.pages import ROOT
-from seqrec.reporting.sweep_table import of_jobs, over_seeds, store
+from seqrec.reporting.sweep_table import by_split, of_jobs, over_seeds, store
+from seqrec.reporting.terminal import show_sweep
 from seqrec.runs.failure import FAILED, note
 from seqrec.runs.folder import LAST
 from seqrec.runs.origin import Origin
@@ -112,3 +114,19 @@ def test_tables_are_stored(sweep: Path) -> None:
     assert (sweep / "table.md").read_text(encoding="utf-8").count("\n|--") == 2
     assert (sweep / "table.tex").read_text(encoding="utf-8").count(r"\toprule") == 2
     assert len(jobs(sweep)) == len(found)
+
+
+def test_jobs_of_two_splits_have_two_tables(sweep: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    finished(sweep / "11", "icsrec", "model=icsrec split=time")
+    card = sweep / "11" / "protocol.json"
+    stored = json.loads(card.read_text())
+    card.write_text(json.dumps(stored | {"split": "time: some"}))
+    note = sweep / "12" / FAILED
+    note.parent.mkdir()
+    note.write_text("job 12 (model=fenrec split=time): no memory\n")
+    parts = by_split(jobs(sweep))
+    assert [[job.number for job in part] for part in parts.values()] == [[0, 1, 2, 3, 4, 10], [11, 12]]
+    show_sweep(sweep, jobs(sweep))
+    assert "split by time: some" in capsys.readouterr().out
+    tables = [(sweep / name).read_text() for name in ("table.csv", "table_2.csv")]
+    assert [text.count("finished") for text in tables] == [3, 1] and "no memory" in tables[1]

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from seqrec.data.errors import DataError
 from seqrec.data.sequences import Sequences
+from seqrec.data.splits import LEAVE_ONE_OUT
 from seqrec.data.store import read_entry
 from seqrec.methods.checkpoint import read_checkpoint
 from seqrec.methods.growth import Sizes
@@ -51,7 +52,8 @@ class FinishedRun:
             config: as composed now, for what older versions did not store.
 
         Raises:
-            ValueError: there is no finished run, or one of an older version without its catalogue.
+            ValueError: there is no finished run, one of an older version without its catalogue, or of
+                another split than leave-one-out.
         """
         missing = [name for name in (CONFIG, CARD, METRICS) if not (folder / name).is_file()]
         if missing:
@@ -59,9 +61,15 @@ class FinishedRun:
                 f"task.run={folder} holds no finished run ({', '.join(missing)} missing); give the folder of one, such "
                 "as outputs/<model>-<data>-s<seed>/<time>"
             )
+        card = RunCard.read(folder / CARD)
+        if card.split != str(LEAVE_ONE_OUT):
+            raise ValueError(
+                f"task.run={folder}: its data were split by {card.split}; an update is judged by leave-one-out, so it "
+                "needs a run of split=leave_one_out"
+            )
         stored, catalog = read_stored(folder / CONFIG, config), read_catalog(folder)
         state = read_checkpoint(folder / tested_weights(folder))["state_dict"]
-        return cls(folder, stored, state, catalog, RunCard.read(folder / CARD))
+        return cls(folder, stored, state, catalog, card)
 
     @property
     def sizes(self) -> Sizes:

@@ -19,7 +19,7 @@ from seqrec.training.update.finished import FinishedRun
 
 READER = (
     "path", "columns", "separator", "header", "format", "time_format", "quote", "comment", "missing",
-    "drop_duplicates", "attributes",
+    "drop_duplicates", "attributes", "min_rating",
 )  # fmt: skip
 """Options of ``data`` that an update takes; the others are the run's."""
 
