@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
@@ -169,6 +170,14 @@ class SequenceDataModule(LightningDataModule, ABC):
         except DataError as error:
             raise DataError(f"data={self.name}: {error}") from None
         self.splits = {"val": val, "test": test}
+
+    def division_digest(self) -> str:
+        """SHA-256 of how many interactions of each user train and of where the targets are, for any numbering."""
+        content = hashlib.sha256()
+        trained = self.sequences.training_end() - self.sequences.offsets[:-1]
+        for part in (trained, self.splits["val"].stop, self.splits["test"].stop):
+            content.update(part.contiguous().numpy().data)
+        return content.hexdigest()
 
     def _other_files(self, source: Path) -> Sequence[Path]:
         """All files but the source."""

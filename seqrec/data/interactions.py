@@ -82,7 +82,7 @@ def to_sequences(
             items by first appearance when walking through the users in that order. ``raw_id``: both by rank
             of the raw id.
         dropped: what earlier steps left out; becomes part of the result.
-        keep: column of ``frame``, of numbers, that becomes ``split_key``; that of a data set's
+        keep: column of ``frame``, of numbers or dates, that becomes ``split_key``; that of a data set's
             :class:`~seqrec.data.splits.Split`.
 
     Returns:
@@ -96,7 +96,7 @@ def to_sequences(
     tell("numbering users and items", rows)
     users, items = (distinct(frame[key], first_seen) for key in ("user", "item"))
     user, item, time = numbered(frame["user"], users), numbered(frame["item"], items), frame["time"]
-    key = None if keep is None else frame[keep].to_numpy()
+    key = None if keep is None else _comparable(frame[keep])
     del frame  # where the caller does not hold it either, what follows has its room
     tell(f"{core_name(min_user, min_item)}: dropping users and items with too few", rows)
     ran(core_name(min_user, min_item))
@@ -128,3 +128,12 @@ def to_sequences(
         dropped=steps,
         split_key=None if key is None else torch.from_numpy(key),
     )
+
+
+def _comparable(column: pl.Series) -> np.ndarray:
+    """A column of numbers as it is, one of dates as microseconds since 1970."""
+    if column.dtype == pl.Date or isinstance(column.dtype, pl.Datetime):
+        column = column.cast(pl.Datetime("us")).dt.timestamp("us")
+    if not column.dtype.is_numeric():
+        raise DataError(f"a split by {column.name} needs numbers or dates there, not {column.dtype}")
+    return column.to_numpy()

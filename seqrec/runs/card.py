@@ -125,7 +125,8 @@ class RunCard:
                 "padding_counted": False,
                 "recipe": data.recipe(),
                 "equal_timestamps": "order of the source file",
-            },
+            }
+            | ({} if sequences.trained is None else {"division_sha256": data.division_digest()}),
             split=str(data.split),
             evaluated_users=len(data.splits["test"].user[result.row].unique()),
             ranking="full: all items of the catalogue",

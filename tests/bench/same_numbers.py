@@ -53,6 +53,7 @@ def numbers(folder: Path) -> dict[str, Any]:
     metrics = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
     for part in (metrics, metrics.get("warm_start", {})):
         part.pop("seconds", None)
+        part.pop("configuration", None)  # its hash: a key that is new changes it, and no number
     users = pl.read_parquet(folder / "per_user.parquet").write_csv()
     found = {"metrics": metrics, "ranks of users": hashlib.sha256(users.encode()).hexdigest()}
     return found | {str(path.relative_to(folder)): weights_digest(path) for path in sorted(folder.rglob("*.ckpt"))}

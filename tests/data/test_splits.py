@@ -207,8 +207,12 @@ def test_a_ready_split_is_taken_as_it_is(tmp_path: Path, loading: dict[str, Any]
     assert raw_windows(data, "val") == [("a", [2, 1], 3)]
     assert raw_windows(data, "test") == [("b", [1], 1), ("b", [1, 1], 4), ("x", [9], 1)]
     assert data.sequences.training_mask().sum() == 3
+    digest = data.division_digest()
     last = custom(loading, train, split=ReadySplit(val, test, target="last"))
     assert raw_windows(last, "test") == [("b", [1, 1], 4), ("x", [9], 1)]
+    assert last.sequences.digest() == data.sequences.digest() and last.division_digest() != digest
+    other = custom(loading | {"seed": 5}, train, split=ReadySplit(val, test))
+    assert other.division_digest() == digest
     write(tmp_path / "test.csv", "b,1,6,5")  # prepared anew, although the training file is the same
     assert raw_windows(custom(loading, train, split=ReadySplit(val, test)), "test") == [("b", [1], 1)]
 
@@ -295,6 +299,10 @@ def test_wrong_options_are_refused_in_one_line(make: Callable[[], Any], message:
 
 def test_a_sequence_file_has_no_times(tmp_path: Path, loading: dict[str, Any]) -> None:
     (tmp_path / "log.txt").write_text("1 1 2 3\n2 1 2 3\n")
+    with pytest.raises(DataError, match=r"needs numbers or dates there, not String"):
+        sequences_of(random_log(1).with_columns(pl.col("time").cast(pl.String)))
+    dates = random_log(1).with_columns(pl.from_epoch("time", time_unit="s"))
+    assert sequences_of(dates).split_key.tolist() == [t * 10**6 for t in sequences_of(random_log(1)).split_key.tolist()]
     with pytest.raises(DataError, match="a sequence file has neither times nor ratings"):
         custom(loading, str(tmp_path / "log.txt"), split=TimeCut())
     unseen: Divided = UnseenUsers(1, 1).divide(sequences_of(random_log(2)))
