@@ -9,7 +9,17 @@ from torch import Tensor
 from torchmetrics import Metric
 from torchmetrics.utilities import dim_zero_cat
 
-from seqrec.functional.ranking import check_ranks, ndcg, recall, reciprocal_rank
+from seqrec.functional.lists import coverage, gini, novelty, popularity_bias
+from seqrec.functional.ranking import best, check_ranks, ndcg, recall, reciprocal_rank
+
+OF_RANKS = ("precision", "map", "mrr")
+"""Measures at a cutoff that follow from the ranks of single targets: MAP@k and MRR@k are the same with one target."""
+
+OF_LISTS = ("coverage", "gini", "novelty", "popularity_bias")
+"""Measures of all lists of k items together, see :mod:`seqrec.functional.lists`."""
+
+MEASURES = (*OF_RANKS, *OF_LISTS)
+REFERENCES = ("popularity", "markov", "recent_popular", "random")
 
 
 @dataclass(frozen=True)
@@ -20,22 +30,34 @@ class Protocol:
         name: of the preset.
         remove_seen: take the items of a user's whole history out of the ranking. A target among them is a miss.
         cutoffs: k of Recall@k and NDCG@k, distinct and at least 1; one above the number of items counts every target.
+        measures: what else the test gives at each cutoff, of :data:`OF_RANKS` and :data:`OF_LISTS`.
+        references: what needs no training and is ranked beside the model.
 
     Raises:
-        ValueError: the cutoffs are none of these.
+        ValueError: the cutoffs are none of these, or there is no such measure.
     """
 
     name: str
     remove_seen: bool
     cutoffs: list[int] = field(default_factory=lambda: [5, 10, 20])
+    measures: list[str] = field(default_factory=list)
+    references: list[str] = field(default_factory=lambda: ["popularity", "markov"])
 
     def __post_init__(self) -> None:
+        for name, asked, known in (("measures", self.measures, MEASURES), ("references", self.references, REFERENCES)):
+            if unknown := [one for one in asked if one not in known]:
+                raise ValueError(f"protocol.{name} has {unknown[0]!r}; choose of {', '.join(known)}")
         wrong = [k for k in self.cutoffs if isinstance(k, bool) or not isinstance(k, int) or k < 1]
         if wrong or not self.cutoffs or len(set(self.cutoffs)) < len(self.cutoffs):
             raise ValueError(
                 f"protocol.cutoffs is {list(self.cutoffs)}; it must be a list of distinct whole numbers of at least 1, "
                 "such as [5,10,20]"
             )
+
+    @property
+    def looks_at_lists(self) -> bool:
+        """Whether a measure needs the best items, which costs more than the rank of the target."""
+        return any(measure in OF_LISTS for measure in self.measures)
 
     @property
     def metrics(self) -> list[str]:
@@ -69,6 +91,66 @@ def summarise(rank: Tensor, cutoffs: list[int]) -> dict[str, float]:
     result = {f"recall@{k}": recall(rank, k).mean().item() for k in cutoffs}
     result |= {f"ndcg@{k}": ndcg(rank, k).mean().item() for k in cutoffs}
     return result | {"mrr": reciprocal_rank(rank).mean().item()}
+
+
+def measured(rank: Tensor, protocol: Protocol) -> dict[str, float]:
+    """The measures of :data:`OF_RANKS` that a protocol asks for, of ranks ``(N,)``."""
+    found = {}
+    for measure in (one for one in OF_RANKS if one in protocol.measures):
+        for k in protocol.cutoffs:
+            each = recall(rank, k) / k if measure == "precision" else reciprocal_rank(rank) * recall(rank, k)
+            found[f"{measure}@{k}"] = each.mean().item()
+    return found
+
+
+class ListCounts(Metric):
+    """How many lists hold each item: whole numbers, so that they are the same on any number of ranks.
+
+    Args:
+        cutoffs: lengths of the lists.
+        num_items: I.
+        shared: see :class:`RankingMetrics`.
+    """
+
+    full_state_update = False
+    counts: Tensor
+
+    def __init__(self, cutoffs: list[int], num_items: int, shared: bool = True) -> None:
+        super().__init__(sync_on_compute=shared)
+        self.cutoffs = cutoffs
+        zero = torch.zeros(len(cutoffs), num_items, dtype=torch.int64)
+        self.add_state("counts", default=zero, dist_reduce_fx="sum")
+
+    def update(self, scores: Tensor, removed: tuple[Tensor, Tensor] | None) -> None:
+        """Add the lists of scores ``(B, I)``, without ``(row, item)`` pairs that leave the ranking."""
+        if removed is not None:
+            scores = scores.index_put((removed[0], removed[1] - 1), scores.new_tensor(-torch.inf))
+        values, column = best(scores, min(max(self.cutoffs), scores.shape[1]))
+        for counts, k in zip(self.counts, self.cutoffs, strict=True):
+            listed = column[:, :k][values[:, :k] > -torch.inf]  # where fewer items than k are left, lists are shorter
+            counts += torch.bincount(listed, minlength=len(counts))
+
+    def compute(self) -> Tensor:
+        """Lists of each length that hold each item, ``(len(cutoffs), I)`` int64 on the CPU."""
+        return self.counts.cpu()
+
+    def results(self, protocol: Protocol, trained: Tensor, wanted: Tensor) -> dict[str, float]:
+        """The measures of :data:`OF_LISTS` that a protocol asks for.
+
+        Args:
+            protocol: whose cutoffs are those of the lists.
+            trained: ``(I,)`` int64, training interactions of each item.
+            wanted: ``(I,)`` int64, of how many lists each item is the target.
+        """
+        counts = self.compute().reshape(len(self.cutoffs), -1)  # torchmetrics drops the shape of one number
+        of = {
+            "coverage": coverage,
+            "gini": gini,
+            "novelty": lambda listed: novelty(listed, trained),
+            "popularity_bias": lambda listed: popularity_bias(listed, wanted, trained),
+        }
+        asked = [measure for measure in OF_LISTS if measure in protocol.measures]
+        return {f"{one}@{k}": of[one](c) for one in asked for k, c in zip(self.cutoffs, counts, strict=True)}
 
 
 class RankingMetrics(Metric):

@@ -18,6 +18,9 @@ from seqrec.data.batch import Batch, Histories
 from seqrec.data.sequences import Sequences
 from seqrec.methods.ranker import Ranker
 
+RECENT = 10
+"""What is recent: one of so many parts of what trains."""
+
 
 class Counting(Ranker, ABC):
     """Base of models that count the training part (all but the last two items of each user) and learn nothing.
@@ -63,6 +66,39 @@ class Popularity(Counting):
     def score(self, histories: Histories) -> Tensor:
         """The same scores ``(B, I)`` for every history."""
         return self.order.to(exact_type(len(self.order))).expand(len(histories.items), -1)
+
+
+class RecentPopular(Popularity):
+    """Popularity in the newest tenth of what trains: of all interactions, of each user's where times are unknown."""
+
+    def count(self, sequences: Sequences) -> None:
+        """Count the newest training interactions."""
+        training, owner = sequences.training_mask(), sequences.owner
+        time = sequences.split_key
+        if time is None or time.dtype == torch.int8:  # the number of a file is no time
+            end = sequences.training_end()
+            length = (end - sequences.offsets[:-1]).clamp(min=0)
+            newest = torch.arange(len(owner)) >= (end - (length + RECENT - 1) // RECENT)[owner]
+        else:
+            known = time[training].sort().values
+            newest = time >= known[len(known) - (len(known) + RECENT - 1) // RECENT]
+        recent = training & newest
+        self.count_items(sequences, sequences.items[recent].long(), owner[recent])
+
+
+class RandomScores:
+    """Scores that are drawn anew for each history, with a seed of their own.
+
+    Args:
+        num_items: I.
+    """
+
+    def __init__(self, num_items: int) -> None:
+        self.num_items, self.generator = num_items, torch.Generator().manual_seed(0)
+
+    def score(self, histories: Histories) -> Tensor:
+        """Uniform scores ``(B, I)``."""
+        return torch.rand(len(histories.items), self.num_items, generator=self.generator)
 
 
 class Markov(Counting):

@@ -14,7 +14,7 @@ from seqrec.data.batch import Histories, RankedBatch
 from seqrec.data.datamodule import SequenceDataModule
 from seqrec.functional.chunks import rows_at_a_time
 from seqrec.functional.ranking import best, target_rank
-from seqrec.metrics import Protocol, RankingMetrics
+from seqrec.metrics import ListCounts, Protocol, RankingMetrics, measured
 
 SCORE_ELEMENTS = 1 << 23  # scores alive at a time: 32 MB
 
@@ -25,7 +25,9 @@ Seen = tuple[Tensor, Tensor]
 """``(row, item)`` pairs that leave a ranking, ``(n,)`` int64 each."""
 
 
-def evaluate(score: Score, data: SequenceDataModule, split: str, protocol: Protocol) -> RankingMetrics:
+def evaluate(
+    score: Score, data: SequenceDataModule, split: str, protocol: Protocol, lists: ListCounts | None = None
+) -> RankingMetrics:
     """Rank all targets of a split on the CPU, in this process alone.
 
     Args:
@@ -33,6 +35,7 @@ def evaluate(score: Score, data: SequenceDataModule, split: str, protocol: Proto
         data: the prepared data set.
         split: ``val`` or ``test``.
         protocol: how to rank.
+        lists: takes the best items of each ranking.
 
     Returns:
         The ranks; ``compute()`` gives their means.
@@ -40,11 +43,35 @@ def evaluate(score: Score, data: SequenceDataModule, split: str, protocol: Proto
     metrics = RankingMetrics(protocol.cutoffs, shared=False)
     with torch.no_grad():
         for batch in data.ranked_batches(split, protocol.remove_seen):
-            metrics.update(batch.row, rank_targets(score, batch, data.sequences.num_items, protocol.remove_seen))
+            ranks = rank_targets(score, batch, data.sequences.num_items, protocol.remove_seen, lists)
+            metrics.update(batch.row, ranks)
     return metrics
 
 
-def rank_targets(score: Score, batch: RankedBatch, num_items: int, remove_seen: bool) -> Tensor:
+def further_measures(
+    data: SequenceDataModule, protocol: Protocol, row: Tensor, rank: Tensor, lists: ListCounts | None
+) -> dict[str, float]:
+    """What a protocol asks for beside Recall, NDCG and MRR; nothing by default.
+
+    Args:
+        data: the prepared data set.
+        protocol: of the run.
+        row, rank: test windows ``(N,)`` and the ranks ``(N,)`` of their targets.
+        lists: of the same rankings, where the protocol looks at them.
+    """
+    found = measured(rank, protocol)
+    if lists is None:
+        return found
+    sequences = data.sequences
+    target = sequences.items[data.splits["test"].stop[row]]
+    trained = sequences.items[sequences.training_mask()]
+    counts = (torch.bincount(one.long(), minlength=sequences.num_items + 1)[1:] for one in (trained, target))
+    return found | lists.results(protocol, *counts)
+
+
+def rank_targets(
+    score: Score, batch: RankedBatch, num_items: int, remove_seen: bool, lists: ListCounts | None = None
+) -> Tensor:
     """Rank of each target of a batch, ``(B,)``, see :func:`~seqrec.functional.ranking.target_rank`.
 
     Args:
@@ -52,6 +79,7 @@ def rank_targets(score: Score, batch: RankedBatch, num_items: int, remove_seen: 
         batch: on the model's device.
         num_items: I.
         remove_seen: leave the items of each whole history out of the ranking.
+        lists: takes the best items of each ranking.
 
     Raises:
         ValueError: the batch does not carry the seen items that are to be removed.
@@ -63,6 +91,8 @@ def rank_targets(score: Score, batch: RankedBatch, num_items: int, remove_seen: 
     for rows, scores in _in_parts(score, batch.histories, num_items):
         removed = None if seen is None else _of_rows(seen, rows, len(batch.row))
         ranks.append(target_rank(scores, batch.target[rows], removed))
+        if lists is not None:
+            lists.update(scores, removed)
     return torch.cat(ranks)
 
 

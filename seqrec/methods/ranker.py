@@ -14,7 +14,7 @@ from seqrec.data.batch import Histories, RankedBatch
 from seqrec.data.datamodule import SequenceDataModule
 from seqrec.methods.checkpoint import random_states, restore_random_state
 from seqrec.methods.evaluation import rank_targets
-from seqrec.metrics import ALL_ITEMS, Protocol, RankingMetrics
+from seqrec.metrics import ALL_ITEMS, ListCounts, Protocol, RankingMetrics
 
 
 class Ranker(LightningModule, ABC):
@@ -30,6 +30,7 @@ class Ranker(LightningModule, ABC):
     Attributes:
         knows_users: scores depend on who the user is, so only users of the training data have any.
         ranks: of the last evaluation.
+        lists: of the last test, where the protocol looks at them.
         divided_items: the processes of a run share the scores of each history, not the histories.
     """
 
@@ -47,6 +48,7 @@ class Ranker(LightningModule, ABC):
         self.backbone = backbone
         self.monitor, self.seed, self.protocol = protocol.monitor(monitor), seed, protocol
         self.ranks = RankingMetrics(protocol.cutoffs)
+        self.lists: ListCounts | None = None
         self._random_states: list[dict[str, Any]] = []
 
     @abstractmethod
@@ -109,16 +111,19 @@ class Ranker(LightningModule, ABC):
     def on_test_epoch_start(self) -> None:
         """Forget the ranks of the last evaluation."""
         self.ranks = RankingMetrics(self.protocol.cutoffs, shared=not self.divided_items).to(self.device)
+        if self.protocol.looks_at_lists:
+            sizes = self.protocol.cutoffs, self.backbone.num_items
+            self.lists = ListCounts(*sizes, shared=not self.divided_items).to(self.device)
 
     @final
     def validation_step(self, batch: RankedBatch, batch_index: int) -> None:
         """Rank the validation targets of a batch."""
-        self._rank(batch)
+        self._rank(batch, None)
 
     @final
     def test_step(self, batch: RankedBatch, batch_index: int) -> None:
         """Rank the test targets of a batch."""
-        self._rank(batch)
+        self._rank(batch, self.lists)
 
     @final
     def on_validation_epoch_end(self) -> None:
@@ -130,8 +135,8 @@ class Ranker(LightningModule, ABC):
         """Log the means over all test users."""
         self.log_dict({f"test/{name}": value for name, value in self.ranks.compute()[0].items()})
 
-    def _rank(self, batch: RankedBatch) -> None:
-        ranks = rank_targets(self.score, batch, self.backbone.num_items, self.protocol.remove_seen)
+    def _rank(self, batch: RankedBatch, lists: ListCounts | None) -> None:
+        ranks = rank_targets(self.score, batch, self.backbone.num_items, self.protocol.remove_seen, lists)
         self.ranks.update(batch.row, ranks)
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:

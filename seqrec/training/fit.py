@@ -15,6 +15,7 @@ from pytorch_lightning.loggers import Logger
 
 from seqrec.data.datamodule import SequenceDataModule
 from seqrec.methods.checkpoint import read_checkpoint
+from seqrec.methods.evaluation import further_measures
 from seqrec.methods.ranker import Ranker
 from seqrec.nn.sharding import load_whole
 from seqrec.runs.folder import LAST
@@ -87,6 +88,7 @@ class Fitted:
         val = model.ranks.compute()[0]
         trainer.test(model, datamodule=self.data, verbose=False)
         test, row, rank = model.ranks.results()
+        test = test | further_measures(self.data, model.protocol, row, rank, model.lists)
         epoch, seconds = int(chosen["epoch"]) + 1, self.log.seconds
         return Result(val, test, epochs, epoch, seconds, row, rank, selected=self.best is not None)
 
