@@ -28,10 +28,10 @@ CUTOFFS = [1, 4, 60]
 
 
 def synthetic(folder: Path, split: Split) -> SequenceDataModule:
-    world = {"num_items": 50, "num_types": 2, "branching": 3, "period": 6, "noise": 0.1, "world_seed": 0}
+    world = {"num_items": 50, "num_types": 2, "branching": 3, "period": 6, "world_seed": 0}
     data = Synthetic(
-        **world, num_users=60, shortest=5, longest=9, name="s", windows=last_window, max_length=6, batch_size=8,
-        eval_batch_size=7, num_workers=0, seed=0, cache_dir=str(folder), split=split,
+        **world, noise=0.1, num_users=60, shortest=5, longest=9, name="s", windows=last_window, max_length=6,
+        batch_size=8, eval_batch_size=7, num_workers=0, seed=0, cache_dir=str(folder), split=split,
     )  # fmt: skip
     data.setup()
     return data

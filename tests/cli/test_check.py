@@ -62,6 +62,10 @@ REFUSED = [
         "model=sasrec data=beauty model/optimizer=adam",
         "write model.optimizer._target_=torch.optim.Adam, or leave the settings out with settings=none",
     ),
+    # splits and filters
+    ("split=tim", "did you mean 'time'?"),
+    ("split=time data.split.target=frist", "it must be 'first' or 'last' or 'all' or 'random'"),
+    ("split=files data=ml1m", "data=ml1m brings no files of a split; choose data=custom"),
     # grammar
     ("seed", "write key=value"),
     ("model={a", "write key=value"),
