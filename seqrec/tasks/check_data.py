@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
 from hydra.core.hydra_config import HydraConfig
@@ -39,7 +40,8 @@ def check_data(
     """
     data: SequenceDataModule = instantiate(config.data)
     source = data.source()
-    log = observed(lambda: data.read(source))  # type: ignore[arg-type]  # computed data have no source
+    read = partial(data.read, source)  # type: ignore[arg-type]  # computed data have no source
+    log = observed(read, data.split.divide)
     found = figures(log, data.seed, data.max_length, known_as)
     judged = findings(found, limits, faults)
     place = Path(folder).expanduser()
