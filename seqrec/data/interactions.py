@@ -70,9 +70,7 @@ def to_sequences(
     dropped: Dropped | None = None,
     keep: str | None = None,
 ) -> Sequences:
-    """Filter, sort and number interactions.
-
-    Each user's interactions are sorted by time with a stable sort, so that ties keep the order of the file.
+    """Filter, sort and number interactions; the sort by user and time is stable, so that ties keep the file's order.
 
     Args:
         frame: ``user``, ``item``, ``time`` in file order.
@@ -82,8 +80,7 @@ def to_sequences(
             items by first appearance when walking through the users in that order. ``raw_id``: both by rank
             of the raw id.
         dropped: what earlier steps left out; becomes part of the result.
-        keep: column of ``frame``, of numbers or dates, that becomes ``split_key``; that of a data set's
-            :class:`~seqrec.data.splits.Split`.
+        keep: column of ``frame``, of numbers or dates, that becomes ``split_key``; a data set's ``split.key``.
 
     Returns:
         Sequences whose ids are the source's numbering: ``source_order`` is ``1..I``.
@@ -103,14 +100,12 @@ def to_sequences(
     kept = core(user, item, min_user, min_item)
     if not kept.all():
         user, item, time = user[kept], item[kept], time.filter(pl.Series(kept))
-        key = None if key is None else key[kept]
         _refuse_nothing(len(user), rows, min_user, min_item, source)
     tell("sorting by user and time", len(user))
     order = by_user_and_time(user, time)
     sorted_by(time, order)
     del time
-    item = item[order]
-    key = None if key is None else key[order]
+    item, key = item[order], None if key is None else key[kept][order]
     del order
     lengths = counted(user, len(users))
     present = distinct(pl.Series(item), first_seen).to_numpy()
