@@ -153,6 +153,14 @@ class ListCounts(Metric):
         return {f"{one}@{k}": of[one](c) for one in asked for k, c in zip(self.cutoffs, counts, strict=True)}
 
 
+def of_users(rank: Tensor, name: str) -> Tensor:
+    """A metric of each rank ``(N,)``, by its name in :func:`summarise`, whose means they have."""
+    measure, _, k = name.partition("@")
+    if measure == "mrr":
+        return reciprocal_rank(rank)
+    return {"recall": recall, "ndcg": ndcg}[measure](rank, int(k))
+
+
 class RankingMetrics(Metric):
     """Keeps the rank of each evaluated window, so that means, slices and per-user tables come from one place.
 

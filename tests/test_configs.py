@@ -22,6 +22,7 @@ NEEDED = {
         "data.split.test=test.csv",
     ],
     "task/bench_bundle": ["task.bundles=[bundle]"],
+    "task/compare": ["task.runs=[one,other]"],
     "task/sweep_table": ["task.folder=multirun"],
     "task/export": ["task.run=run", "task.output=bundle"],
     "task/predict": ["task.run=run", "task.input=users.csv", "task.output=lists.csv"],

@@ -11,6 +11,7 @@ import torch
 import yaml
 
 from seqrec.data.datamodule import SequenceDataModule
+from seqrec.functional.paired import paired
 from seqrec.inference.build import build
 from seqrec.runs.folder import CONFIG
 from seqrec.serving.recommend import Asked, LoadedModel
@@ -71,6 +72,6 @@ def ndcg(lists: np.ndarray, target: np.ndarray) -> np.ndarray:
 
 def _compared(lists: np.ndarray, now: np.ndarray, first: np.ndarray, before: np.ndarray) -> Quality:
     mean = max(float(before.mean()), 1e-12)
-    error = float((now - before).std(ddof=1)) / len(now) ** 0.5 / mean if len(now) > 1 else float("nan")
+    error = paired(now, before).error / mean
     both = (lists[:, :, None] == first[:, None]).any(2).mean()
     return Quality(len(now), float(now.mean()), float(now.mean()) / mean, error, float(both))

@@ -18,11 +18,14 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from seqrec.functional.paired import Paired, paired
+from seqrec.metrics import of_users
 from seqrec.reporting.pages import ROOT, write_part
 from seqrec.reporting.table import Cell, Table, spread
 from seqrec.runs.card import refuse_mixed
-from seqrec.runs.folder import CARD, LOG, METRICS, PER_USER
+from seqrec.runs.folder import CARD, LOG, METRICS, PER_USER, RANKS
 from seqrec.runs.kept import Run, read_run
+from seqrec.runs.slicing import LENGTH, POPULARITY
 
 STUDIES = {"easnrec_readings": "docs/models/easnrec.md"}
 """The page of each study."""
@@ -33,7 +36,6 @@ DIAGNOSTICS = {
 }
 PAIR = REFERENCE, BASELINE = "text", "sasrec"
 """The reading that all others are compared with, and another model; both stand first."""
-RANKS = "ranks.parquet"
 
 Readings = Mapping[str, Sequence[Run]]
 
@@ -67,7 +69,7 @@ def table(folder: Path) -> Table:
     return Table(columns, rows)
 
 
-def paired(folder: Path, name: str) -> tuple[float, float] | None:
+def less_reference(folder: Path, name: str) -> Paired | None:
     """Test NDCG@10 of a reading less that of the reference, each user's mean over the seeds that both have.
 
     Args:
@@ -75,7 +77,7 @@ def paired(folder: Path, name: str) -> tuple[float, float] | None:
         name: of the reading.
 
     Returns:
-        The mean over users and its standard error; None where no seed has both.
+        What users say; None where no seed has both.
     """
     seeds = sorted(
         path.parent.name
@@ -85,14 +87,13 @@ def paired(folder: Path, name: str) -> tuple[float, float] | None:
     if not seeds:
         return None
     mine, other = (np.mean([_gains(folder / of / s / RANKS) for s in seeds], axis=0) for of in (name, REFERENCE))
-    difference = mine - other
-    return float(difference.mean()), float(difference.std(ddof=1) / len(difference) ** 0.5)
+    return paired(mine, other)
 
 
 def _less(folder: Path, name: str) -> str:
-    """:func:`paired` as a cell."""
-    compared = paired(folder, name) if name != REFERENCE else None
-    return "" if compared is None else f"{compared[0]:+.4f} ± {compared[1]:.4f}"
+    """:func:`less_reference` as a cell."""
+    compared = less_reference(folder, name) if name != REFERENCE else None
+    return "" if compared is None else compared.text()
 
 
 def keep(run: Path, folder: Path) -> None:
@@ -105,13 +106,13 @@ def keep(run: Path, folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     for name in (LOG, METRICS, CARD):
         shutil.copyfile(run / name, folder / name)
-    pl.read_parquet(run / PER_USER).sort("user").select("rank").write_parquet(folder / RANKS)
+    users = pl.read_parquet(run / PER_USER).sort("user")
+    users.select("rank", *(name for name in (LENGTH, POPULARITY) if name in users)).write_parquet(folder / RANKS)
 
 
 def _gains(path: Path) -> NDArray[np.float64]:
     """NDCG@10 of each user, in the order of their names; a rank of 1 is the best."""
-    rank = pl.read_parquet(path)["rank"].to_numpy()
-    return np.where(rank <= 10, 1 / np.log2(rank + 1.0), 0.0)
+    return of_users(pl.read_parquet(path)["rank"].to_torch(), "ndcg@10").numpy()
 
 
 def _change(stored: Sequence[Run], term: str) -> str:

@@ -8,10 +8,14 @@ from pathlib import Path
 from rich.console import Console
 
 from seqrec.methods.ranker import Ranker
+from seqrec.reporting.comparison import Comparison
+from seqrec.reporting.comparison_tables import differences_table, full_table, methods_table, slices_table
+from seqrec.reporting.difference_figure import differences
 from seqrec.reporting.figures import save
 from seqrec.reporting.searches import curves, table
 from seqrec.reporting.sweep_table import by_split, of_jobs, over_seeds, store
 from seqrec.reporting.table import Table
+from seqrec.runs.files import replacing
 from seqrec.runs.origin import Origin
 from seqrec.runs.sweep import Job
 
@@ -70,6 +74,38 @@ def show_searches(folder: Path, searches: Mapping[str, Sequence[Job]], metric: s
         save(curves(searches, metric), folder / f"best_so_far.{ending}")
     console.print(f"\n{found.text()}", soft_wrap=True)
     console.print(f"\ntables and best_so_far.png in {from_here(folder)}", soft_wrap=True)
+
+
+def show_comparison(title: str, found: Comparison, folder: Path, left_out: str | None) -> None:
+    """The tables of a comparison, which are stored with its picture in a folder.
+
+    Args:
+        title: what was compared on.
+        found: the comparison.
+        folder: made if need be; an older comparison there is replaced.
+        left_out: why the data set tells nothing about the users; None where it does.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    parts = [methods_table(found), differences_table(found), *([slices_table(found)] if found.slices else [])]
+    texts = {
+        "comparison.csv": full_table(found).csv(),
+        "comparison.md": f"{title}\n\n" + "\n".join(each.markdown() for each in parts),
+        "comparison.tex": "\n\n".join(each.latex() for each in parts) + "\n",
+    }
+    for name, text in texts.items():
+        with replacing(folder / name) as partial:
+            partial.write_text(text, encoding="utf-8")
+    for ending in ("png", "svg"):
+        save(differences(found, title), folder / f"differences.{ending}")
+    console.print(f"\n{title}", soft_wrap=True)
+    for each in parts:
+        console.print(f"\n{each.text()}", soft_wrap=True, markup=False)
+    console.print(f"\np values by Holm over {len(found.rows)} comparisons; intervals of slices are not corrected")
+    if any(row.found.total_error is None for row in found.rows):
+        console.print("methods with one seed: whether another training differs as much is not known")
+    if left_out:
+        console.print(f"slices by repeat and recency are left out: {left_out}", soft_wrap=True, markup=False)
+    console.print(f"tables and picture in {from_here(folder)}", soft_wrap=True)
 
 
 def from_here(folder: Path) -> Path:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from seqrec.functional.paired import Paired
 from seqrec.reporting.table import Table
 from seqrec.reporting.terminal import console, from_here
 
@@ -23,7 +24,7 @@ def show_update(title: str, report: Mapping[str, Any], folder: Path) -> None:
         states = [name for name in found if name != "users"]
         change = report["difference"][group]
         metrics = [found[name].get("ndcg@10", found[name]["mrr"]) for name in states]
-        rows.append([group, found["users"], *metrics, f"{change['ndcg@10']:+.4f} ± {change['standard_error']:.4f}"])
+        rows.append([group, found["users"], *metrics, Paired(change["ndcg@10"], change["standard_error"]).text()])
     shown = ["before", "grown", "after"]
     metric = "ndcg@10" if "ndcg@10" in next(iter(report["metrics"].values()))["after"] else "mrr"
     console.print(f"\n{title}, {metric}\n\n{Table(['', 'users', *shown, 'change'], rows).text()}\n", soft_wrap=True)

@@ -35,17 +35,23 @@ def differences(asked: Any, stored: Any, path: str = "") -> list[str]:
     return [found for key, one, other in below for found in differences(one, other, f"{path}.{key}" if path else key)]
 
 
-def configuration_hash(path: Path) -> str:
-    """SHA-256 of a stored configuration without what :data:`CHANGEABLE` names: the same for a run resumed elsewhere."""
+def configuration_hash(path: Path, seeds: bool = True) -> str:
+    """SHA-256 of a stored configuration without what :data:`CHANGEABLE` names: the same for a run resumed elsewhere.
+
+    Args:
+        path: of the stored configuration.
+        seeds: those count; without them it is the same for runs that differ in nothing else.
+    """
     try:
-        stored = _without_changeable(yaml.safe_load(path.read_text(encoding="utf-8")))
+        stored = _without_changeable(yaml.safe_load(path.read_text(encoding="utf-8")), seeds)
     except (ValueError, yaml.YAMLError):
         raise changed(path) from None
     return hashlib.sha256(json.dumps(stored, sort_keys=True, default=str).encode()).hexdigest()
 
 
-def _without_changeable(node: Any, path: str = "") -> Any:
+def _without_changeable(node: Any, seeds: bool, path: str = "") -> Any:
     if not isinstance(node, Mapping):
         return node
     inside = {str(key): (f"{path}.{key}" if path else str(key), value) for key, value in node.items()}
-    return {key: _without_changeable(value, at) for key, (at, value) in inside.items() if at not in CHANGEABLE}
+    kept = {key: found for key, found in inside.items() if found[0] not in CHANGEABLE and (seeds or key != "seed")}
+    return {key: _without_changeable(value, seeds, at) for key, (at, value) in kept.items()}

@@ -13,6 +13,7 @@ from seqrec.runs.lock import LOCK, is_locked
 LAST, BEST = "checkpoints/last.ckpt", "checkpoints/best.ckpt"
 CONFIG, CARD, METRICS, LOG = "config.yaml", "protocol.json", "metrics.json", "log.csv"
 PER_USER = "per_user.parquet"
+RANKS = "ranks.parquet"  # of a run that is kept: the same without names, users in the order of theirs
 ORIGIN = "origin.json"  # what was asked for when the run began
 WANDB_ID = "wandb_id"  # of the run at Weights & Biases, which a resumed run continues
 HISTORIES = "histories"  # of an updated run, which has a log of its own

@@ -5,8 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import polars as pl
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from seqrec.metrics import summarise
@@ -91,12 +93,16 @@ def slices(table: pl.DataFrame, cutoffs: list[int]) -> list[dict[str, Any]]:
     rows: list[dict[str, Any]] = []
     rank = torch.from_numpy(table["rank"].to_numpy().copy())
     for column in ("history_length", "target_popularity"):
-        value = torch.from_numpy(table[column].to_numpy().copy())
-        ordered = value.sort().values
-        quarters = {int(ordered[len(ordered) * q // 4]) for q in (1, 2, 3)}
-        low = int(ordered[0])
-        for high in sorted(quarters | {int(ordered[-1])}):
-            part = rank[(value >= low) & (value <= high)]
+        value = table[column].to_numpy()
+        for low, high in spans(value):
+            part = rank[torch.from_numpy((value >= low) & (value <= high))]
             rows.append({"by": column, "from": low, "to": high, "users": len(part)} | summarise(part, cutoffs))
-            low = high + 1
     return rows
+
+
+def spans(value: NDArray[np.int64]) -> list[tuple[int, int]]:
+    """Quarters of whole numbers ``(N,)``, by their least and their largest value; fewer where values are frequent."""
+    ordered = np.sort(value)
+    highs = sorted({int(ordered[len(ordered) * q // 4]) for q in (1, 2, 3)} | {int(ordered[-1])})
+    lows = [int(ordered[0]), *(high + 1 for high in highs[:-1])]
+    return list(zip(lows, highs, strict=True))

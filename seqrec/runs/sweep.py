@@ -50,8 +50,8 @@ def _job(folder: Path) -> Job:
     number, failed = int(folder.name), folder / FAILED
     if failed.exists() and not (folder / METRICS).exists():
         words, reason = noted(failed.read_text(encoding="utf-8"))
-        return Job(number, _values(words), None, f"failed: {reason}")
-    arguments = _values(Origin.read(folder).command or "")
+        return Job(number, values(words), None, f"failed: {reason}")
+    arguments = values(Origin.read(folder).command or "")
     if not (folder / METRICS).exists():
         return Job(number, arguments, None, "stopped")
     try:
@@ -60,8 +60,12 @@ def _job(folder: Path) -> Job:
         return Job(number, arguments, None, f"failed: {error}")
 
 
-def _values(command: str) -> dict[str, str]:
-    """Keys and values of a command line, without those that only say how it runs."""
+def values(command: str) -> dict[str, str]:
+    """Keys and values of a command line, without those that only say how it runs.
+
+    Args:
+        command: for a shell.
+    """
     try:
         words = shlex.split(command)
     except ValueError:  # a quote that is not closed

@@ -10,8 +10,8 @@ import polars as pl
 import pytest
 
 from seqrec.reporting.pages import ROOT, in_step
-from seqrec.reporting.study import PAIR, RANKS, STUDIES, keep, paired, readings, table, text
-from seqrec.runs.folder import PER_USER
+from seqrec.reporting.study import PAIR, STUDIES, keep, less_reference, readings, table, text
+from seqrec.runs.folder import PER_USER, RANKS
 
 KEPT = ROOT / "docs" / "runs" / "synthetic-easnrec" / "easnrec"
 STUDY = ROOT / "docs" / "studies"
@@ -88,7 +88,7 @@ def test_users_are_paired(study: Path) -> None:
         return float(np.mean([1 / np.log2(rank + 1) if rank <= 10 else 0.0 for rank in ranks]))
 
     differences = [gain(2, 1) - gain(1, 1), gain(1, 20) - gain(11, 1), gain(1, 30) - gain(3, 12)]
-    compared = paired(study, PAIR[1])
+    compared = less_reference(study, PAIR[1])
     assert compared is not None
     assert compared == pytest.approx((np.mean(differences), np.std(differences, ddof=1) / 3**0.5))
     assert f"| {np.mean(differences):+.4f} ± " in text(study.parent)
@@ -97,7 +97,7 @@ def test_users_are_paired(study: Path) -> None:
 def test_nothing_is_compared_without_a_common_seed(study: Path) -> None:
     for folder in (study / PAIR[1]).iterdir():
         (folder / RANKS).unlink()
-    assert paired(study, PAIR[1]) is None
+    assert less_reference(study, PAIR[1]) is None
 
 
 def test_an_unfinished_run_is_not_kept(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from seqrec.data.batch import Histories
 from seqrec.data.datamodule import SequenceDataModule
+from seqrec.functional.paired import paired
 from seqrec.functional.ranking import ndcg
 from seqrec.methods.base import Recommender
 from seqrec.methods.evaluation import Score, evaluate, top_items
@@ -84,12 +85,12 @@ def judged(
         if chosen.any()
     }
     first, last = ranks[next(iter(ranks))], ranks[list(ranks)[-1]]
-    paired = {group: _paired(first[chosen], last[chosen]) for group, chosen in groups.items() if chosen.any()}
+    gained = {group: _gained(first[chosen], last[chosen]) for group, chosen in groups.items() if chosen.any()}
     new_items = {
         "new": data.sequences.num_items - old.items,
         "share_of_targets": float((target > old.items).float().mean()),
     }
-    return {"metrics": table, "difference": paired, "new_items": new_items | {"share_of_top10": shares}}
+    return {"metrics": table, "difference": gained, "new_items": new_items | {"share_of_top10": shares}}
 
 
 def _share_of_new(score: Score, data: SequenceDataModule, remove_seen: bool, old: int) -> float:
@@ -105,9 +106,8 @@ def _share_of_new(score: Score, data: SequenceDataModule, remove_seen: bool, old
     return new / max(1, places)
 
 
-def _paired(before: Tensor, after: Tensor) -> dict[str, float]:
+def _gained(before: Tensor, after: Tensor) -> dict[str, float]:
     """Mean difference in NDCG@10 of the same users, its standard error, and how many of these it is from 0."""
-    difference = ndcg(after, LISTED) - ndcg(before, LISTED)
-    error = float(difference.std()) / len(difference) ** 0.5 if len(difference) > 1 else 0.0
-    mean = float(difference.mean())
+    mean, error = paired(ndcg(after, LISTED).numpy(), ndcg(before, LISTED).numpy())
+    error = error if len(before) > 1 else 0.0
     return {"ndcg@10": mean, "standard_error": error, "z": mean / error if error else 0.0}
