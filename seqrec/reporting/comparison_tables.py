@@ -31,7 +31,7 @@ def differences_table(found: Comparison) -> Table:
         ends = [_interval(row.bootstrapped), with_seeds]
         numbers = [f"{row.found.mean:+.4f}", *ends, relative, f"{row.users.effect:+.3f}"]
         rows.append([f"{row.first} - {row.second}", row.metric, *numbers, *p_values, found.verdict(place)])
-    return Table([*columns, "d", "p", "p t", "p Wilcoxon", "ahead"], rows)
+    return Table([*columns, "effect d", "p", "p t", "p Wilcoxon", "ahead"], rows)
 
 
 def slices_table(found: Comparison) -> Table:

@@ -75,6 +75,8 @@ def _overall(figure: Figure | SubFigure, found: Comparison) -> None:
         axes.set_ylim(len(rows) - 0.5, -0.8)
         _around_zero(axes)
         axes.set_xlabel(f"difference in {metric}")
+    seeds = ", thin: over users and seeds" if any(row.found.total_error for row in found.rows) else ""
+    panels[0].set_title(f"{level:.0%} intervals, thick: over users{seeds}", loc="left", fontsize="small")
 
 
 def _slices(axes: Axes, rows: Sequence[PartRow], pairs: Sequence[tuple[str, str]], level: float) -> None:

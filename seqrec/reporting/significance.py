@@ -53,8 +53,8 @@ class Estimate:
     def p_value(self, seeds: bool = True) -> float:
         """Two-sided, of no difference; ``seeds`` as in :meth:`interval`."""
         error, freedom = self._of(seeds)
-        if not error > 0:  # no user has another value: nothing speaks for a difference
-            return 1.0
+        if not error > 0:  # all users have the same difference
+            return 0.0 if self.mean else 1.0
         return float(2 * stats.t.sf(abs(self.mean) / error, freedom))
 
     def _of(self, seeds: bool) -> tuple[float, float]:

@@ -19,6 +19,7 @@ from seqrec.runs.sweep import values
 MACHINE = ("trainer", "trainer.accelerator", "trainer.devices", "trainer.num_nodes", "launcher", "sweep", "seed")
 """Arguments that make no other method, besides those of :data:`CHANGEABLE` that are about the machine or the log."""
 BUDGET = ("trainer", "patience", "patience_steps")  # may change in a resumed run, but make another method
+TELLING = ("data.name", "data.sha256")  # named before other fields of the data, which follow from them
 LONGEST = 40  # of a value that a message shows
 
 
@@ -121,16 +122,20 @@ def refuse_different(runs: Sequence[Judged]) -> None:
     """
     first = runs[0]
     for other in runs[1:]:
-        fields = first.run.card.differences(other.run.card)
+        fields = sorted(first.run.card.differences(other.run.card), key=lambda name: name not in TELLING)
         if not fields:
-            known = set(first.users.columns) & set(other.users.columns) & {"user", "target"}
-            fields = [f"{name}s" for name in sorted(known) if not first.users[name].equals(other.users[name])]
+            known = set(first.users.columns) & set(other.users.columns)
+            fields = [
+                f"{name}s"
+                for name in ("user", "target")
+                if name in known and not first.users[name].equals(other.users[name])
+            ]
         if fields:
             shown = [_shown(one.run.card, fields[0]) for one in (first, other)]
             values = f" ({shown[0]} and {shown[1]})" if shown[0] != shown[1] else ""
-            more = f", {', '.join(fields[1:])} too" if fields[1:] else ""
+            more = f", and {', '.join(fields[1:])}" if fields[1:] else ""
             raise ValueError(
-                f"{first.folder} and {other.folder} cannot be compared: their {fields[0]} differs{values}{more}; "
+                f"{first.folder} and {other.folder} cannot be compared, as they differ in {fields[0]}{values}{more}; "
                 "give runs that were judged alike"
             )
 
