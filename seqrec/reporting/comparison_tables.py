@@ -40,7 +40,7 @@ def slices_table(found: Comparison) -> Table:
     rows: list[list[Cell]] = []
     for row in found.slices:
         ends = _interval(row.found.interval(found.choices.level))
-        numbers = [row.found.first, row.found.second, f"{row.found.mean:+.4f}", ends]
+        numbers: list[Cell] = [row.found.first, row.found.second, f"{row.found.mean:+.4f}", ends]
         rows.append([f"{row.part.by}: {row.part.name}", row.found.users, f"{row.first} - {row.second}", *numbers])
     return Table([*columns, "mean", f"{found.choices.level:.0%}"], rows)
 

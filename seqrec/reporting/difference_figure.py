@@ -13,7 +13,6 @@ from seqrec.reporting.figures import COLOUR, REFERENCE
 
 PAIRS_IN_SLICES = 4  # of more nobody could tell the marks apart; the table has them
 COLOURS = (COLOUR, "#ea580c", "#16a34a", "#9333ea")
-ACROSS = 3  # panels of slices
 LINE, GAP = 0.42, 0.9  # inches: of a pair or slice, and of what a panel has around it
 
 
@@ -29,7 +28,8 @@ def differences(found: Comparison, title: str = "") -> Figure:
     kinds = list(dict.fromkeys(row.part.by for row in found.slices))
     pairs = list(dict.fromkeys((row.first, row.second) for row in found.rows))
     shown = pairs[:PAIRS_IN_SLICES]
-    lines = math.ceil(len(kinds) / ACROSS)
+    across = 2 if len(kinds) == 4 else min(len(kinds), 3)
+    lines = math.ceil(len(kinds) / max(across, 1))
     longest = max((len([1 for row in found.slices if row.part.by == kind]) for kind in kinds), default=0)
     of_slices = lines * (GAP + LINE * max(longest / max(len(pairs), 1), 2) * (1 + 0.35 * (len(shown) - 1)))
     heights = [GAP + LINE * len(pairs) + 0.3, of_slices + (0.4 if kinds else 0)]
@@ -42,7 +42,7 @@ def differences(found: Comparison, title: str = "") -> Figure:
     grid = figure.add_gridspec(2, 1, height_ratios=heights)
     above, below = figure.add_subfigure(grid[0]), figure.add_subfigure(grid[1])
     _overall(above, found)
-    panels = list(below.subplots(lines, min(ACROSS, len(kinds)), squeeze=False).flat)
+    panels = list(below.subplots(lines, across, squeeze=False).flat)
     for spare in panels[len(kinds) :]:
         spare.remove()
     for kind, axes in zip(kinds, panels, strict=False):

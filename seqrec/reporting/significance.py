@@ -143,13 +143,12 @@ def bootstrap(values: Values, replicates: int, seed: int) -> Values:
     """
     users, generator = len(values), np.random.default_rng(seed)
     at_a_time = max(1, WEIGHTS_AT_A_TIME // users)
-    means = np.empty((replicates, values.shape[1]))
+    means, room = np.empty((replicates, values.shape[1])), np.empty((min(at_a_time, replicates), users))
     for start in range(0, replicates, at_a_time):
-        stop = min(start + at_a_time, replicates)
-        weights = np.empty((stop - start, users))
+        weights = room[: replicates - start]
         for row in weights:
             row[:] = np.bincount(generator.integers(0, users, users), minlength=users)
-        means[start:stop] = weights @ values
+        means[start : start + at_a_time] = weights @ values
     return means / users
 
 

@@ -96,8 +96,9 @@ def show_comparison(title: str, found: Comparison, folder: Path, left_out: str |
     for name, text in texts.items():
         with replacing(folder / name) as partial:
             partial.write_text(text, encoding="utf-8")
+    figure = differences(found, title)
     for ending in ("png", "svg"):
-        save(differences(found, title), folder / f"differences.{ending}")
+        save(figure, folder / f"differences.{ending}")
     console.print(f"\n{title}", soft_wrap=True)
     for each in [part for part in parts if len(part.rows) <= SHOWN]:
         console.print(f"\n{each.text()}", soft_wrap=True, markup=False)
@@ -106,8 +107,8 @@ def show_comparison(title: str, found: Comparison, folder: Path, left_out: str |
         console.print("of a method with one seed it is not known how far another training would lie")
     if left_out:
         console.print(f"slices by repeat and recency are left out: {left_out}", soft_wrap=True, markup=False)
-    hidden = ", those of slices too" if len(parts[-1].rows) > SHOWN else ""
-    console.print(f"tables{hidden}, and picture in {from_here(folder)}", soft_wrap=True)
+    hidden = ", those of slices too," if len(parts[-1].rows) > SHOWN else ""
+    console.print(f"tables{hidden} and picture in {from_here(folder)}", soft_wrap=True)
 
 
 def from_here(folder: Path) -> Path:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import csv
 import os
+import shlex
 import shutil
 from pathlib import Path
 
 import pytest
 
-from tests.integration.running import Run, main_here
+from tests.integration.running import MAIN, Run, main_here
 
 pytestmark = pytest.mark.usefixtures("undrawn")
 
@@ -66,6 +67,16 @@ def test_without_the_data_set_what_it_tells_is_left_out(
     assert "history length: " in shown and "repeat: " not in shown
 
 
+def test_the_example_of_the_page_is_what_the_command_gives(tmp_path: Path) -> None:
+    page = (MAIN.parent / "docs" / "compare.md").read_text(encoding="utf-8")
+    (line,) = [line for line in page.splitlines() if line.startswith("python main.py") and "docs/studies" in line]
+    main_here(MAIN.parent, *shlex.split(line)[2:], f"task.output={tmp_path}")
+    title, methods, differences, *_ = (tmp_path / "comparison.md").read_text(encoding="utf-8").split("\n\n")
+    assert title.startswith("beauty")
+    for table in (methods, differences):
+        assert f"\n{table.strip()}\n" in page, "the command has other tables; take these"
+
+
 def refusal(place: Path, runs: list[Path], capsys: pytest.CaptureFixture[str], *words: str) -> str:
     """The line that the command ends with."""
     with pytest.MonkeyPatch.context() as patch:
@@ -85,12 +96,12 @@ def test_runs_that_were_judged_differently_are_refused(
     capsys.readouterr()
     line = refusal(tmp_path, [runs[0], unseen], capsys)
     assert line == (
-        f"error: {runs[0]} and {unseen} cannot be compared: their protocol differs (all_items and unseen_items), "
-        "seen_items too; give runs that were judged alike"
+        f"error: {runs[0]} and {unseen} cannot be compared, as they differ in protocol (all_items and "
+        "unseen_items), and seen_items; give runs that were judged alike"
     )
     other = run("model=markov", "data.num_users=50", "data.num_items=30")
     capsys.readouterr()
-    assert "their data.recipe differs" in refusal(tmp_path, [runs[0], other], capsys)
+    assert "differ in data.sha256" in refusal(tmp_path, [runs[0], other], capsys)
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import time
+import tracemalloc
+
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -183,6 +186,20 @@ def test_trainings_that_differ_by_chance_are_no_false_alarm(seeds: int, of_seeds
     assert alone > 0.3 if of_seeds == 0.3 else alone < 0.25
 
 
+def test_resampling_seeds_as_well_would_be_too_sure() -> None:
+    """Why seeds are no level of the bootstrap: of two seeds it draws one twice in half of the cases."""
+    generator = np.random.default_rng(9)
+    alarms = []
+    for _ in range(200):
+        pair = methods(generator, 2, 200, of_seeds=0.5)
+        weights = generator.multinomial(200, np.full(200, 1 / 200), 200) / 200
+        draws = [np.take_along_axis(weights @ one.T, generator.integers(0, 2, (200, 2)), 1).mean(1) for one in pair]
+        low, high = np.quantile(draws[0] - draws[1], [0.025, 0.975])
+        alarms.append(bool(low > 0 or high < 0))
+    assert rate(alarms) > 0.15
+    assert rate([one.p_value() <= ALPHA for one in rounds(200, seeds=2, of_seeds=0.5)]) <= 0.08
+
+
 def test_the_error_over_users_and_seeds_is_the_true_one() -> None:
     """That over users is too small, by what trainings differ."""
     found = rounds(800, seeds=4, of_seeds=0.3)
@@ -195,3 +212,14 @@ def test_the_error_over_users_and_seeds_is_the_true_one() -> None:
 def test_a_method_that_is_ahead_by_more_than_its_seeds_is_found() -> None:
     assert rate([one.p_value() <= ALPHA for one in rounds(200, seeds=3, of_seeds=0.05, ahead=0.5)]) > 0.9
     assert rate([one.p_value() <= ALPHA for one in rounds(200, seeds=3, of_seeds=0.3, ahead=0.5)]) < 0.6
+
+
+def test_many_users_take_little_memory_and_seconds() -> None:
+    """A hundred thousand users, and as many columns as two metrics of six methods have."""
+    values = np.random.default_rng(0).random((100_000, 12))
+    tracemalloc.start()
+    begun = time.process_time()
+    bootstrap(values, 500, seed=0)
+    seconds, (_, peak) = time.process_time() - begun, tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 64e6 and seconds < 2.5  # of the 10 s that a comparison may take, 2,000 replicates have a fraction
