@@ -61,6 +61,9 @@ def methods(folders: Sequence[Path] | Mapping[str, Sequence[Path]]) -> list[Meth
     Raises:
         ValueError: a folder holds no finished run with ranks, two runs cannot be compared, or a run is there twice.
     """
+    empty = [name for name, paths in folders.items() if not paths] if isinstance(folders, Mapping) else []
+    if not folders or empty:
+        raise ValueError(f"task.runs{f'.{empty[0]}' if empty else ''} names no run; give run folders")
     if isinstance(folders, Mapping):
         found = {name: [judged(path) for path in _runs(paths)] for name, paths in folders.items()}
         grouped = [Method(name, runs) for name, runs in found.items()]

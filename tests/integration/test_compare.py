@@ -67,6 +67,22 @@ def test_without_the_data_set_what_it_tells_is_left_out(
     assert "history length: " in shown and "repeat: " not in shown
 
 
+def test_a_data_set_that_is_gone_is_named(run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    log, cache = tmp_path / "log.csv", tmp_path / "cache"
+    rows = [f"u{user},i{(user + step) % 7},{step}" for user in range(20) for step in range(5)]
+    log.write_text("\n".join(["user,item,time", *rows]), encoding="utf-8")
+    data = ["data=custom", f"data.path={log}", f"data.cache_dir={cache}"]
+    runs = [run(f"model={name}", *data) for name in ("popularity", "markov")]
+    compare(tmp_path, runs, "task.output=found")
+    assert "left out" not in capsys.readouterr().out
+    log.unlink()
+    shutil.rmtree(cache)
+    compare(tmp_path, runs, "task.output=again")
+    (line,) = [line for line in capsys.readouterr().out.splitlines() if "left out" in line]
+    assert str(log) in line
+    assert (tmp_path / "again" / "comparison.csv").exists()
+
+
 def test_the_example_of_the_page_is_what_the_command_gives(tmp_path: Path) -> None:
     page = (MAIN.parent / "docs" / "compare.md").read_text(encoding="utf-8")
     (line,) = [line for line in page.splitlines() if line.startswith("python main.py") and "docs/studies" in line]

@@ -43,7 +43,9 @@ def made(folder: Path, ndcg: float, ranks: list[int]) -> None:
     metrics = json.loads((KEPT / "metrics.json").read_text(encoding="utf-8"))
     metrics["val"]["ndcg@10"] = ndcg
     (folder / "metrics.json").write_text(json.dumps(metrics), encoding="utf-8")
-    users = pl.DataFrame({"user": ["c", "a", "b"], "target": ["x", "y", "z"], "rank": ranks})
+    users = pl.DataFrame(
+        {"user": ["c", "a", "b"], "target": ["x", "y", "z"], "rank": ranks, "history_length": [3, 1, 2]}
+    )
     users.write_parquet(folder / PER_USER)
 
 
@@ -68,7 +70,8 @@ def test_kept_runs_name_no_user(study: Path) -> None:
     found = {path.name for path in (study / PAIR[0] / "seed-0").iterdir()}
     assert found == {"log.csv", "metrics.json", "protocol.json", RANKS}
     ranks = pl.read_parquet(study / PAIR[0] / "seed-0" / RANKS)
-    assert ranks.columns == ["rank"] and ranks["rank"].to_list() == [11, 3, 1]
+    assert ranks.columns == ["rank", "history_length"]
+    assert ranks.rows() == [(11, 1), (3, 2), (1, 3)]
 
 
 def test_a_row_is_a_mean_over_seeds(study: Path) -> None:

@@ -94,6 +94,10 @@ def test_the_same_method_and_seed_twice_is_refused(make: Make) -> None:
 
 
 def test_one_method_is_not_compared(make: Make) -> None:
+    with pytest.raises(ValueError, match=r"task\.runs names no run"):
+        methods([])
+    with pytest.raises(ValueError, match=r"task\.runs\.mine names no run"):
+        methods({"mine": []})
     with pytest.raises(ValueError, match="2 runs of one method; give runs of two methods"):
         methods([make(name, "model=sasrec", seed) for seed, name in enumerate("ab")])
 
