@@ -1,9 +1,9 @@
 """The tables of a study: readings of one model under one budget, several seeds each, from the runs in ``docs/studies``.
 
 ``docs/studies/<study>/<data>/<reading>/seed-<n>`` holds three files of a run folder (``log.csv``, ``metrics.json``,
-``protocol.json``) and the test ranks of all users with what tells slices apart, without names. ``python -m seqrec.reporting.study`` writes
-the tables into the page of the model; folders of finished runs named ``<study>/<data>/<reading>/seed-<n>`` that it is
-given are kept first.
+``protocol.json``) and the test ranks of all users with what tells slices apart, without names. ``python -m
+seqrec.reporting.study`` writes the tables into the page of the model; folders of finished runs named
+``<study>/<data>/<reading>/seed-<n>`` that it is given are kept first.
 """
 
 from __future__ import annotations
