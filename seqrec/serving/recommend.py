@@ -22,7 +22,7 @@ else:
     order = import_module("seqrec.serving.order" if __package__ else "recommend_order")
     best, refuse_nan = order.best, order.refuse_nan
 
-BATCH_ROWS, BATCH_POSITIONS = 256, 2048
+BATCH_ROWS, BATCH_POSITIONS = 128, 2048
 """Histories, and padded positions of them, that an engine gets at a time: what they take stays in the cache."""
 
 NOTHING = np.zeros(0, np.int64), np.zeros(0, np.int64)  # where no item is removed from any history

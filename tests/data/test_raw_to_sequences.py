@@ -140,7 +140,7 @@ def test_the_period_of_yelp_is_an_option(tmp_path: Path, loading: dict[str, Any]
     (tmp_path / "yelp_academic_dataset_review.json").write_text("\n".join(map(json.dumps, rows)))
     (tmp_path / "Yelp.txt").write_text("1 1 2 3 4 5\n")
 
-    def yelp(**period: str) -> Yelp:
+    def yelp(**period: Any) -> Yelp:
         return Yelp(root=str(tmp_path), **period, **loading)
 
     same = yelp(first="2019-01-01", last="2019-12-31T00:00:00Z")
@@ -163,7 +163,7 @@ def test_the_period_of_yelp_is_an_option(tmp_path: Path, loading: dict[str, Any]
         ({"first": "2020-01-01"}, r"data\.first='2020-01-01' is after data\.last='2019-12-31 00:00:00'"),
     ],
 )
-def test_a_period_that_is_none_is_refused(loading: dict[str, Any], period: dict[str, str], message: str) -> None:
+def test_a_period_that_is_none_is_refused(loading: dict[str, Any], period: dict[str, Any], message: str) -> None:
     with pytest.raises(DataError, match=message):
         Yelp(root=None, **period, **loading)
 
