@@ -88,8 +88,7 @@ def to_sequences(
     Raises:
         DataError: the k-core is empty.
     """
-    first_seen = numbering == "first_seen"
-    rows, steps = len(frame), dict(dropped or {})
+    first_seen, rows, steps = numbering == "first_seen", len(frame), dict(dropped or {})
     tell("numbering users and items", rows)
     users, items = (distinct(frame[key], first_seen) for key in ("user", "item"))
     user, item, time = numbered(frame["user"], users), numbered(frame["item"], items), frame["time"]
@@ -102,8 +101,7 @@ def to_sequences(
         user, item, time = user[kept], item[kept], time.filter(pl.Series(kept))
         _refuse_nothing(len(user), rows, min_user, min_item, source)
     tell("sorting by user and time", len(user))
-    order = by_user_and_time(user, time)
-    sorted_by(time, order)
+    order = sorted_by(time, by_user_and_time(user, time))
     del time
     item, key = item[order], None if key is None else key[kept][order]
     del order

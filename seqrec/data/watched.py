@@ -11,6 +11,8 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+Order = np.ndarray[Any, np.dtype[np.int64]]
+
 
 @dataclass
 class Watched:
@@ -55,7 +57,14 @@ def ran(step: str) -> None:
         asked.steps.append(step)
 
 
-def sorted_by(time: pl.Series, order: np.ndarray[Any, np.dtype[np.int64]]) -> None:
-    """The interactions of the sequences are the rows ``order`` ``(nnz,)`` of a table with these times."""
+def table_read(repeat: pl.Series, in_file_order: bool) -> None:
+    """A table was read: which rows repeat an earlier one, bool, empty where none does; whether it has no times."""
+    if (asked := watching()) is not None:
+        asked.duplicates, asked.in_file_order = int(repeat.sum()), in_file_order
+
+
+def sorted_by(time: pl.Series, order: Order) -> Order:
+    """``order`` itself: the interactions of the sequences are those rows ``(nnz,)`` of a table with these times."""
     if (asked := watching()) is not None and (time.dtype.is_numeric() or time.dtype.is_temporal()):
         asked.time = None if time.null_count() else time.to_physical().to_numpy()[order]
+    return order

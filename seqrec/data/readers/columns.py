@@ -15,7 +15,7 @@ from seqrec.data.errors import DataError, NoInteractions
 from seqrec.data.readers.compact import text_of
 from seqrec.data.readers.ids import ids, shown, spelled_missing
 from seqrec.data.readers.times import sort_keys
-from seqrec.data.watched import ran, watching
+from seqrec.data.watched import ran, table_read
 
 logger = logging.getLogger(__name__)
 
@@ -68,8 +68,7 @@ def checked(
         return lambda row: f"{path}: {place(frame['row'][row])}, column `{named[key]}`"
 
     repeat = _repeats(frame, list(named))
-    if (asked := watching()) is not None:
-        asked.duplicates, asked.in_file_order = int(repeat.sum()), "time" not in named
+    table_read(repeat, "time" not in named)
     if repeat.any():
         kept = "dropped" if drop_duplicates else "kept; data.drop_duplicates=true drops them"
         first = place(frame["row"][int(repeat.arg_max() or 0)])
@@ -79,11 +78,9 @@ def checked(
     more = [_ratings(frame["rating"], where("rating"))] if "rating" in named else []
     more += [frame["part"]] if "part" in frame.columns else []
     result = pl.DataFrame([users, items, time.alias("time"), *more])
-    if drop_duplicates:
-        ran("duplicates")
-    if not (drop_duplicates and repeat.any()):
+    if not drop_duplicates:
         return result
-    once = result.filter(~repeat)
+    once = result.filter(~repeat) if repeat.any() else result
     note(dropped, "duplicates", result, once)
     return once
 
