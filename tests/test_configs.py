@@ -27,6 +27,7 @@ NEEDED = {
     "task/export": ["task.run=run", "task.output=bundle"],
     "task/predict": ["task.run=run", "task.input=users.csv", "task.output=lists.csv"],
     "task/serve": ["task.bundle=bundle"],
+    "task/tables": ["task.table=1"],
     "task/tune": ["task.models=[sasrec]"],
     "task/update": ["task.run=run", "data.path=log.csv"],
     "warm_start/complementary": ["model=mvs"],

@@ -6,20 +6,22 @@
 
 from __future__ import annotations
 
-import csv
 from pathlib import Path
 
 from seqrec.reporting import figures
 from seqrec.reporting.pages import ROOT, write_part
+from seqrec.reporting.papers.published import load
 from seqrec.reporting.table import Table
 from seqrec.runs.card import refuse_mixed
 from seqrec.runs.kept import runs
 
-PAGE, PUBLISHED = "docs/results.md", "published.csv"
+PAGE = "docs/results.md"
+PUBLISHED = {"beauty-fenrec": ("fenrec", "1")}
+"""The printed table beside which the runs of a folder stand, by the name of the folder."""
 
 
 def table(folder: Path) -> Table:
-    """One row a run or reference; beside it the numbers of ``published.csv``, where the folder has that.
+    """One row a run or reference; beside it the numbers that a paper prints, where the folder has such a paper.
 
     A run of code that was changed after its commit has a dagger, as nobody can have that code again.
 
@@ -47,11 +49,11 @@ def table(folder: Path) -> Table:
 
 def _published(folder: Path) -> dict[str, str]:
     """Recall@10 and NDCG@20 by model."""
-    path = folder / PUBLISHED
-    if not path.exists():
+    if folder.name not in PUBLISHED:
         return {}
-    with path.open(newline="", encoding="utf-8") as file:
-        return {row["model"]: f"{row['recall@10']}, {row['ndcg@20']}" for row in csv.DictReader(file)}
+    table, data = load(*PUBLISHED[folder.name]), folder.name.partition("-")[0]
+    pairs = {row: [table.value(data, row, metric) for metric in ("recall@10", "ndcg@20")] for row in table.rows}
+    return {row: ", ".join(f"{value:.4f}" for value in values) for row, values in pairs.items()}
 
 
 def main(root: Path = ROOT) -> None:

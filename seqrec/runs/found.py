@@ -1,0 +1,25 @@
+"""Finished runs below folders."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from seqrec.runs.card import RunCard
+from seqrec.runs.folder import CARD, FIRST_STAGE, LOG, METRICS
+
+
+def finished(folders: Iterable[Path]) -> dict[Path, RunCard]:
+    """Cards of the finished runs below ``folders``, the newest first; first stages inside a run are none.
+
+    What cannot be read as a run is left out: folders of tables may hold anything.
+    """
+    places = {path.parent for folder in folders for path in folder.rglob(METRICS)}
+    whole = [path for path in places if path.name != FIRST_STAGE and (path / CARD).exists() and (path / LOG).exists()]
+    found: dict[Path, RunCard] = {}
+    for path in sorted(whole, key=lambda path: ((path / METRICS).stat().st_mtime, str(path)), reverse=True):
+        try:
+            found[path] = RunCard.read(path / CARD)
+        except ValueError:
+            continue
+    return found

@@ -1,0 +1,100 @@
+"""tables: a table or figure of a paper from the runs of its cells, and the runs that are missing."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from hydra.core.hydra_config import HydraConfig
+from omegaconf import DictConfig
+
+from seqrec.reporting.papers.asked import Asked, folder_of
+from seqrec.reporting.papers.look_up import Found, look_up
+from seqrec.reporting.papers.published import Row, load
+from seqrec.reporting.papers.show import show
+from seqrec.reporting.papers.written import Written
+from seqrec.runs.found import finished
+from seqrec.training.cells import belongs, identity
+from seqrec.training.missing import run_jobs, why_failed
+
+SMOKE = ("+debug=smoke", "trainer=cpu")
+OF_CELLS = {
+    "model": "the table has its rows",
+    "seed": "write task.seeds=[0,1,2]",
+    "resume": "runs are always continued",
+}
+
+
+def tables(
+    config: DictConfig,
+    table: str | int,
+    data: Sequence[str] | None,
+    seeds: Sequence[int] | None,
+    rows: Sequence[str] | None,
+    metrics: Sequence[str] | None,
+    tolerance: float | None,
+    run: str | None,
+    budget: str | None,
+    folder: str,
+    folders: Sequence[str],
+    arguments: Sequence[str],
+) -> None:
+    """Show a table with what its runs gave, and store it; with ``run=missing`` make the others first.
+
+    Args:
+        config: the whole configuration; what the command line gives of it besides task, paper and data holds for each
+            run.
+        table: ``1``, ``E``, ``figure_6``.
+        data: data sets, all of the table where None.
+        seeds: of the runs, those of the paper where None.
+        rows: some of the table's, by the names that its file gives them; all where None.
+        metrics: some of the table's columns, all where None.
+        tolerance: largest relative difference that passes, the table's own where None.
+        run: ``missing``, or None.
+        budget: ``smoke``: a few users and epochs, to see that all of it works; None: the paper's.
+        folder: below which tables and the runs that are made here lie.
+        folders: where finished runs are looked for too.
+        arguments: of the command that makes runs, such as ``launcher=gpus``.
+
+    Raises:
+        ValueError: what is asked for is not there, or a run failed.
+    """
+    hydra = HydraConfig.get()
+    given = [str(word) for word in hydra.overrides.task if word.partition("=")[0].partition(".")[0] != "task"]
+    keys = {word.partition("=")[0].lstrip("+"): word for word in given}
+    for key, advice in OF_CELLS.items():
+        if key in keys:
+            raise ValueError(f"{keys[key]}: {advice}; leave it out")
+    if run not in (None, "missing") or budget not in (None, "smoke"):
+        raise ValueError(f"task.run={run} task.budget={budget}: run is missing or null, budget is smoke or null")
+    chosen = [str(hydra.runtime.choices["data"])] if "data" in keys else list(data or ())
+    printed = load(str(hydra.runtime.choices["paper"]), str(table)).only(chosen, rows, metrics)
+    place = Path(folder).absolute() / (budget or "")
+    shared = tuple(word for word in given if word.partition("=")[0] not in ("paper", "data"))
+    asked = Asked(printed, list(seeds or printed.seeds), shared)
+    if budget:
+        asked = Asked(printed.only(printed.data[:1]), list(seeds or [0]), (*SMOKE, *shared), "synthetic")
+
+    def home(row: Row, name: str, seed: int) -> Path:
+        words = asked.arguments(row, name)
+        return folder_of(printed, row, asked.data_of(name), identity(words)) / f"seed-{seed}"
+
+    def found() -> Found:
+        runs = finished([place, *(Path(name).absolute() for name in folders)])
+        return look_up(asked, runs, belongs, lambda row, name, seed: why_failed(place / home(row, name, seed)))
+
+    cells, status = found(), 0
+    if run == "missing":
+        jobs = {
+            home(cell.row, cell.data, seed): [*asked.arguments(cell.row, cell.data), f"seed={seed}"]
+            for own in cells.cells.values()
+            for cell in own
+            for seed in cell.missing
+        }
+        status = run_jobs(place, jobs, arguments) if jobs else 0
+        cells = found()
+    allowed = printed.tolerance if tolerance is None else tolerance
+    written = Written(printed, cells, None if budget else allowed)
+    show(place / printed.paper, written, "A trial on synthetic data: the numbers mean nothing." if budget else "")
+    if status:
+        raise ValueError("not all runs came to their end; the reasons are above, and the same command continues them")
