@@ -8,21 +8,14 @@ from pathlib import Path
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
-from seqrec.reporting.papers.asked import Asked, folder_of
+from seqrec.reporting.papers.asked import asked_for, has_data
 from seqrec.reporting.papers.look_up import Found, look_up
 from seqrec.reporting.papers.published import Row, load
 from seqrec.reporting.papers.show import show
 from seqrec.reporting.papers.written import Written
 from seqrec.runs.found import finished
-from seqrec.training.cells import belongs, identity
+from seqrec.training.cells import belongs, folder_of
 from seqrec.training.missing import run_jobs, why_failed
-
-SMOKE = ("+debug=smoke", "trainer=cpu")
-OF_CELLS = {
-    "model": "the table has its rows",
-    "seed": "write task.seeds=[0,1,2]",
-    "resume": "runs are always continued",
-}
 
 
 def tables(
@@ -42,8 +35,7 @@ def tables(
     """Show a table with what its runs gave, and store it; with ``run=missing`` make the others first.
 
     Args:
-        config: the whole configuration; what the command line gives of it besides task, paper and data holds for each
-            run.
+        config: the whole configuration; what the command line gives of it besides task, paper and data holds for runs.
         table: ``1``, ``E``, ``figure_6``.
         data: data sets, all of the table where None.
         seeds: of the runs, those of the paper where None.
@@ -61,23 +53,14 @@ def tables(
     """
     hydra = HydraConfig.get()
     given = [str(word) for word in hydra.overrides.task if word.partition("=")[0].partition(".")[0] != "task"]
-    keys = {word.partition("=")[0].lstrip("+"): word for word in given}
-    for key, advice in OF_CELLS.items():
-        if key in keys:
-            raise ValueError(f"{keys[key]}: {advice}; leave it out")
-    if run not in (None, "missing") or budget not in (None, "smoke"):
-        raise ValueError(f"task.run={run} task.budget={budget}: run is missing or null, budget is smoke or null")
-    chosen = [str(hydra.runtime.choices["data"])] if "data" in keys else list(data or ())
+    if run not in (None, "missing"):
+        raise ValueError(f"task.run={run}: it is missing or null")
+    chosen = [str(hydra.runtime.choices["data"])] if has_data(given) else list(data or ())
     printed = load(str(hydra.runtime.choices["paper"]), str(table)).only(chosen, rows, metrics)
-    place = Path(folder).absolute() / (budget or "")
-    shared = tuple(word for word in given if word.partition("=")[0] not in ("paper", "data"))
-    asked = Asked(printed, list(seeds or printed.seeds), shared)
-    if budget:
-        asked = Asked(printed.only(printed.data[:1]), list(seeds or [0]), (*SMOKE, *shared), "synthetic")
+    asked, place = asked_for(printed, given, seeds, budget), Path(folder).absolute() / (budget or "")
 
     def home(row: Row, name: str, seed: int) -> Path:
-        words = asked.arguments(row, name)
-        return folder_of(printed, row, asked.data_of(name), identity(words)) / f"seed-{seed}"
+        return folder_of(asked.arguments(row, name)) / f"seed-{seed}"
 
     def found() -> Found:
         runs = finished([place, *(Path(name).absolute() for name in folders)])
@@ -94,7 +77,7 @@ def tables(
         status = run_jobs(place, jobs, arguments) if jobs else 0
         cells = found()
     allowed = printed.tolerance if tolerance is None else tolerance
-    written = Written(printed, cells, None if budget else allowed)
-    show(place / printed.paper, written, "A trial on synthetic data: the numbers mean nothing." if budget else "")
+    note = "A trial on synthetic data: the numbers mean nothing." if budget else ""
+    show(place / printed.paper, Written(asked.table, cells, None if budget else allowed), note)
     if status:
         raise ValueError("not all runs came to their end; the reasons are above, and the same command continues them")

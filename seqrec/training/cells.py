@@ -44,6 +44,12 @@ def belongs(arguments: Sequence[str], folder: Path) -> bool:
     return not other and all(_at(asked, key) == _at(there, key) for key in BUDGET)
 
 
+def folder_of(arguments: Sequence[str]) -> Path:
+    """Where runs of ``arguments`` lie below a folder for many: another configuration has another one."""
+    words = dict(word.split("=", 1) for word in arguments)
+    return Path(words["paper"]) / words["data"] / f"{words['model']}-{identity(arguments)[:10]}"
+
+
 def identity(arguments: Sequence[str]) -> str:
     """A hash of the configuration of ``arguments`` with the budget, the same for any seed and machine."""
     config = plain(tuple(arguments), 0, "null")

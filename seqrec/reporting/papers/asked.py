@@ -5,9 +5,16 @@ from __future__ import annotations
 import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from seqrec.reporting.papers.published import Published, Row
+
+SMOKE = ("+debug=smoke", "trainer=cpu")
+OF_CELLS = {
+    "model": "the table has its rows",
+    "seed": "write task.seeds=[0,1,2]",
+    "resume": "runs are always continued",
+}
+"""What a command line may not give, and why."""
 
 
 @dataclass(frozen=True)
@@ -41,12 +48,34 @@ class Asked:
         return shlex.join(words) if seeds else ""
 
 
-def folder_of(table: Published, row: Row, data: str, identity: str) -> Path:
-    """Where the runs of a cell lie below the folder of tables; other rows with the same configuration share them.
+def asked_for(table: Published, given: Sequence[str], seeds: Sequence[int] | None, budget: str | None) -> Asked:
+    """The cells of a table as a command line asks for them.
 
     Args:
-        table: that the cell is of.
-        row, data: of the cell.
-        identity: hash of the configuration without the seed; another configuration has another folder.
+        table: the part of it that is asked for.
+        given: arguments of the command line beside those of the task.
+        seeds: of the runs; None: those of the paper, in a trial one.
+        budget: ``smoke``, or None for that of the paper.
+
+    Raises:
+        ValueError: an argument is one of the table's own, or there is no such budget.
     """
-    return Path(table.paper) / data / f"{row.model}-{identity[:10]}"
+    keys = {_key(word).lstrip("+"): word for word in given}
+    for key, advice in OF_CELLS.items():
+        if key in keys:
+            raise ValueError(f"{keys[key]}: {advice}; leave it out")
+    shared = tuple(word for word in given if _key(word) not in ("paper", "data"))
+    if budget is None:
+        return Asked(table, list(seeds or table.seeds), shared)
+    if budget != "smoke":
+        raise ValueError(f"task.budget={budget}: it is smoke or null")
+    return Asked(table.only(table.data[:1]), list(seeds or [0]), (*SMOKE, *shared), "synthetic")
+
+
+def has_data(given: Sequence[str]) -> bool:
+    """Whether a command line names a data set."""
+    return any(_key(word) == "data" for word in given)
+
+
+def _key(word: str) -> str:
+    return word.partition("=")[0]

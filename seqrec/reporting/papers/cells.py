@@ -104,7 +104,7 @@ def ranked(cells: Sequence[Cell], metric: str) -> dict[str, str]:
     """The best and the second best row of one data set, as far as paired tests over users say so.
 
     The best is marked where it differs from each other row, the second where it differs from each row below it, at 5 %
-    for all of these comparisons together. Rows that are judged under another protocol than the most are left out.
+    for the comparisons of a place together. Rows that are judged under another protocol than the most are left out.
 
     Args:
         cells: of one data set.
@@ -124,6 +124,7 @@ def ranked(cells: Sequence[Cell], metric: str) -> dict[str, str]:
     found = {}
     for place, mark in enumerate((BEST, SECOND)):
         name, below = order[place].row.name, order[place + 1 :]
-        if all_below([p_value(known[name], known[cell.row.name]) for cell in below]):
-            found[name] = mark
+        if not all_below([p_value(known[name], known[cell.row.name]) for cell in below]):
+            break  # without a best there is no second
+        found[name] = mark
     return found

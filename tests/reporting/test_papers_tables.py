@@ -1,0 +1,374 @@
+"""Printed cells are what papers print; runs belong to cells by their configuration; verdicts say what they gave."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from dataclasses import replace
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+import pytest
+import yaml
+
+from seqrec.cli.overrides import check_configuration
+from seqrec.reporting.pages import ROOT, in_step
+from seqrec.reporting.papers import page, written
+from seqrec.reporting.papers.asked import Asked
+from seqrec.reporting.papers.cells import BEST, SECOND, ranked, verdict
+from seqrec.reporting.papers.drawn import drawn
+from seqrec.reporting.papers.look_up import Found, look_up
+from seqrec.reporting.papers.paired import all_below, gains, p_value
+from seqrec.reporting.papers.published import PRINTED, Published, load, names
+from seqrec.reporting.papers.written import Written
+from seqrec.runs.folder import PER_USER
+from seqrec.runs.found import finished
+
+KEPT = ROOT / "docs" / "runs" / "beauty-fenrec" / "fenrec"
+PAPERS = yaml.safe_load((ROOT / "tests" / "golden" / "papers.yaml").read_text())
+TABLES = [(path.parent.name, path.stem) for path in sorted(PRINTED.glob("*/*.yaml"))]
+
+IMPROVEMENTS = {
+    "sports": [7.75, 6.52, 7.23, 6.79, 6.49, 6.98],
+    "beauty": [2.97, 4.19, 3.57, 2.19, 3.05, 2.93],
+    "toys": [3.28, 4.03, 4.06, 3.14, 3.63, 3.75],
+    "yelp": [10.00, 12.27, 10.23, 10.30, 11.82, 10.76],
+}
+"""The last column of FENRec's Table 1: per cent above the best of the others."""
+
+OF_HOSTS = {
+    ("sports", "cl4srec"): [5.96, 3.73, 1.74, 7.05, 5.47, 3.98],
+    ("sports", "duorec"): [6.11, 6.05, 6.41, 5.00, 5.32, 5.45],
+    ("beauty", "cl4srec"): [0.00, 1.70, 3.84, -0.86, 0.24, 1.64],
+    ("beauty", "duorec"): [4.64, 4.25, 5.24, 3.69, 3.73, 4.32],
+    ("toys", "cl4srec"): [1.75, 3.13, 5.69, 1.79, 2.49, 3.89],
+    ("toys", "duorec"): [6.40, 6.74, 8.98, 6.24, 6.60, 7.56],
+    ("yelp", "cl4srec"): [2.10, 1.24, 3.21, 3.33, 1.96, 3.38],
+    ("yelp", "duorec"): [4.24, 4.73, 3.62, 3.33, 4.95, 4.10],
+}
+"""The columns "Improv." of FENRec's Table 2."""
+
+
+def test_printed_values_give_the_printed_improvements() -> None:
+    """A second derivation of the values: the papers print both."""
+    for data, row in load("fenrec", "1").values.items():
+        others = np.array([values for name, values in row.items() if name != "fenrec"])
+        assert 100 * (np.array(row["fenrec"]) / others.max(axis=0) - 1) == pytest.approx(IMPROVEMENTS[data], abs=0.006)
+    hosts = load("fenrec", "2").values
+    for (data, host), printed in OF_HOSTS.items():
+        ratio = np.array(hosts[data][f"{host}_fenrec"]) / np.array(hosts[data][host])
+        assert 100 * (ratio - 1) == pytest.approx(printed, abs=0.006), (data, host)
+
+
+def test_tables_of_a_paper_agree_where_they_print_the_same() -> None:
+    whole, overall = load("fenrec", "1"), load("easnrec", "2")
+    for data in whole.data:
+        assert load("fenrec", "3").values[data]["fenrec"] == whole.values[data]["fenrec"]
+        for host in ("cl4srec", "duorec"):
+            assert load("fenrec", "2").values[data][host] == whole.values[data][host]
+    for data, (table, row), metric in product(overall.data, [("3", "easnrec"), ("4", "fc")], ["recall@20", "ndcg@20"]):
+        assert load("easnrec", table).value(data, row, metric) == overall.value(data, "easnrec", metric)
+
+
+@pytest.mark.parametrize(("paper", "name"), TABLES)
+def test_a_table_is_whole(paper: str, name: str) -> None:
+    table = load(paper, name)
+    assert set(table.data) == set(PAPERS[paper]["data"])
+    for row in table.rows.values():
+        assert row.model in PAPERS[paper]["models"]
+    for data in table.values:
+        assert set(table.values[data]) == set(table.rows)
+        assert all(len(values) == len(table.metrics) for values in table.values[data].values())
+        assert set(table.deviations.get(data, {})) <= set(table.rows)
+    options = [row.option for row in table.rows.values()]
+    assert (table.axis is None) == bool(table.values) == (options[0] is None)
+    assert all(option in options for best in table.best.values() for option in best)
+
+
+def test_overall_tables_have_all_models_of_their_papers() -> None:
+    assert set(load("fenrec", "1").rows) == set(PAPERS["fenrec"]["models"])
+    assert set(load("easnrec", "2").rows) == set(PAPERS["easnrec"]["models"])
+
+
+@pytest.mark.parametrize(("paper", "name"), TABLES)
+def test_commands_of_cells_pass_the_check(paper: str, name: str) -> None:
+    """Of the last row on the last data set; those of overall tables are checked in test_papers.py."""
+    table = load(paper, name)
+    row = list(table.rows.values())[-1]
+    command = Asked(table, [0, 1]).command(row, table.data[-1], [0, 1])
+    words = shlex.split(command)
+    assert words[:3] == ["python", "main.py", "-m"] and words[-1] == "seed=0,1"
+    assert check_configuration(words[3:], multirun=True, targets=False).protocol.name == row.protocol
+
+
+def test_protocols_are_those_that_rows_compose_to() -> None:
+    bpr = load("easnrec", "2").rows["bpr"]
+    config = check_configuration(["paper=easnrec", "model=bpr", "data=sports"], targets=False)
+    assert config.protocol.name == bpr.protocol == "unseen_items"
+
+
+@pytest.mark.parametrize(
+    ("paper", "table", "message"),
+    [
+        ("fenrec", "9", "fenrec has no table '9' here; it has 1, 2, 3, figure_6_batch_size,"),
+        ("easnrec", "figure_66", r"did you mean figure_6\?"),
+        ("none", "1", "paper=none: tables are known of easnrec and fenrec; choose one"),
+    ],
+)
+def test_an_unknown_table_is_refused(paper: str, table: str, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        load(paper, table)
+
+
+def test_parts_of_a_table() -> None:
+    table = load("fenrec", "E").only(["toys"], ["mvs", "fenrec"], ["ndcg@20"])
+    assert (table.name, table.data, list(table.rows), table.shown) == (
+        "table_1", ("toys",), ["mvs", "fenrec"], ("ndcg@20",),
+    )  # fmt: skip
+    assert (table.value("toys", "mvs", "ndcg@20"), table.deviation("toys", "caser", "recall@5")) == (0.0710, 0.0004)
+    for part in ({"data": ["ml1m"]}, {"rows": ["easnrec"]}, {"metrics": ["mrr"]}):
+        with pytest.raises(ValueError, match=r"table_1 of fenrec has no .*; it has "):
+            table.only(**part)  # type: ignore[arg-type]
+    assert names("easnrec")[0] == "table_2"
+
+
+def ranks(folder: Path, users: list[str], rank: list[float]) -> Path:
+    folder.mkdir(parents=True, exist_ok=True)
+    pl.DataFrame({"user": users, "rank": rank}).write_parquet(folder / PER_USER)
+    return folder
+
+
+def test_users_gain_the_mean_over_seeds(tmp_path: Path) -> None:
+    folders = [ranks(tmp_path / "0", ["a", "b"], [1, 3]), ranks(tmp_path / "1", ["b", "a"], [30, 12])]
+    table = gains(folders, "ndcg@20")
+    assert table is not None
+    assert dict(table.rows()) == pytest.approx({"a": (1 + 1 / np.log2(13)) / 2, "b": 0.25}, abs=1e-6)
+    table = gains(folders, "recall@10")
+    assert table is not None and dict(table.rows()) == {"a": 0.5, "b": 0.5}
+    assert gains([*folders, tmp_path], "recall@10") is None
+
+
+def test_p_values_are_those_of_scipy() -> None:
+    stats = pytest.importorskip("scipy.stats")
+    random = np.random.default_rng(0)
+    users = list(range(3000))
+    one, other = random.random(3000), random.random(3000)
+    for shift in (0.0, 0.01, 0.03):
+        tables = [pl.DataFrame({"user": users, "gain": gain}) for gain in (one + shift, other)]
+        expected = stats.ttest_rel(one + shift, other).pvalue
+        assert p_value(tables[0], tables[1].sample(fraction=1, shuffle=True, seed=1)) == pytest.approx(
+            expected, abs=1e-3
+        )
+    assert p_value(tables[0], tables[0]) == 1.0
+
+
+def test_holm() -> None:
+    assert all_below([0.01, 0.04, 0.02]) and all_below([0.016, 0.05, 0.025])
+    assert not all_below([0.017, 0.05, 0.025]) and not all_below([0.01, 0.06]) and not all_below([])
+
+
+def made(folder: Path, configured: bool = True, **changes: Any) -> Path:
+    """A finished run on Beauty: FENRec's kept one, changed in its card; with a configuration beside it or without."""
+    folder.mkdir(parents=True)
+    card = json.loads((KEPT / "protocol.json").read_text()) | changes
+    (folder / "protocol.json").write_text(json.dumps(card))
+    for name in ("log.csv", "metrics.json"):
+        (folder / name).write_bytes((KEPT / name).read_bytes())
+    if configured:
+        (folder / "config.yaml").write_text("seed: 0\n")
+    return folder
+
+
+def scored(folder: Path, metric: str, value: float) -> None:
+    path = folder / "metrics.json"
+    content = json.loads(path.read_text())
+    content["test"][metric] = value
+    path.write_text(json.dumps(content))
+
+
+def table_of(*rows: str) -> Published:
+    return load("fenrec", "1").only(["beauty"], rows, ["ndcg@20"])
+
+
+def found(root: Path, table: Published, seeds: tuple[int, ...] = (0, 1), shared: tuple[str, ...] = ()) -> Found:
+    """Runs belong to the model that their folder is named by."""
+
+    def belongs(arguments: Any, folder: Path) -> bool:
+        return f"model={folder.parent.name}" in arguments
+
+    return look_up(Asked(table, seeds, shared), finished([root]), belongs, lambda *_: None)
+
+
+def test_a_cell_is_the_mean_of_its_seeds(tmp_path: Path) -> None:
+    for seed, value in ((0, 0.07), (1, 0.08), (7, 0.5)):
+        scored(made(tmp_path / "fenrec" / str(seed), seed=seed), "ndcg@20", value)
+    cells = found(tmp_path, table_of("mvs", "fenrec"), (0, 1, 2)).cells["beauty"]
+    assert [(cell.row.name, len(cell.runs), cell.missing) for cell in cells] == [
+        ("mvs", 0, [0, 1, 2]),
+        ("fenrec", 2, [2]),
+    ]
+    mvs, fenrec = cells
+    assert (fenrec.value("ndcg@20"), fenrec.deviation("ndcg@20")) == pytest.approx((0.075, 0.005 * 2**0.5))
+    assert (fenrec.hours, fenrec.marks, fenrec.command) == (
+        pytest.approx(52619.515891396964 / 3600), "", "python main.py paper=fenrec model=fenrec data=beauty seed=2",
+    )  # fmt: skip
+    assert mvs.command == "python main.py -m paper=fenrec model=mvs data=beauty seed=0,1,2"
+    assert (mvs.value("ndcg@20"), mvs.hours) == (None, None)
+
+
+def test_the_newest_run_of_a_seed_counts(tmp_path: Path) -> None:
+    import os
+
+    for name, value, time in (("old", 0.07, 1), ("new", 0.08, 3), ("middle", 0.06, 2)):
+        scored(made(tmp_path / "fenrec" / name), "ndcg@20", value)
+        os.utime(tmp_path / "fenrec" / name / "metrics.json", (time, time))
+    assert found(tmp_path, table_of("fenrec")).cells["beauty"][0].value("ndcg@20") == 0.08
+
+
+def test_verdicts() -> None:
+    table = table_of("fenrec", "mvs")  # prints 0.0702
+    cell = found(KEPT.parent, table).cells["beauty"][0]
+    ours = cell.value("ndcg@20")
+    assert ours is not None
+    judged = verdict(cell, table, "ndcg@20", 0.05)
+    assert judged is not None
+    assert (judged.difference, judged.relative, judged.words) == (ours - 0.0702, (ours - 0.0702) / 0.0702, "pass")
+    strict = verdict(cell, table, "ndcg@20", 0.001)
+    assert strict is not None and strict.words == "fail below"
+    above = verdict(cell, replace(table, values={"beauty": {"fenrec": [0.01] * 6}}), "ndcg@20", 0.05)
+    assert above is not None and above.words == "fail above"
+    assert verdict(cell, table, "ndcg@20", None) is None
+
+
+def test_kept_runs_are_known_by_their_commands() -> None:
+    """† no configuration, § asked for something else, ‡ code that was changed after its commit."""
+    cells = {cell.row.name: cell for cell in found(KEPT.parent, load("fenrec", "1").only(["beauty"])).cells["beauty"]}
+    marks = {name: cell.marks for name, cell in cells.items()}
+    assert {name: marks[name] for name in ("fenrec", "icsrec", "caser", "sasrec", "duorec")} == {
+        "fenrec": "†", "icsrec": "†§", "caser": "†§‡", "sasrec": "", "duorec": "",
+    }  # fmt: skip
+    assert cells["icsrec"].other == ["no paper=fenrec", "trainer.max_epochs=400"]
+    judged = verdict(cells["caser"], load("fenrec", "1"), "ndcg@20", 0.05)
+    assert judged is not None and judged.words == "not judged"
+    assert all(cell.missing == [0, 1] for cell in cells.values()), "they are to be made anew"
+
+
+def test_an_ablation_is_not_its_model(tmp_path: Path) -> None:
+    command = "python main.py paper=fenrec model=fenrec data=beauty"
+    made(tmp_path / "whole", configured=False, command=command)
+    made(tmp_path / "part", configured=False, command=f"{command} +ablation=fenrec/no_soft_labels")
+    cells = found(tmp_path, load("fenrec", "3").only(["beauty"])).cells["beauty"]
+    assert [[path.name for path in cell.runs] for cell in cells] == [["whole"], ["part"], []]
+
+
+def test_what_is_configured_goes_before_what_is_known_by_its_command(tmp_path: Path) -> None:
+    made(tmp_path / "kept", configured=False, command="python main.py paper=fenrec model=fenrec data=beauty")
+    assert found(tmp_path, table_of("fenrec")).cells["beauty"][0].marks == "†"
+    assert not found(tmp_path, table_of("fenrec"), shared=("trainer=gpu",)).cells["beauty"][0].runs
+    made(tmp_path / "fenrec" / "0")
+    cell = found(tmp_path, table_of("fenrec")).cells["beauty"][0]
+    assert (cell.marks, [path.name for path in cell.runs]) == ("", ["0"])
+
+
+@pytest.mark.parametrize("change", [{"evaluated_users": 22362}, {"split": "time"}, {"data": {"name": "beauty"}}])
+def test_runs_that_were_judged_otherwise_are_left_out(tmp_path: Path, change: dict[str, Any]) -> None:
+    made(tmp_path / "mvs" / "0", model="mvs")
+    made(tmp_path / "fenrec" / "0", model="fenrec", **change)
+    looked = found(tmp_path, table_of("mvs", "fenrec"))
+    assert [len(cell.runs) for cell in looked.cells["beauty"]] == [1, 0]
+    assert len(looked.left_out) == 1 and str(tmp_path / "fenrec" / "0") in looked.left_out[0]
+    assert next(iter(change)) in looked.left_out[0]
+
+
+def test_runs_of_another_protocol_or_seed_are_of_no_cell(tmp_path: Path) -> None:
+    made(tmp_path / "fenrec" / "0", protocol="all_items")
+    made(tmp_path / "fenrec" / "1", seed=5)
+    made(tmp_path / "fenrec" / "2", data={"name": "toys"})
+    assert not found(tmp_path, table_of("fenrec")).cells["beauty"][0].runs
+
+
+@pytest.fixture
+def compared(tmp_path: Path) -> Found:
+    """Three rows with ranks of users: one far ahead, two alike."""
+    random = np.random.default_rng(0)
+    users = [f"u{number}" for number in range(500)]
+    for place, (name, spread) in enumerate({"mvs": 10, "fenrec": 4, "icsrec": 40}.items()):
+        folder = made(tmp_path / name / "0", model=name)
+        rank = random.integers(1, spread, 500).astype(float)
+        ranks(folder, users, list(rank))
+        scored(folder, "ndcg@20", float(np.where(rank <= 20, 1 / np.log2(rank + 1), 0).mean()))
+        assert place < 3
+    return found(tmp_path, table_of("icsrec", "mvs", "fenrec"))
+
+
+def test_places_are_those_that_users_tell_apart(compared: Found) -> None:
+    cells = list(compared.cells["beauty"])
+    assert ranked(cells, "ndcg@20") == {"fenrec": BEST, "mvs": SECOND}
+    fenrec = next(iter(cells[2].runs))
+    ranks(fenrec, *(pl.read_parquet(next(iter(cells[1].runs)) / PER_USER)[name].to_list() for name in ("user", "rank")))
+    assert ranked(cells, "ndcg@20") == {}, "two are alike, so none is the best"
+    (fenrec / PER_USER).unlink()
+    assert ranked(cells, "ndcg@20") == {}
+
+
+def test_a_table_in_all_its_forms(compared: Found) -> None:
+    table = table_of("icsrec", "mvs", "fenrec")
+    made_of = Written(table, compared, 0.05)
+    cells = {cell.row.name: cell for cell in compared.cells["beauty"]}
+    ours = {name: cell.value("ndcg@20") or 0.0 for name, cell in cells.items()}
+    text = " ".join(made_of.markdown().split())
+    relative = ours["fenrec"] / 0.0702 - 1
+    assert f"| **{ours['fenrec']:.4f}** (0.0702, {relative:+.1%}) ✗ |" in text
+    assert f"| <u>{ours['mvs']:.4f}</u> (0.0667, " in text and "Bold: better than each other row" in text
+    paper = made_of.latex()
+    assert f"FENRec & \\textbf{{{ours['fenrec']:.4f}}} \\\\" in paper and "\\scriptsize 0.0702" in paper
+    assert f"\\underline{{{ours['mvs']:.4f}}}" in paper and "\\toprule" in paper
+    rows = pl.read_csv(made_of.numbers().csv().encode()).to_dicts()
+    assert [row["row"] for row in rows] == ["icsrec", "mvs", "fenrec"]
+    assert rows[2]["ours"] == ours["fenrec"] and rows[2]["verdict"] == "fail above" and rows[2]["place"] == BEST
+    assert rows[2]["printed"] == 0.0702 and rows[2]["difference"] == ours["fenrec"] - 0.0702
+    lines = made_of.terminal().text().splitlines()
+    assert lines[2].startswith("beauty") and "fail above" in lines[-1] and " best " in lines[-1]
+
+
+def test_a_table_without_runs(tmp_path: Path) -> None:
+    table = table_of("mvs", "fenrec")
+    made_of = Written(table, found(tmp_path, table), 0.05)
+    assert "– (0.0702)" in made_of.markdown() and "& -- \\\\" in made_of.latex()
+    assert "Bold" not in made_of.legend()
+
+
+def test_names_of_metrics() -> None:
+    assert [written._title(name) for name in ("recall@5", "ndcg@20", "mrr")] == ["Recall@5", "NDCG@20", "mrr"]
+
+
+@pytest.mark.parametrize("name", ["figure_6_gamma", "figure_6"])
+def test_a_figure_has_a_point_for_each_option(tmp_path: Path, name: str) -> None:
+    table = load("easnrec" if name == "figure_6" else "fenrec", name)
+    figure = drawn(table, found(tmp_path, table).cells, table.metrics)
+    assert len(figure.axes) == len(table.data) * len(table.metrics)
+    labels = [label.get_text() for label in figure.axes[-1].get_xticklabels()]
+    assert labels == [str(row.option) for row in table.rows.values()]
+
+
+def test_a_figure_draws_means(tmp_path: Path) -> None:
+    table = load("fenrec", "figure_6_gamma").only(["beauty"])
+    for option in (0.1, 0.3):
+        scored(made(tmp_path / f"{option}" / "0"), "ndcg@20", option / 10)
+    looked = look_up(
+        Asked(table, [0]), finished([tmp_path]), lambda words, path: f"model.labels.gamma={path.parent.name}" in words,
+        lambda *_: None,
+    )  # fmt: skip
+    axes = drawn(table, looked.cells, table.metrics).axes[0]
+    drawn_values = np.asarray(axes.lines[0].get_ydata(), dtype=float)
+    assert drawn_values[[0, 2]].tolist() == pytest.approx([0.01, 0.03]) and np.isnan(drawn_values[[1, 3, 4]]).all()
+    assert axes.patches[0].get_x() == pytest.approx(0.7)  # grey around 0.2 and 0.3
+
+
+def test_the_page_is_in_step() -> None:
+    text = (ROOT / page.PAGE).read_text(encoding="utf-8")
+    same = in_step(text, page.PART, page.MODULE, page.example()) == text
+    assert same, f"run: python -m {page.MODULE}"
