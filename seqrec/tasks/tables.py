@@ -32,7 +32,7 @@ def tables(
     folders: Sequence[str],
     arguments: Sequence[str],
 ) -> None:
-    """Show a table with what its runs gave, and store it; with ``run=missing`` make the others first.
+    """Show a table with what its runs gave, and store it.
 
     Args:
         config: the whole configuration; what the command line gives of it besides task, paper and data holds for runs.
@@ -42,7 +42,7 @@ def tables(
         rows: some of the table's, by the names that its file gives them; all where None.
         metrics: some of the table's columns, all where None.
         tolerance: largest relative difference that passes, the table's own where None.
-        run: ``missing``, or None.
+        run: ``missing`` makes the others first, or None.
         budget: ``smoke``: a few users and epochs, to see that all of it works; None: the paper's.
         folder: below which tables and the runs that are made here lie.
         folders: where finished runs are looked for too.
@@ -68,12 +68,8 @@ def tables(
 
     cells, status = found(), 0
     if run == "missing":
-        jobs = {
-            home(cell.row, cell.data, seed): [*asked.arguments(cell.row, cell.data), f"seed={seed}"]
-            for own in cells.cells.values()
-            for cell in own
-            for seed in cell.missing
-        }
+        lacking = [(cell.row, cell.data, seed) for cell in cells.all() for seed in cell.missing]
+        jobs = {home(*one): [*asked.arguments(*one[:2]), f"seed={one[2]}"] for one in lacking}
         status = run_jobs(place, jobs, arguments) if jobs else 0
         cells = found()
     allowed = printed.tolerance if tolerance is None else tolerance

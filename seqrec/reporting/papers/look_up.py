@@ -32,6 +32,10 @@ class Found:
     cells: Mapping[str, Sequence[Cell]]
     left_out: Sequence[str]
 
+    def all(self) -> list[Cell]:
+        """Those of all data sets."""
+        return [cell for cells in self.cells.values() for cell in cells]
+
 
 def look_up(
     asked: Asked, finished: Mapping[Path, RunCard], belongs: Belongs, failed: Callable[[Row, str, int], str | None]

@@ -46,8 +46,8 @@ def _draw(folder: Path, table: Published, written: Written) -> None:
 
 
 def _show_missing(found: Found) -> None:
-    lacking = [cell for cells in found.cells.values() for cell in cells if cell.missing]
-    whole = sum(len(cells) for cells in found.cells.values())
+    lacking = [cell for cell in found.all() if cell.missing]
+    whole = len(found.all())
     if not lacking:
         console.print(f"\nall runs of all {whole} cells are there", soft_wrap=True)
         return

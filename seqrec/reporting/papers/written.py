@@ -93,7 +93,7 @@ class Written:
 
     def legend(self) -> str:
         """What the signs of the table mean, those that it has."""
-        cells = [cell for own in self.found.cells.values() for cell in own]
+        cells = self.found.all()
         marks = {mark for cell in cells for mark in cell.marks}
         said = ["Means over seeds ± standard deviation, on the test split."]
         if self.tolerance is not None:
