@@ -117,5 +117,5 @@ def test_parts_of_a_table() -> None:
     assert (table.value("toys", "mvs", "ndcg@20"), table.deviation("toys", "caser", "recall@5")) == (0.0710, 0.0004)
     for part in ({"data": ["ml1m"]}, {"rows": ["easnrec"]}, {"metrics": ["mrr"]}):
         with pytest.raises(ValueError, match=r"table_1 of fenrec has no .*; it has "):
-            table.only(**part)  # type: ignore[arg-type]
+            table.only(**part)
     assert names("easnrec")[0] == "table_2"

@@ -32,7 +32,7 @@ def drawn(table: Published, cells: Mapping[str, Sequence[Cell]], metrics: Sequen
         line[0].set_ylabel(f"test {metric}")
     for axes, data in zip(panels[0], cells, strict=True):
         axes.set_title(data, fontsize="medium")
-    figure.supxlabel(table.axis, fontsize="medium")
+    figure.supxlabel(table.axis or "", fontsize="medium")
     number = table.name.removeprefix("figure_").replace("_", " ")
     grey = "; grey: where the text has the best" if any(table.best.get(data) for data in cells) else ""
     figure.suptitle(f"{table.paper}, Figure {number}{grey}", fontsize="medium")
@@ -41,7 +41,7 @@ def drawn(table: Published, cells: Mapping[str, Sequence[Cell]], metrics: Sequen
 
 def _panel(axes: Axes, cells: Sequence[Cell], metric: str, best: Sequence[Any]) -> None:
     options = [cell.row.option for cell in cells]
-    values = [math.nan if cell.value(metric) is None else cell.value(metric) for cell in cells]
+    values = [value if (value := cell.value(metric)) is not None else math.nan for cell in cells]
     bars = [cell.deviation(metric) or 0.0 for cell in cells]
     places = range(len(options))
     if best:
@@ -49,7 +49,7 @@ def _panel(axes: Axes, cells: Sequence[Cell], metric: str, best: Sequence[Any]) 
         axes.axvspan(min(at) - 0.3, max(at) + 0.3, color=REFERENCE, alpha=0.25, linewidth=0, zorder=0)
     if any(isinstance(option, str) for option in options):
         axes.bar(places, values, yerr=bars, color=COLOUR, width=0.6)
-        seen = [value for value in values if value is not None and not math.isnan(value)]
+        seen = [value for value in values if not math.isnan(value)]
         if seen:  # differences are small beside the values
             margin = max(max(seen) - min(seen), 0.05 * max(seen))
             axes.set_ylim(max(0, min(seen) - margin), max(seen) + margin)

@@ -125,7 +125,7 @@ def _names(words: set[str], row: Row, data: str) -> bool:
 def _beyond(words: set[str], arguments: Sequence[str]) -> set[str]:
     """What a command asked for that is not the cell's, and what of the cell's it did not ask for."""
     more = {word for word in words - set(arguments) if not word.startswith(("seed=", "protocol="))}
-    return more | {f"no {word}" for word in set(arguments) - words}
+    return more | {f"without {word}" for word in set(arguments) - words}
 
 
 def _alike(cells: Sequence[Cell]) -> tuple[list[Cell], list[str]]:

@@ -34,7 +34,7 @@ class Written:
         rows: list[list[Value]] = []
         for data, cells in self.found.cells.items():
             for cell in cells:
-                shown = [cell.row.label + cell.marks, len(cell.runs), _hours(cell)]
+                shown: list[Value] = [cell.row.label + cell.marks, len(cell.runs), _hours(cell)]
                 for metric in self.metrics:
                     rows.append([data, *shown, *self._line(cell, metric)])
                     data, shown = "", ["", None, None]
@@ -65,8 +65,12 @@ class Written:
         parts = [f"{self.table.title} ({self.table.source})\n"]
         for data, cells in self.found.cells.items():
             rows: list[list[Value]] = [
-                [cell.row.label + cell.marks, len(cell.runs), _hours(cell)]
-                + [self._page(cell, metric) for metric in self.metrics]
+                [
+                    cell.row.label + cell.marks,
+                    len(cell.runs),
+                    _hours(cell),
+                    *(self._page(cell, name) for name in self.metrics),
+                ]
                 for cell in cells
             ]
             columns = [data, "seeds", "hours", *map(_title, self.metrics)]
