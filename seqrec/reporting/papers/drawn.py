@@ -14,17 +14,18 @@ from seqrec.reporting.papers.cells import Cell
 from seqrec.reporting.papers.published import Published
 
 
-def drawn(table: Published, cells: Mapping[str, Sequence[Cell]], metrics: Sequence[str]) -> Figure:
+def drawn(table: Published, cells: Mapping[str, Sequence[Cell]], metrics: Sequence[str], note: str = "") -> Figure:
     """Means over seeds with their standard deviations; grey where the paper's text has the best.
 
-    Options are evenly spaced. Numbers are joined by a line, words are bars.
+    Options are evenly spaced; numbers are joined by a line, words are not.
 
     Args:
         table: of the paper, with an axis.
         cells: by data set.
         metrics: a row of panels each.
+        note: what is to be known of all points.
     """
-    figure = Figure(figsize=(0.6 + 3 * len(cells), 0.8 + 2.3 * len(metrics)), layout="constrained")
+    figure = Figure(figsize=(max(0.6 + 3 * len(cells), 4.5), 1.1 + 2.3 * len(metrics)), layout="constrained")
     panels = figure.subplots(len(metrics), len(cells), squeeze=False, sharex="col")
     for line, metric in zip(panels, metrics, strict=True):
         for axes, (data, own) in zip(line, cells.items(), strict=True):
@@ -34,8 +35,9 @@ def drawn(table: Published, cells: Mapping[str, Sequence[Cell]], metrics: Sequen
         axes.set_title(data, fontsize="medium")
     figure.supxlabel(table.axis or "", fontsize="medium")
     number = table.name.removeprefix("figure_").replace("_", " ")
-    grey = "; grey: where the text has the best" if any(table.best.get(data) for data in cells) else ""
-    figure.suptitle(f"{table.paper}, Figure {number}{grey}", fontsize="medium")
+    grey = "grey: where the text has the best" if any(table.best.get(data) for data in cells) else ""
+    lines = [f"{table.paper}, Figure {number}", grey, note]
+    figure.suptitle("\n".join(filter(None, lines)), fontsize="medium")
     return figure
 
 
@@ -47,15 +49,10 @@ def _panel(axes: Axes, cells: Sequence[Cell], metric: str, best: Sequence[Any]) 
     if best:
         at = [options.index(option) for option in best]
         axes.axvspan(min(at) - 0.3, max(at) + 0.3, color=REFERENCE, alpha=0.25, linewidth=0, zorder=0)
-    if any(isinstance(option, str) for option in options):
-        axes.bar(places, values, yerr=bars, color=COLOUR, width=0.6)
-        seen = [value for value in values if not math.isnan(value)]
-        if seen:  # differences are small beside the values
-            margin = max(max(seen) - min(seen), 0.05 * max(seen))
-            axes.set_ylim(max(0, min(seen) - margin), max(seen) + margin)
-    else:
-        axes.errorbar(places, values, yerr=bars, fmt="o-", color=COLOUR, capsize=2, markersize=4)
-        axes.margins(y=0.15)
+    joined = not any(isinstance(option, str) for option in options)
+    line = "-" if joined else ""
+    axes.errorbar(places, values, yerr=bars, fmt=f"o{line}", color=COLOUR, capsize=2, markersize=4)
+    axes.margins(y=0.15)
     axes.set_xticks(list(places), [str(option) for option in options])
     axes.set_xlim(-0.6, len(options) - 0.4)
     axes.tick_params("x", labelsize="small")

@@ -33,14 +33,14 @@ def show(folder: Path, written: Written, note: str = "") -> None:
         with replacing(folder / f"{table.name}.{ending}") as partial:
             partial.write_text(text, encoding="utf-8")
     if table.axis is not None:
-        _draw(folder, table, written)
+        _draw(folder, table, written, note)
     console.print(
         f"\ntables in {from_here(folder)}: {', '.join(f'{table.name}.{end}' for end in forms)}", soft_wrap=True
     )
 
 
-def _draw(folder: Path, table: Published, written: Written) -> None:
-    picture = drawn(table, written.found.cells, written.metrics)
+def _draw(folder: Path, table: Published, written: Written, note: str) -> None:
+    picture = drawn(table, written.found.cells, written.metrics, note)
     for ending in ("png", "svg"):
         figures.save(picture, folder / f"{table.name}.{ending}")
 
