@@ -71,7 +71,8 @@ def _cell(
     candidates = [
         path
         for path, card in finished.items()
-        if (card.data["name"], card.protocol) == (name, row.protocol)
+        if card.data["name"] == name
+        and (card.protocol == row.protocol or asked.stand_in)  # whose settings are not those of the table's data sets
         and card.model in (None, row.model)
         and card.seed in asked.seeds
     ]
