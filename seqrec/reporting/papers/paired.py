@@ -1,16 +1,17 @@
-"""Whether one model is better than another on the same test users: the one place that tables take statistics from."""
+"""Whether one model of a table is better than another on the same test users."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from functools import reduce
 from pathlib import Path
 
+import numpy as np
 import polars as pl
 import torch
 
-from seqrec.functional.ranking import ndcg, recall
+from seqrec.metrics import of_users
+from seqrec.reporting.significance import estimate, holm
 from seqrec.runs.folder import PER_USER
 
 LEVEL = 0.05
@@ -34,30 +35,24 @@ def gains(folders: Sequence[Path], metric: str) -> pl.DataFrame | None:
 
 
 def p_value(one: pl.DataFrame, other: pl.DataFrame) -> float:
-    """Two-sided, of a paired t-test over the users that both have; by the normal distribution, as users are many.
+    """Two-sided, of a paired t-test over the users that both have.
 
     Returns:
         1 where no difference can be seen, as with a single user.
     """
     both = one.join(other, on="user", suffix="_of_other")
-    difference = (both["gain"] - both["gain_of_other"]).to_numpy()
-    if len(difference) < 2:
+    if len(both) < 2:
         return 1.0
-    mean, deviation = float(difference.mean()), float(difference.std(ddof=1))
-    if deviation == 0:
-        return 1.0 if mean == 0 else 0.0
-    return math.erfc(abs(mean) / deviation * math.sqrt(len(difference) / 2))
+    first, second = (both[name].to_numpy()[None] for name in ("gain", "gain_of_other"))
+    return estimate(first, second).p_value(seeds=False)
 
 
 def all_below(values: Sequence[float], level: float = LEVEL) -> bool:
     """Whether Holm's procedure rejects each of several hypotheses; of none, false."""
-    ordered = sorted(values)
-    return bool(ordered) and all(p <= level / (len(ordered) - place) for place, p in enumerate(ordered))
+    return len(values) > 0 and bool((holm(np.array(values)) <= level).all())
 
 
 def _gain(path: Path, metric: str) -> pl.DataFrame:
-    name, _, cutoff = metric.partition("@")
     table = pl.read_parquet(path, columns=["user", "rank"])
-    rank = torch.from_numpy(table["rank"].to_numpy(writable=True))
-    gain = (recall if name == "recall" else ndcg)(rank, int(cutoff))
+    gain = of_users(torch.from_numpy(table["rank"].to_numpy(writable=True)), metric)
     return table.select("user").with_columns(gain=pl.Series(gain.double().numpy()))
