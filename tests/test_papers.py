@@ -211,8 +211,11 @@ def test_row_is_the_former_experiment(name: str) -> None:
     after: Any = OmegaConf.to_container(own, resolve=True, throw_on_missing=False)
     for machine in ("root", "cache_dir"):
         del after["data"][machine]
+    assert after["data"].pop("split") == {"_target_": "seqrec.data.splits.LeaveOneOut"}
+    assert after["data"].pop("min_rating", None) is None
     for since in ("first", "last", "on_device"):  # Yelp's period, by default the former one; where batches are made
         after["data"].pop(since, None)
+    assert after["protocol"].pop("measures") == [] and after["protocol"].pop("references") == ["popularity", "markov"]
     assert after["protocol"].pop("name") == ("unseen_items" if before["protocol"]["remove_seen"] else "all_items")
     listed = before["trainer"]  # today's may list more options, and is a subclass of Lightning's
     after["trainer"]["_target_"] = listed["_target_"]
