@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import polars as pl
@@ -14,6 +15,8 @@ from torch import Tensor
 
 from seqrec.data.batch import Batch
 from seqrec.data.sequences import Sequences
+from seqrec.data.sets.synthetic import Synthetic
+from seqrec.data.windows import last_window
 from seqrec.methods.base import Recommender
 from seqrec.methods.ranker import Ranker
 
@@ -48,6 +51,17 @@ def make_sequences(histories: Iterable[Tensor | Sequence[int]], num_items: int) 
     ids = torch.arange(1, num_items + 1)
     users = pl.Series([f"u{n}" for n in range(len(rows))])
     return Sequences(torch.cat(rows).int(), offsets, users, pl.Series(ids.tolist()), ids)
+
+
+def small_synthetic(folder: Path, **changes: Any) -> Synthetic:
+    """A hundred users of synthetic data, prepared; ``folder`` is the cache, and ``changes`` are other arguments."""
+    sizes = {"num_users": 100, "shortest": 6, "longest": 20, "num_items": 60, "num_types": 3, "branching": 4}
+    world = {"period": 12, "noise": 0.1, "world_seed": 0, "seed": 0}
+    loading = {"windows": last_window, "max_length": 20, "batch_size": 16, "eval_batch_size": 16, "num_workers": 0}
+    given: dict[str, Any] = {"name": "synthetic", "cache_dir": str(folder), **sizes, **world, **loading, **changes}
+    data = Synthetic(**given)
+    data.setup()
+    return data
 
 
 def make_batch(items: Tensor, target: Tensor, next_items: Tensor | None = None) -> Batch:

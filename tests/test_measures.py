@@ -14,27 +14,20 @@ from torch import Tensor
 from seqrec.data.batch import Histories
 from seqrec.data.datamodule import SequenceDataModule
 from seqrec.data.sequences import Sequences
-from seqrec.data.sets.synthetic import Synthetic
 from seqrec.data.splits import Split, TimeCut, UnseenUsers
-from seqrec.data.windows import last_window
 from seqrec.functional.lists import gini
 from seqrec.methods.counting import RandomScores, RecentPopular
 from seqrec.methods.evaluation import evaluate, further_measures
 from seqrec.metrics import MEASURES, ListCounts, Protocol
 from seqrec.training.references import reference_results
-from tests.factories import make_sequences
+from tests.factories import make_sequences, small_synthetic
 
 CUTOFFS = [1, 4, 60]
 
 
 def synthetic(folder: Path, split: Split) -> SequenceDataModule:
-    world = {"num_items": 50, "num_types": 2, "branching": 3, "period": 6, "world_seed": 0}
-    data = Synthetic(
-        **world, noise=0.1, num_users=60, shortest=5, longest=9, name="s", windows=last_window, max_length=6,
-        batch_size=8, eval_batch_size=7, num_workers=0, seed=0, cache_dir=str(folder), split=split,
-    )  # fmt: skip
-    data.setup()
-    return data
+    sizes = {"num_users": 60, "shortest": 5, "longest": 9, "num_items": 50, "num_types": 2, "branching": 3, "period": 6}
+    return small_synthetic(folder, **sizes, max_length=6, batch_size=8, eval_batch_size=7, split=split)
 
 
 def noisy(num_items: int) -> Tensor:

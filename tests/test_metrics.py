@@ -15,13 +15,13 @@ from torch import Tensor
 
 from seqrec.data.batch import Histories
 from seqrec.data.sets.synthetic import Synthetic
-from seqrec.data.windows import last_window
 from seqrec.functional.ranking import target_rank
 from seqrec.methods import evaluation
 from seqrec.methods.evaluation import evaluate, rank_targets
 from seqrec.metrics import Protocol, RankingMetrics, summarise
 from seqrec.runs.result import slices
 from seqrec.training import evaluator_check
+from tests.factories import small_synthetic
 
 CUTOFFS = [5, 10, 20]
 
@@ -37,13 +37,7 @@ def ranks() -> Tensor:
 
 @pytest.fixture
 def data(tmp_path: Path) -> Synthetic:
-    module = Synthetic(
-        num_users=100, shortest=6, longest=20, num_items=60, num_types=3, branching=4, period=12, noise=0.1,
-        world_seed=0, name="synthetic", windows=last_window, max_length=20, batch_size=16, eval_batch_size=16,
-        num_workers=0, seed=0, cache_dir=str(tmp_path),
-    )  # fmt: skip
-    module.setup()
-    return module
+    return small_synthetic(tmp_path)
 
 
 def trainer_of(rank: int, world: int) -> Any:

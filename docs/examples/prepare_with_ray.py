@@ -51,7 +51,7 @@ def main() -> None:
     asked.out.mkdir(parents=True)
     ordered = rows.map_batches(partial(core_rows, items=items, min_user=asked.min_user), **WHOLE).sort("first")
     written = ordered.map_batches(partial(write, out=asked.out.resolve()), **WHOLE).sum("rows")
-    print(f"{written} interactions in {asked.out}")
+    print(f"{written:,} interactions are left, in {asked.out}")
 
 
 def by_user(log: Path, names: dict[str, str], parts: int) -> Any:
@@ -88,7 +88,7 @@ def core_items(rows: Any, min_user: int, min_item: int) -> Any:
         left = counts.filter(pl.col("rows") >= min_item)["item"] if len(counts) else []
         if not len(left):
             sys.exit(f"error: no interactions are left with --min-user {min_user} --min-item {min_item}; lower them")
-        print(f"{len(left)} items")
+        print(f"k-core: {len(left):,} items are left")
         if len(left) == before:
             return items
         items, before = ray.put(left), len(left)

@@ -71,20 +71,16 @@ def store(folder: Path, name: str, found: Mapping[str, Any], judged: Sequence[Fi
 
 def show(folder: Path, name: str, found: Mapping[str, Any], judged: Sequence[Finding]) -> None:
     """The tables, each finding in a sentence, and where the files are."""
-    console.print(f"\n{sizes(name, found)}\n\n{filter_table(found).text()}\n", soft_wrap=True)
+    parts = [sizes(name, found), filter_table(found).text()]
     if found["published"]:
-        console.print(f"{published_table(found).text()}\n", soft_wrap=True)
-        for line in doubts(found):
-            console.print(f"{line}\n", soft_wrap=True)
-    console.print(findings_table(judged).text(), soft_wrap=True)
+        parts += [published_table(found).text(), *doubts(found)]
+    parts.append(findings_table(judged).text())
     if found["ties"] is None:
-        console.print(f"\n{WITHOUT_TIMES}", soft_wrap=True)
-    console.print()
-    for one in judged:
-        if one.verdict in ("warning", "fault"):
-            text = f"{one.verdict}: {one.name} is {_value(one)}, above {one.limit:g} ({CHECKS[one.name]})"
-            console.print(text, soft_wrap=True)
-    console.print(f"all figures and the picture in {from_here(folder)}", soft_wrap=True)
+        parts.append(WITHOUT_TIMES)
+    beyond = [one for one in judged if one.verdict in ("warning", "fault")]
+    lines = [f"{one.verdict}: {one.name} is {_value(one)}, above {one.limit:g} ({CHECKS[one.name]})" for one in beyond]
+    parts.append("\n".join([*lines, f"all figures and the picture in {from_here(folder)}"]))
+    console.print("\n" + "\n\n".join(parts), soft_wrap=True)
 
 
 def _count(cell: Any) -> Cell:

@@ -19,7 +19,7 @@ from seqrec.runs.files import replacing
 from seqrec.runs.origin import Origin
 from seqrec.runs.sweep import Job
 
-console = Console(highlight=False)
+console = Console(highlight=False, markup=False)
 SHOWN = 60  # rows of a table of slices
 
 
@@ -101,12 +101,12 @@ def show_comparison(title: str, found: Comparison, folder: Path, left_out: str |
         save(figure, folder / f"differences.{ending}")
     console.print(f"\n{title}", soft_wrap=True)
     for each in [part for part in parts if len(part.rows) <= SHOWN]:
-        console.print(f"\n{each.text()}", soft_wrap=True, markup=False)
+        console.print(f"\n{each.text()}", soft_wrap=True)
     console.print(f"\np values by Holm over {len(found.rows)} comparisons; intervals of slices are not corrected")
     if any(row.found.total_error is None for row in found.rows):
         console.print("of a method with one seed it is not known how far another training would lie")
     if left_out:
-        console.print(f"slices by repeat and recency are left out: {left_out}", soft_wrap=True, markup=False)
+        console.print(f"slices by repeat and recency are left out: {left_out}", soft_wrap=True)
     hidden = ", those of slices too," if len(parts[-1].rows) > SHOWN else ""
     console.print(f"tables{hidden} and picture in {from_here(folder)}", soft_wrap=True)
 

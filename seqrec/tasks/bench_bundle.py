@@ -53,11 +53,11 @@ def bench_bundle(
         "first_answer": starts,
         "quality": {name: found._asdict() for name, found in judged.items()},
     }
-    screen = Console(highlight=False)
+    screen = Console(highlight=False, markup=False)
     screen.print(f"{result['processor']}, {' '.join(result['instructions'] or ['instructions unknown'])}")
     for table in (costs(times, sizes, starts), qualities(judged)):
         if table.rows:
-            screen.print(table.text(), soft_wrap=True, markup=False)
+            screen.print(table.text(), soft_wrap=True)
     if output is not None:
         write_json(Path(output).expanduser(), result)
 

@@ -29,7 +29,7 @@ def export(config: DictConfig, run: str, output: str, quant: str, names: str | N
     """
     called = {} if names is None else read_names(Path(names).expanduser())
     written = write_bundle(Path(run).expanduser(), Path(output).expanduser(), str(quant).lower(), called)
-    screen = Console(highlight=False)
+    screen = Console(highlight=False, markup=False)
     for line in summary(written):
         screen.print(line, soft_wrap=True)
 

@@ -59,7 +59,7 @@ def predict(
     if part_users < 1:
         raise ValueError(f"task.part_users is {part_users}; it must be at least 1")
     given: dict[str, Any] = {"columns": _plain(columns), "read": _plain(read)}
-    screen, target = Console(highlight=False), Output(Path(output).expanduser(), form)
+    screen, target = Console(highlight=False, markup=False), Output(Path(output).expanduser(), form)
     options: dict[str, Any] = {"seen": seen, "block": list(block), "unknown": unknown, "empty": empty}
     options["allow"] = None if allow is None else list(allow)
     with target.alone():

@@ -76,8 +76,8 @@ def test_no_target_is_older_than_what_trains_of_its_user(seed: int) -> None:
         targets = torch.cat([val.stop, test.stop])
         assert len(targets.unique()) == len(targets)
         for rule in RULES:
-            learnt = rule(whole, 4, torch.Generator().manual_seed(seed))
-            assert trains[learnt.stop].all() and (learnt.start >= whole.offsets[learnt.user]).all()
+            training = rule(whole, 4, torch.Generator().manual_seed(seed))
+            assert trains[training.stop].all() and (training.start >= whole.offsets[training.user]).all()
         if isinstance(split, TimeCut):  # of all users, not only of the target's own
             assert time[trains].max() < time[val.stop].min() <= time[val.stop].max() < time[test.stop].min()
             assert not split.known_users or (whole.trained is not None and whole.trained[test.user].all())
@@ -131,7 +131,7 @@ def test_draws_are_the_same_for_the_same_seed_and_other_for_another() -> None:
 def test_counts_on_ml1m_are_those_of_a_second_computation(
     data_root: Path, tmp_path: Path, loading: dict[str, Any]
 ) -> None:
-    """The users whose original ratings are at hand; SQL on the raw file."""
+    """The users whose original ratings are available; SQL on the raw file."""
     raw = data_root / "raw" / "ml-1m" / "ratings_users_1-2999.dat.gz"
     (tmp_path / "ratings.dat.gz").symlink_to(raw)
     lines = pl.read_csv(raw, has_header=False, new_columns=["line"], separator="\x01")

@@ -46,6 +46,14 @@ def test_a_fault_has_an_exit_status_of_its_own(tmp_path: Path, capsys: pytest.Ca
     assert "tied_targets is" not in capsys.readouterr().out
 
 
+def test_brackets_in_a_name_are_shown(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """They are no markup of the terminal."""
+    words = ["data=custom", f"data.path={log(tmp_path, tied=False)}", "data.name='shop[b]'"]
+    main_here(tmp_path, "task=check_data", *words)
+    shown = capsys.readouterr().out
+    assert "shop[b]: 10 users" in shown and "checks/shop[b]" in shown
+
+
 def test_sizes_that_are_not_the_published_ones_are_a_fault(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     words = ["task=check_data", "data=custom", f"data.path={log(tmp_path, tied=False)}", "task.known_as=beauty"]
     with pytest.raises(SystemExit) as end:

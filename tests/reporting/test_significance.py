@@ -78,7 +78,7 @@ def test_the_bootstrap_is_the_same_in_parts(monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def rejected(p_values: Values, alpha: float) -> Values:
-    """Holm's steps as he wrote them: go on from the smallest while it is at most alpha over those that are left."""
+    """Holm's steps as he wrote them: continue from the smallest while it is at most alpha over those that are left."""
     out = np.zeros(len(p_values), bool)
     for step, place in enumerate(np.argsort(p_values)):
         if p_values[place] > alpha / (len(p_values) - step):

@@ -7,9 +7,8 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from seqrec.data.sets.synthetic import Synthetic
-from seqrec.data.windows import last_window
 from seqrec.runs.slicing import slices, steps_since_target, with_columns
+from tests.factories import small_synthetic
 
 USERS = pl.DataFrame(
     {
@@ -46,12 +45,7 @@ def test_what_holds_all_users_is_no_slice() -> None:
 
 
 def test_steps_since_the_target_are_those_of_a_search(tmp_path: Path) -> None:
-    data = Synthetic(
-        num_users=100, shortest=2, longest=30, num_items=20, num_types=3, branching=4, period=12, noise=0.1,
-        world_seed=0, name="synthetic", windows=last_window, max_length=5, batch_size=16, eval_batch_size=16,
-        num_workers=0, seed=0, cache_dir=str(tmp_path),
-    )  # fmt: skip
-    data.setup()
+    data = small_synthetic(tmp_path, shortest=2, longest=30, num_items=20, max_length=5)
     table = dict(steps_since_target(data).iter_rows())
     sequences = data.sequences
     searched = {}

@@ -26,7 +26,7 @@ class Found:
 
     Attributes:
         cells: by data set, in the order of the rows.
-        left_out: a line for each run that is judged otherwise than the others of its data set.
+        left_out: a line for each run that was evaluated differently from the others of its data set.
     """
 
     cells: Mapping[str, Sequence[Cell]]
@@ -130,7 +130,7 @@ def _beyond(words: set[str], arguments: Sequence[str]) -> set[str]:
 
 
 def _alike(cells: Sequence[Cell]) -> tuple[list[Cell], list[str]]:
-    """The cells of a data set without runs that were judged otherwise than the first, and a line for each of these."""
+    """Cells of a data set without runs that were evaluated differently from the first, and a line for each of those."""
     known = [(cell.older, cell.row.protocol, run.card) for cell in cells for run in cell.runs.values()]
     if not known:
         return list(cells), []
@@ -140,7 +140,7 @@ def _alike(cells: Sequence[Cell]) -> tuple[list[Cell], list[str]]:
         fields = JUDGED if cell.row.protocol == protocol else tuple(set(JUDGED) - set(OF_PROTOCOL))
         other = {path: first.differences(run.card, fields) for path, run in cell.runs.items()}
         notes += [
-            f"{path} is left out, for it was judged otherwise: {', '.join(at)}" for path, at in other.items() if at
+            f"{path} is left out, as it was evaluated differently: {', '.join(at)}" for path, at in other.items() if at
         ]
         result.append(replace(cell, runs={path: run for path, run in cell.runs.items() if not other[path]}))
     return result, notes

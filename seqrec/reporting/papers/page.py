@@ -15,7 +15,7 @@ PAGE, PART, MODULE = "docs/tables.md", "fenrec-table-1-beauty", "seqrec.reportin
 
 
 def example(root: Path = ROOT) -> str:
-    """FENRec's Table 1 on Beauty, of which two metrics are shown; kept runs store no configuration to compare."""
+    """FENRec's Table 1 on Beauty, two metrics of it; the stored runs there have no configuration to compare."""
     table = load("fenrec", "1").only(["beauty"], metrics=["recall@10", "ndcg@20"])
     found = look_up(Asked(table, table.seeds), finished([root / "docs" / "runs"]), lambda *_: False, lambda *_: None)
     return Written(table, found, table.tolerance).markdown()

@@ -22,10 +22,10 @@ def show(folder: Path, written: Written, note: str = "") -> None:
         note: what is to be known of all of its numbers.
     """
     table, found = written.table, written.found
-    console.print(f"\n{table.title} ({table.source})\n\n{written.terminal().text()}", soft_wrap=True, markup=False)
-    console.print(f"\n{written.legend()}", soft_wrap=True, markup=False)
+    console.print(f"\n{table.title} ({table.source})\n\n{written.terminal().text()}", soft_wrap=True)
+    console.print(f"\n{written.legend()}", soft_wrap=True)
     for line in [*([note] if note else []), *found.left_out]:
-        console.print(line, soft_wrap=True, markup=False)
+        console.print(line, soft_wrap=True)
     _show_missing(found)
     folder.mkdir(parents=True, exist_ok=True)
     forms = {"md": written.markdown(), "tex": written.latex(), "csv": written.numbers().csv()}
@@ -54,6 +54,6 @@ def _show_missing(found: Found) -> None:
     count = sum(len(cell.missing) for cell in lacking)
     console.print(f"\n{count} runs of {len(lacking)} of {whole} cells are missing; task.run=missing makes them:")
     for cell in lacking:
-        console.print(f"  {cell.command}", soft_wrap=True, markup=False)
+        console.print(f"  {cell.command}", soft_wrap=True)
         for seed, why in cell.failed.items():
-            console.print(f"    seed {seed} failed: {why}", soft_wrap=True, markup=False)
+            console.print(f"    seed {seed} failed: {why}", soft_wrap=True)

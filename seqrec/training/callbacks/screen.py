@@ -12,7 +12,7 @@ from rich.text import Text
 
 from seqrec.training.callbacks.pace import Phase, duration
 
-console = Console(highlight=False)
+console = Console(highlight=False, markup=False)
 REDRAWN = 0.25  # seconds; looking at the loss more often would make a GPU wait
 WIDEST, NARROWEST = 40, 6  # columns of a bar; where there is less room there is none
 
