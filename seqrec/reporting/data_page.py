@@ -12,8 +12,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from seqrec.data.checks.fenrec_table_d import READINGS
 from seqrec.data.checks.published import EASNREC, TABLE_D
-from seqrec.data.checks.support import READINGS
 from seqrec.reporting.data_check import JSON
 from seqrec.reporting.pages import ROOT, write_part
 from seqrec.reporting.table import Cell, Table

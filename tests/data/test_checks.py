@@ -14,10 +14,10 @@ from omegaconf import OmegaConf
 
 from seqrec.cli.overrides import CONF
 from seqrec.data.checks import numbers
+from seqrec.data.checks.fenrec_table_d import interactions_per_item
 from seqrec.data.checks.findings import CHECKS, Finding, figures, findings
 from seqrec.data.checks.log import Log, filters, observed
 from seqrec.data.checks.published import PUBLISHED, TABLE_D, compared, sizes
-from seqrec.data.checks.support import interactions_per_item
 from seqrec.data.checks.targets import repeated
 from seqrec.data.checks.times import overlap, ties
 from seqrec.data.errors import DataError

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from seqrec.data.checks import numbers, published, shape, support, targets, times
+from seqrec.data.checks import fenrec_table_d, numbers, published, shape, targets, times
 from seqrec.data.checks.log import Figures, Log, filters
 from seqrec.data.errors import DataError
 
@@ -71,7 +71,7 @@ def figures(log: Log, seed: int, max_length: int, known_as: str) -> Figures:
         "numbers": {"seed": seed} | numbers.told(log, numbers.numbers_of_models(log, seed)),
         "lengths": shape.lengths(log, max_length),
         "popularity": shape.popularity(log),
-        "interactions_per_item": support.readings(log),
+        "interactions_per_item": fenrec_table_d.readings(log) if known_as in published.TABLE_D else None,
     }
 
 
