@@ -13,6 +13,7 @@ from seqrec.runs.card import RunCard
 from seqrec.runs.configuration import CHANGEABLE, configuration_hash
 from seqrec.runs.files import changed
 from seqrec.runs.folder import CARD, CONFIG, PER_USER, RANKS
+from seqrec.runs.found import run_folders
 from seqrec.runs.kept import Run, read_run
 from seqrec.runs.sweep import values
 
@@ -79,7 +80,7 @@ def _runs(folders: Sequence[Path]) -> list[Path]:
     """The folders of runs, those that a folder holds in the order of their names."""
     found: list[Path] = []
     for folder in folders:
-        below = [folder] if (folder / CARD).exists() else _below(folder)
+        below = [folder] if (folder / CARD).exists() else run_folders([folder])
         if not below:
             raise ValueError(f"{folder} holds no finished run; give run folders, or a folder of them")
         found += below
@@ -89,22 +90,18 @@ def _runs(folders: Sequence[Path]) -> list[Path]:
     return found
 
 
-def _below(folder: Path) -> list[Path]:
-    """All runs below a folder but those inside of runs, the first stages."""
-    found: list[Path] = []
-    for path in sorted(card.parent for card in folder.rglob(CARD)):
-        if not any(path.is_relative_to(run) for run in found):
-            found.append(path)
-    return found
-
-
 def judged(folder: Path) -> Judged:
     """The finished run in ``folder`` with the ranks of its users.
 
     Raises:
-        ValueError: it is none, it has no ranks, or not those of the users that its card counts.
+        ValueError: it is none, its users have several targets, it has no ranks, or not those that its card counts.
     """
     run = read_run(folder)
+    if run.card.evaluated_targets not in (None, run.card.evaluated_users):
+        raise ValueError(
+            f"{folder} has {run.card.evaluated_targets} targets of {run.card.evaluated_users} users, and the tests "
+            "need one a user; train with data.split.target=last, first or random"
+        )
     path = next((folder / name for name in (PER_USER, RANKS) if (folder / name).exists()), None)
     if path is None:
         raise ValueError(f"{folder} has no {PER_USER}, so its users cannot be compared; run it again: {run.command}")

@@ -9,15 +9,23 @@ from seqrec.runs.card import RunCard
 from seqrec.runs.folder import CARD, FIRST_STAGE, LOG, METRICS
 
 
+def run_folders(folders: Iterable[Path]) -> list[Path]:
+    """Finished runs in or below ``folders``, in the order of their names; first stages inside a run are none."""
+    places = {path.parent for folder in folders for path in folder.rglob(METRICS)}
+    return sorted(
+        path for path in places if path.name != FIRST_STAGE and (path / CARD).exists() and (path / LOG).exists()
+    )
+
+
 def finished(folders: Iterable[Path]) -> dict[Path, RunCard]:
-    """Cards of the finished runs below ``folders``, the newest first; first stages inside a run are none.
+    """Cards of :func:`run_folders`, the newest first.
 
     What cannot be read as a run is left out: folders of tables may hold anything.
     """
-    places = {path.parent for folder in folders for path in folder.rglob(METRICS)}
-    whole = [path for path in places if path.name != FIRST_STAGE and (path / CARD).exists() and (path / LOG).exists()]
     found: dict[Path, RunCard] = {}
-    for path in sorted(whole, key=lambda path: ((path / METRICS).stat().st_mtime, str(path)), reverse=True):
+    for path in sorted(
+        run_folders(folders), key=lambda path: ((path / METRICS).stat().st_mtime, str(path)), reverse=True
+    ):
         try:
             found[path] = RunCard.read(path / CARD)
         except ValueError:
