@@ -41,6 +41,8 @@ class Emulation(TorchDispatchMode):
     def __enter__(self) -> Emulation:
         OnDevice.operator = self.run
         self.contexts.enter_context(parameters_stay_the_same())
+        # In this thread, so that the order of operators, and with it their number, is the same each time.
+        self.contexts.enter_context(torch.autograd.grad_mode.set_multithreading_enabled(False))
         super().__enter__()
         self.functions.__enter__()
         return self

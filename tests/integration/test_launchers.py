@@ -64,7 +64,7 @@ def test_two_jobs_in_workers_of_joblib(workplace: Path, tmp_path: Path) -> None:
     assert tables[0] == tables[1] and tables[0].count("finished") == 2
 
 
-@pytest.mark.slow
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     "launcher",
     [
@@ -83,7 +83,7 @@ def test_the_table_is_that_of_the_serial_launcher(
     assert swept(workplace, job_server, *launcher) == table
 
 
-@pytest.mark.slow
+@pytest.mark.thorough
 def test_jobs_take_turns_on_two_pretended_gpus(tmp_path: Path) -> None:
     skip_without_plugin(["launcher=gpus"])
     words = ["-m", "task._target_=tests.integration.leases.lease", "model=popularity", "seed=range(5)"]
