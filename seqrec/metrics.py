@@ -95,12 +95,8 @@ def summarise(rank: Tensor, cutoffs: list[int]) -> dict[str, float]:
 
 def measured(rank: Tensor, protocol: Protocol) -> dict[str, float]:
     """The measures of :data:`OF_RANKS` that a protocol asks for, of ranks ``(N,)``."""
-    found = {}
-    for measure in (one for one in OF_RANKS if one in protocol.measures):
-        for k in protocol.cutoffs:
-            each = recall(rank, k) / k if measure == "precision" else reciprocal_rank(rank) * recall(rank, k)
-            found[f"{measure}@{k}"] = each.mean().item()
-    return found
+    names = [f"{measure}@{k}" for measure in OF_RANKS if measure in protocol.measures for k in protocol.cutoffs]
+    return {name: of_users(rank, name).mean().item() for name in names}
 
 
 class ListCounts(Metric):
@@ -154,11 +150,20 @@ class ListCounts(Metric):
 
 
 def of_users(rank: Tensor, name: str) -> Tensor:
-    """A metric of each rank ``(N,)``, by its name in :func:`summarise`, whose means they have."""
-    measure, _, k = name.partition("@")
-    if measure == "mrr":
+    """A metric of each rank ``(N,)``, by its name in :func:`summarise` or :func:`measured`, whose means they have."""
+    if name == "mrr":
         return reciprocal_rank(rank)
-    return {"recall": recall, "ndcg": ndcg}[measure](rank, int(k))
+    measure, _, cutoff = name.partition("@")
+    k = int(cutoff)
+    if measure == "ndcg":
+        return ndcg(rank, k)
+    hit = recall(rank, k)
+    return {"recall": hit, "precision": hit / k}.get(measure, reciprocal_rank(rank) * hit)
+
+
+def is_of_users(name: str) -> bool:
+    """Whether a metric is a mean over users, as those that follow from ranks are; measures of all lists are none."""
+    return name.partition("@")[0] not in OF_LISTS
 
 
 class RankingMetrics(Metric):

@@ -11,7 +11,7 @@ import torch
 import yaml
 
 from seqrec.data.datamodule import SequenceDataModule
-from seqrec.functional.paired import paired
+from seqrec.functional.intervals import paired, user_mean
 from seqrec.inference.build import build
 from seqrec.runs.folder import CONFIG
 from seqrec.serving.recommend import Asked, LoadedModel
@@ -25,6 +25,7 @@ class Quality(NamedTuple):
     Attributes:
         users: how many.
         ndcg: NDCG@10.
+        ndcg_error: its standard error over users.
         ratio: of it to that of the first model.
         error: standard error of the ratio, from the differences of single users.
         overlap: share of items that are on the first model's lists too.
@@ -32,6 +33,7 @@ class Quality(NamedTuple):
 
     users: int
     ndcg: float
+    ndcg_error: float
     ratio: float
     error: float
     overlap: float
@@ -74,4 +76,5 @@ def _compared(lists: np.ndarray, now: np.ndarray, first: np.ndarray, before: np.
     mean = max(float(before.mean()), 1e-12)
     error = paired(now, before).error / mean
     both = (lists[:, :, None] == first[:, None]).any(2).mean()
-    return Quality(len(now), float(now.mean()), float(now.mean()) / mean, error, float(both))
+    found = user_mean(now)
+    return Quality(found.users, found.mean, found.error, found.mean / mean, error, float(both))

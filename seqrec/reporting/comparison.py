@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from seqrec.functional.intervals import Interval, user_mean
 from seqrec.metrics import of_users
 from seqrec.reporting.significance import Estimate, OverUsers, Values, bootstrap, estimate, holm, over_users
 from seqrec.runs.comparable import Method
@@ -75,6 +76,7 @@ class Comparison:
 
     Attributes:
         methods: value ``(S,)`` of each seed by metric, of each method.
+        users: of each method, by metric, what users say of its mean over seeds.
         rows: one a pair and metric.
         adjusted: p values by Holm over all rows, of each row: of both kinds of variation, paired t, Wilcoxon.
         slices: one a pair and slice, in the first metric.
@@ -82,6 +84,7 @@ class Comparison:
     """
 
     methods: Mapping[str, Mapping[str, Sequence[float]]]
+    users: Mapping[str, Mapping[str, Interval | None]]
     rows: Sequence[Row]
     adjusted: NDArray[np.float64]
     slices: Sequence[PartRow]
@@ -134,7 +137,8 @@ def compare(ranks: Ranks, choices: Choices, parts: Sequence[Slice] = ()) -> Comp
         for first, second in pairs
     ]
     reached = {name: {m: values[m][name].mean(1).tolist() for m in choices.metrics} for name in ranks}
-    return Comparison(reached, rows, np.stack([holm(column) for column in p_values.T], axis=1), within, choices)
+    users = {n: {m: user_mean(values[m][n].mean(0)).interval(choices.level) for m in choices.metrics} for n in ranks}
+    return Comparison(reached, users, rows, np.stack([holm(column) for column in p_values.T], axis=1), within, choices)
 
 
 def _estimate_of(first: Values, second: Values, part: Slice) -> Estimate:

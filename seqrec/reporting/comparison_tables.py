@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 from seqrec.reporting.comparison import Comparison, PartRow, Row
-from seqrec.reporting.table import Cell, Table, spread
+from seqrec.reporting.table import USERS, Cell, Table, mean_cells, over_seeds_caption
 
 SMALLEST = 1e-6  # p value that is shown; smaller ones say no more
 UNTESTED = [None] * 8  # slices are looked at, not tested
 
 
 def methods_table(found: Comparison) -> Table:
-    """A row a method: its seeds, and each metric as mean ± standard deviation over them."""
+    """A row a method: its seeds, and of each metric the mean with its deviation over them and what users say."""
     metrics = found.choices.metrics
-    rows: list[list[Cell]] = [
-        [name, len(next(iter(of.values()))), *(spread(of[metric]) for metric in metrics)]
-        for name, of in found.methods.items()
-    ]
-    return Table(["method", "seeds", *metrics], rows)
+    rows: list[list[Cell]] = []
+    for name, of in found.methods.items():
+        cells = [cell for metric in metrics for cell in mean_cells(of[metric], found.users[name][metric])]
+        rows.append([name, len(of[metrics[0]]), *cells])
+    columns = [column for metric in metrics for column in (metric, USERS)]
+    return Table(["method", "seeds", *columns], rows, over_seeds_caption(found.choices.level))
 
 
 def differences_table(found: Comparison) -> Table:

@@ -11,8 +11,9 @@ from pathlib import Path
 from seqrec.reporting import figures
 from seqrec.reporting.pages import ROOT, write_part
 from seqrec.reporting.papers.published import load
-from seqrec.reporting.table import Table
+from seqrec.reporting.table import Cell, Table, over_users_caption
 from seqrec.runs.card import refuse_mixed
+from seqrec.runs.intervals import of_reference, of_run
 from seqrec.runs.kept import runs
 
 PAGE = "docs/results.md"
@@ -32,19 +33,27 @@ def table(folder: Path) -> Table:
     refuse_mixed({f"{folder / run.name}": run.card for run in stored})
     changed = {run.name for run in stored if str(run.card.git_commit).endswith("-dirty")}
     rows = [
-        (run.metrics["test"], run.name, f"{run.metrics['epochs']} ({run.metrics['best_epoch']})", f"`{run.command}`")
+        (
+            run.metrics["test"] | of_run(run),
+            run.name,
+            f"{run.metrics['epochs']} ({run.metrics['best_epoch']})",
+            f"`{run.command}`",
+        )
         for run in stored
     ]
-    rows += [(metrics, name, "", "") for name, metrics in stored[0].metrics["references"].items()]
+    first = stored[0]
+    rows += [
+        (metrics | of_reference(first, name), name, "", "") for name, metrics in first.metrics["references"].items()
+    ]
     columns = ["model", "epochs (best)", "Recall@10", "NDCG@10", "NDCG@20", "command"]
     if published:
         columns.insert(-1, "published")
-    cells = []
-    for metrics, name, epochs, command in sorted(rows, key=lambda row: -row[0]["ndcg@10"]):
+    cells: list[list[Cell]] = []
+    for metrics, name, epochs, command in sorted(rows, key=lambda row: row[0]["ndcg@10"], reverse=True):
         numbers = [metrics[at] for at in ("recall@10", "ndcg@10", "ndcg@20")]
         others = [published.get(name, "")] if published else []
         cells.append([f"{name} †" if name in changed else name, epochs, *numbers, *others, command])
-    return Table(columns, cells)
+    return Table(columns, cells, over_users_caption(cells, first.card.evaluated_users))
 
 
 def _published(folder: Path) -> dict[str, str]:

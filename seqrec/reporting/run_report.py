@@ -10,10 +10,13 @@ from typing import Any
 
 from seqrec.data.datamodule import SequenceDataModule
 from seqrec.data.writing import write_parquet
+from seqrec.functional.intervals import LEVEL
 from seqrec.reporting import figures
+from seqrec.reporting.table import Table, over_users_caption
 from seqrec.runs.card import RunCard
 from seqrec.runs.files import replacing, write_json
 from seqrec.runs.folder import CARD, FIRST_STAGE, METRICS, PER_USER
+from seqrec.runs.intervals import INTERVALS, Intervals, of_ranks
 from seqrec.runs.result import Reference, Result, per_user, slices
 
 
@@ -24,13 +27,13 @@ class Report:
     Attributes:
         slices: rows of the table of slices.
         references: test metrics by reference.
-        comparison: rows of the table that the terminal shows.
+        comparison: a row a model and reference, with intervals over users.
         pictures: PNG files by name.
     """
 
     slices: Sequence[Mapping[str, Any]]
     references: Mapping[str, Mapping[str, float]]
-    comparison: Sequence[Mapping[str, Any]]
+    comparison: Table
     pictures: Mapping[str, Path]
 
 
@@ -82,8 +85,27 @@ def write_report(
     metrics = {"val": result.val, "test": result.test, "epochs": result.epochs, "seconds": result.seconds}
     more: dict[str, Any] = {"best_epoch": result.best_epoch, "references": others, "slices": parts}
     more["configuration"] = card.configuration
+    user = data.splits["test"].user
+    intervals = {
+        one: of_ranks(reference.rank, user[reference.row].numpy(), reference.metrics)
+        for one, reference in references.items()
+    } | {name: of_ranks(result.rank, user[result.row].numpy(), result.test)}
+    more[INTERVALS] = {"level": LEVEL, "over": "users", "test": _ends(intervals[name])}
+    more[INTERVALS]["references"] = {one: _ends(intervals[one]) for one in others}
     first = folder / FIRST_STAGE / METRICS
     warm = {"warm_start": json.loads(first.read_text(encoding="utf-8"))} if first.exists() else {}
     write_json(folder / METRICS, metrics | more | warm)
-    rows = [{"model": model, **values} for model, values in everything.items()]
-    return Report(parts, others, rows, {picture: folder / f"{picture}.png" for picture in pictures})
+    comparison = _comparison(everything, intervals, card.evaluated_users)
+    return Report(parts, others, comparison, {picture: folder / f"{picture}.png" for picture in pictures})
+
+
+def _comparison(metrics: Mapping[str, Mapping[str, float]], intervals: Mapping[str, Intervals], users: int) -> Table:
+    """A row a model and reference, with the metrics that all of them have."""
+    first = next(iter(metrics.values()))
+    columns = [one for one in first if all(one in values for values in metrics.values())]
+    rows = [[name, *(intervals[name].get(one, values[one]) for one in columns)] for name, values in metrics.items()]
+    return Table(["model", *columns], rows, over_users_caption(rows, users))
+
+
+def _ends(intervals: Intervals) -> dict[str, tuple[float, float]]:
+    return {name: (interval.low, interval.high) for name, interval in intervals.items()}

@@ -9,7 +9,8 @@ from collections.abc import Mapping, Sequence
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from seqrec.reporting.table import Table
+from seqrec.reporting.table import Cell, Table, over_users_caption
+from seqrec.runs.intervals import of_run
 from seqrec.runs.sweep import Job
 
 
@@ -39,13 +40,15 @@ def curves(searches: Mapping[str, Sequence[Job]], metric: str) -> Figure:
 
 def table(searches: Mapping[str, Sequence[Job]], metric: str) -> Table:
     """A row a model: its trials, and validation, test and hours of its best one on validation."""
-    rows = []
+    rows: list[list[Cell]] = []
     for name, jobs in searches.items():
         found = values(jobs, metric)
         best = jobs[max(range(len(jobs)), key=lambda place: -math.inf if math.isnan(found[place]) else found[place])]
         finished, run = [job.run for job in jobs if job.run], best.run
         hours = sum(float(one.metrics["seconds"]) for one in finished) / 3600
-        scores = [run.metrics["val"][metric], run.metrics["test"].get(metric)] if run else [None, None]
+        scores: list[Cell] = [None, None]
+        if run:
+            scores = [run.metrics["val"][metric], of_run(run).get(metric, run.metrics["test"].get(metric))]
         rows.append([name, len(jobs), len(finished), *scores, best.number if run else None, f"{hours:.2f}"])
     columns = ["model", "trials", "finished", f"val {metric}", f"test {metric}", "best trial", "hours of all"]
-    return Table(columns, rows)
+    return Table(columns, rows, over_users_caption(rows))

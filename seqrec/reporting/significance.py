@@ -8,12 +8,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy import stats
 
-from seqrec.functional.paired import paired
-
-Values = NDArray[np.float64]
+from seqrec.functional.intervals import Values, paired
 
 WEIGHTS_AT_A_TIME = 1 << 22  # of the bootstrap: 32 MiB
 
@@ -72,7 +69,7 @@ def estimate(first: Values, second: Values) -> Estimate:
     both samples (Clark 1973).
     """
     mean_first, mean_second = first.mean(0), second.mean(0)
-    mean, error = paired(mean_first, mean_second)
+    mean, error, _ = paired(mean_first, mean_second)
     ends = float(mean_first.mean()), float(mean_second.mean())
     users = first.shape[1]
     if min(len(first), len(second), users) < 2:

@@ -18,12 +18,13 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from seqrec.functional.paired import Paired, paired
+from seqrec.functional.intervals import LEVEL, UserMean, paired
 from seqrec.metrics import of_users
 from seqrec.reporting.pages import ROOT, write_part
 from seqrec.reporting.table import Cell, Table, spread
 from seqrec.runs.card import refuse_mixed
 from seqrec.runs.folder import CARD, LOG, METRICS, PER_USER, RANKS
+from seqrec.runs.intervals import of_seeds
 from seqrec.runs.kept import Run, read_run
 from seqrec.runs.slicing import LENGTH, POPULARITY
 
@@ -36,6 +37,11 @@ DIAGNOSTICS = {
 }
 PAIR = REFERENCE, BASELINE = "text", "sasrec"
 """The reading that all others are compared with, and another model; both stand first."""
+
+CAPTION = (
+    f"±: standard deviation over seeds on validation; on test half of the {LEVEL:.0%} interval over users, of their "
+    "means over seeds."
+)
 
 Readings = Mapping[str, Sequence[Run]]
 
@@ -52,24 +58,26 @@ def readings(folder: Path) -> Readings:
 
 
 def table(folder: Path) -> Table:
-    """One row a reading of a data set: validation as mean ± deviation over seeds, test beside the reference, terms.
+    """One row a reading of a data set: validation over seeds, test over users alone and beside the reference, terms.
 
     Raises:
         ValueError: the runs were not judged alike.
     """
     found = readings(folder)
     refuse_mixed({f"{folder / name / run.name}": run.card for name, stored in found.items() for run in stored})
-    columns = ["reading", "seeds", "NDCG@10", "Recall@10", "test, less `text`", *DIAGNOSTICS.values(), "s an epoch"]
+    columns = ["reading", "seeds", "NDCG@10", "Recall@10", "test NDCG@10", "test, less `text`"]
+    columns += [*DIAGNOSTICS.values(), "s an epoch"]
     rows: list[list[Cell]] = []
     for name, stored in found.items():
         scores = [spread([run.metrics["val"][metric] for run in stored]) for metric in ("ndcg@10", "recall@10")]
         changes = [_change(stored, term) for term in DIAGNOSTICS]
         seconds = median(row["train_seconds"] for run in stored for row in run.log)
-        rows.append([name, len(stored), *scores, _less(folder, name), *changes, f"{seconds:.0f}"])
-    return Table(columns, rows)
+        tested = of_seeds(stored, "ndcg@10")
+        rows.append([name, len(stored), *scores, tested, _less(folder, name), *changes, f"{seconds:.0f}"])
+    return Table(columns, rows, CAPTION)
 
 
-def less_reference(folder: Path, name: str) -> Paired | None:
+def less_reference(folder: Path, name: str) -> UserMean | None:
     """Test NDCG@10 of a reading less that of the reference, each user's mean over the seeds that both have.
 
     Args:
@@ -93,7 +101,8 @@ def less_reference(folder: Path, name: str) -> Paired | None:
 def _less(folder: Path, name: str) -> str:
     """:func:`less_reference` as a cell."""
     compared = less_reference(folder, name) if name != REFERENCE else None
-    return "" if compared is None else compared.text()
+    interval = None if compared is None else compared.interval()
+    return "" if interval is None else interval.text("+")
 
 
 def keep(run: Path, folder: Path) -> None:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from seqrec.reporting.table import Cell, Table, spread
+from seqrec.reporting.table import USERS, Cell, Table, mean_cells, over_seeds_caption, over_users_caption
 from seqrec.runs.files import replacing
+from seqrec.runs.intervals import of_run, of_seeds
 from seqrec.runs.sweep import Job
 
 LONGEST = 60  # of a reason in the table; all of it stands in failed.txt
@@ -24,16 +25,16 @@ def of_jobs(jobs: Sequence[Job]) -> Table:
         if job.run is None:
             row += [None] * (len(monitors) + len(metrics) + 2)
         else:
-            own, stored = job.run.card.monitor, job.run.metrics
+            own, stored, intervals = job.run.card.monitor, job.run.metrics, of_run(job.run)
             row += [float(stored["val"][name]) if name == own else None for name in monitors]
-            row += [stored["test"].get(name) for name in metrics]
+            row += [intervals.get(name, stored["test"].get(name)) for name in metrics]
             row += [stored["best_epoch"], f"{stored['seconds'] / SECONDS:.2f}"]
         rows.append([*row, job.status if len(job.status) <= LONGEST else job.status[: LONGEST - 3] + "..."])
-    return Table([*columns, "best epoch", "hours", "status"], rows)
+    return Table([*columns, "best epoch", "hours", "status"], rows, over_users_caption(rows))
 
 
 def over_seeds(jobs: Sequence[Job]) -> Table | None:
-    """Mean and standard deviation of finished jobs over their seeds; None where no two differ in nothing else."""
+    """Finished jobs over their seeds, and over users; None where no two differ in nothing but the seed."""
     keys, metrics = [key for key in varied(jobs) if key != "seed"], _metrics(jobs)
     groups: dict[tuple[str, ...], list[Job]] = {}
     for job in jobs:
@@ -43,9 +44,13 @@ def over_seeds(jobs: Sequence[Job]) -> Table | None:
         return None
     rows: list[list[Cell]] = []
     for values, group in groups.items():
-        spreads = [spread([job.run.metrics["test"][name] for job in group if job.run]) for name in metrics]
-        rows.append([*values, len(group), *spreads])
-    return Table([*keys, "seeds", *(f"test {name}" for name in metrics)], rows)
+        runs = [job.run for job in group if job.run]
+        row: list[Cell] = [*values, len(group)]
+        for name in metrics:
+            row += mean_cells([run.metrics["test"][name] for run in runs], of_seeds(runs, name))
+        rows.append(row)
+    columns = [column for name in metrics for column in (f"test {name}", USERS)]
+    return Table([*keys, "seeds", *columns], rows, over_seeds_caption())
 
 
 def varied(jobs: Sequence[Job]) -> list[str]:

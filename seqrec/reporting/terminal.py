@@ -43,11 +43,9 @@ def show_start(name: str, model: Ranker, folder: Path, validated: bool = True) -
     console.print(f"folder  {from_here(folder)}", soft_wrap=True)
 
 
-def show_result(title: str, rows: Sequence[Mapping[str, str | float]], folder: Path) -> None:
-    """The result table: one row a model, with what all of them have."""
-    columns = [name for name in rows[0] if all(name in row for row in rows)]
-    table = Table(columns, [[row[name] for name in columns] for row in rows])
-    console.print(f"\n{title}\n\n{table.text()}\n", soft_wrap=True)
+def show_result(title: str, table: Table, folder: Path) -> None:
+    """The result table: one row a model, and its intervals below."""
+    console.print(f"\n{title}\n\n{table.stacked().text()}\n", soft_wrap=True)
     console.print(f"results and plots in {from_here(folder)}", soft_wrap=True)
 
 

@@ -21,18 +21,23 @@ class Run:
     """A finished run.
 
     Attributes:
-        name: of its folder, in ``docs/runs`` that of the model.
+        folder: where it is.
         command: that made it; empty where none is stored.
         metrics: what ``metrics.json`` holds.
         card: what was judged and how.
         log: one row an epoch.
     """
 
-    name: str
+    folder: Path
     command: str
     metrics: dict[str, Any]
     card: RunCard
     log: list[dict[str, float]]
+
+    @property
+    def name(self) -> str:
+        """Of its folder, in ``docs/runs`` that of the model."""
+        return self.folder.name
 
 
 def read_run(folder: Path) -> Run:
@@ -50,7 +55,7 @@ def read_run(folder: Path) -> Run:
     card = RunCard.read(folder / CARD)
     _check_configuration(folder, {METRICS: metrics.get("configuration"), CARD: card.configuration})
     return Run(
-        folder.name,
+        folder,
         command.read_text(encoding="utf-8").strip() if command.exists() else "",
         metrics,
         card,

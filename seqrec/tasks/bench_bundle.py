@@ -10,8 +10,9 @@ from omegaconf import DictConfig
 from rich.console import Console
 
 from seqrec.export.quality import Quality, quality
+from seqrec.functional.intervals import UserMean
 from seqrec.opening import load
-from seqrec.reporting.table import Cell, Table
+from seqrec.reporting.table import Cell, Table, over_users_caption
 from seqrec.runs.files import write_json
 from seqrec.serving.cost import LENGTHS, cpu_milliseconds, first_answer, instructions
 
@@ -77,12 +78,18 @@ def costs(times: dict[str, Any], sizes: dict[str, int], starts: dict[str, Any]) 
 
 
 def qualities(judged: dict[str, Quality]) -> Table:
-    """NDCG@10, and its ratio to the first with the standard error of the paired difference."""
+    """NDCG@10, and its ratio to the first with the interval of the paired difference."""
     rows: list[list[Cell]] = [
-        [name, one.users, f"{one.ndcg:.5f}", f"{one.ratio:.4f} ± {one.error:.4f}", f"{one.overlap:.3f}"]
+        [
+            name,
+            one.users,
+            UserMean(one.ndcg, one.ndcg_error, one.users).interval() or one.ndcg,
+            UserMean(one.ratio, one.error, one.users).interval() or one.ratio,
+            f"{one.overlap:.3f}",
+        ]
         for name, one in judged.items()
     ]
-    return Table(["model", "users", "NDCG@10", "of PyTorch", "items in common"], rows)
+    return Table(["model", "users", "NDCG@10", "of PyTorch", "items in common"], rows, over_users_caption(rows))
 
 
 def one_thread() -> None:

@@ -67,7 +67,7 @@ def _train(config: DictConfig) -> float:
                 run.data, run.protocol, result, model.monitor, own.config.seed, asked, fitted.machine, used
             )
             report = write_report(own.folder, own.config.name, run.data, card, result, references, fitted.log.rows)
-            tables = {"slices": report.slices, "epochs": fitted.log.rows, "comparison": report.comparison}
+            tables = {"slices": report.slices, "epochs": fitted.log.rows, "comparison": report.comparison.records()}
             log_result(loggers, result, card, report.references, tables, report.pictures, plain(own.config))
     if fitted.trainer.is_global_zero:  # below what loggers print at their end
         show_result(f"{own.config.name} on {run.data.name}, test split", report.comparison, own.folder)

@@ -87,7 +87,7 @@ def test_the_example_of_the_page_is_what_the_command_gives(tmp_path: Path) -> No
     page = (MAIN.parent / "docs" / "compare.md").read_text(encoding="utf-8")
     (line,) = [line for line in page.splitlines() if line.startswith("python main.py") and "docs/studies" in line]
     main_here(MAIN.parent, *shlex.split(line)[2:], f"task.output={tmp_path}")
-    title, methods, differences, *_ = (tmp_path / "comparison.md").read_text(encoding="utf-8").split("\n\n")
+    title, methods, _, differences, *_ = (tmp_path / "comparison.md").read_text(encoding="utf-8").split("\n\n")
     assert title.startswith("beauty")
     for table in (methods, differences):
         assert f"\n{table.strip()}\n" in page, "the command has other tables; take these"

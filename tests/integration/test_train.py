@@ -10,6 +10,7 @@ import polars as pl
 import pytest
 import torch
 from omegaconf import OmegaConf
+from scipy import stats
 
 from seqrec.metrics import summarise
 from tests.integration.comparison import assert_same_results, assert_same_state, curves, load, metrics
@@ -77,6 +78,11 @@ def test_metrics_follow_from_the_ranks_of_users(folder: Path) -> None:
     assert len(table) == table["user"].n_unique() == 200
     rank = table["rank"].to_numpy()
     assert result["test"] == summarise(torch.from_numpy(rank.copy()), list(CUTOFFS))
+    intervals = result["intervals"]
+    assert (intervals["level"], intervals["over"]) == (0.95, "users") and set(intervals["test"]) == METRICS
+    half = stats.t.ppf(0.975, 199) * stats.sem(1 / rank)
+    assert intervals["test"]["mrr"] == pytest.approx([result["test"]["mrr"] - half, result["test"]["mrr"] + half])
+    assert set(intervals["references"]) == set(result["references"])
     by_hand = {f"recall@{k}": (rank <= k).mean() for k in CUTOFFS} | {"mrr": (1 / rank).mean()}
     for name, value in by_hand.items():
         assert result["test"][name] == pytest.approx(value, abs=1e-12)
@@ -173,7 +179,7 @@ def test_the_start_says_device_precision_batches_budget_and_settings(
     run("trainer.max_epochs=1", "data.batch_size=16")
     lines = capsys.readouterr().out.splitlines()
     assert "values  of conf/settings/sasrec/synthetic.yaml" in lines
-    assert len([line for line in lines if "200 users" in line]) == 1, "the data are described once"
+    assert len([line for line in lines if "200 users, 150 items" in line]) == 1, "the data are described once"
     assert any(re.fullmatch(r"device  cpu, 1 thread, precision 32-true", line) for line in lines)
     assert any(re.fullmatch(r"budget  at most 1 epoch, \d+ batches an epoch, 50 epochs .*", line) for line in lines)
     assert "stopped after epoch 1 of 1: 1 epoch was to be trained (trainer.max_epochs)" in lines

@@ -69,6 +69,8 @@ def test_old_numbers_stay_and_new_ones_follow(runs: dict[str, Path], place: Path
     assert new_ids[: len(old_ids)] == old_ids and set(new_ids[len(old_ids) :]) == set(NEW_ITEMS)
     found = report(new)
     assert found["metrics"]["new users"]["users"] == len(NEW_USERS)
+    low, high = found["intervals"]["all users"]["after"]["mrr"]
+    assert low < found["metrics"]["all users"]["after"]["mrr"] == pytest.approx((low + high) / 2)
     assert found["metrics"]["old users"]["users"] == len(OLD_USERS)
     assert found["new_items"]["share_of_top10"]["before"] == 0 < found["new_items"]["share_of_top10"]["grown"]
     users = OLD_USERS[:1] + NEW_USERS[:1]

@@ -93,7 +93,7 @@ def test_users_are_paired(study: Path) -> None:
     differences = [gain(2, 1) - gain(1, 1), gain(1, 20) - gain(11, 1), gain(1, 30) - gain(3, 12)]
     compared = less_reference(study, PAIR[1])
     assert compared is not None
-    assert compared == pytest.approx((np.mean(differences), np.std(differences, ddof=1) / 3**0.5))
+    assert compared == pytest.approx((np.mean(differences), np.std(differences, ddof=1) / 3**0.5, 3))
     assert f"| {np.mean(differences):+.4f} ± " in text(study.parent)
 
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from seqrec.functional.intervals import Interval
 from seqrec.reporting.papers.cells import BEST, SECOND, Cell, ranked, verdict
 from seqrec.reporting.papers.look_up import Found
 from seqrec.reporting.papers.published import Published
+from seqrec.reporting.table import USERS, Table, over_seeds_caption
 from seqrec.reporting.table import Cell as Value
-from seqrec.reporting.table import Table
+from seqrec.runs.intervals import of_seeds
 
 NAMES = {"recall": "Recall", "ndcg": "NDCG"}
 LATEX = str.maketrans({character: f"\\{character}" for character in "&%_#$"})
@@ -28,33 +30,36 @@ class Written:
         self.places = {
             (data, metric): ranked(cells, metric) for data, cells in found.cells.items() for metric in self.metrics
         }
+        runs = {(cell.data, cell.row.name): list(cell.runs.values()) for cell in found.all() if cell.runs}
+        self.intervals = {(*of, metric): of_seeds(some, metric) for of, some in runs.items() for metric in self.metrics}
 
     def terminal(self) -> Table:
         """One line a value; what repeats is left out."""
         rows: list[list[Value]] = []
         for data, cells in self.found.cells.items():
             for cell in cells:
-                shown: list[Value] = [cell.row.label + cell.marks, len(cell.runs), _hours(cell)]
+                shown: list[Value] = [cell.row.label + cell.marks, len(cell.runs)]
                 for metric in self.metrics:
                     rows.append([data, *shown, *self._line(cell, metric)])
-                    data, shown = "", ["", None, None]
-        columns = ["data", "row", "seeds", "hours", "metric", "printed", "ours", "difference", "verdict"]
+                    data, shown = "", ["", None]
+        columns = ["data", "row", "seeds", "metric", "printed", "ours", USERS, "differs", "verdict"]
         return Table(columns, rows)
 
     def numbers(self) -> Table:
         """One line a value, with all digits."""
         columns = ["paper", "table", "data", "row", "metric", "printed", "printed_deviation", "ours", "deviation"]
-        columns += ["difference", "relative", "tolerance", "verdict", "place", "seeds", "hours", "marks"]
+        columns += ["low", "high", "difference", "relative", "tolerance", "verdict", "place", "seeds", "hours", "marks"]
         rows: list[list[Value]] = []
         for data, cell, metric in self._values():
             judged = verdict(cell, self.table, metric, self.tolerance)
             printed = [self.table.value(data, cell.row.name, metric), self.table.deviation(data, cell.row.name, metric)]
             against = [judged.difference, judged.relative] if judged else [None, None]
-            place = self.places[data, metric].get(cell.row.name)
+            place, at = self.places[data, metric].get(cell.row.name), self._interval(cell, metric)
+            ends = [None, None] if at is None else [at.low, at.high]
             rows.append(
                 [
                     self.table.paper, self.table.name, data, cell.row.name, metric, *printed,
-                    cell.value(metric), cell.deviation(metric), *against, self.tolerance,
+                    cell.value(metric), cell.deviation(metric), *ends, *against, self.tolerance,
                     judged.words if judged else None, place, len(cell.runs), cell.hours, cell.marks,
                 ]
             )  # fmt: skip
@@ -69,11 +74,11 @@ class Written:
                     cell.row.label + cell.marks,
                     len(cell.runs),
                     _hours(cell),
-                    *(self._page(cell, name) for name in self.metrics),
+                    *(text for name in self.metrics for text in (self._page(cell, name), self._half(cell, name))),
                 ]
                 for cell in cells
             ]
-            columns = [data, "seeds", "hours", *map(_title, self.metrics)]
+            columns = [data, "seeds", "hours", *(text for name in self.metrics for text in (_title(name), USERS))]
             parts.append(Table(columns, rows).markdown())
         return "\n".join([*parts, self.legend() + "\n"])
 
@@ -90,6 +95,10 @@ class Written:
                 lines.append(
                     " & ".join([data.translate(LATEX), cell.row.label.translate(LATEX) + marks, *ours]) + " \\\\"
                 )
+                halves = [self._half(cell, metric) for metric in self.metrics]
+                if any(halves):
+                    small = [f"\\scriptsize $\\pm$ {half}" if half else "" for half in halves]
+                    lines.append(" & ".join(["", "\\scriptsize users", *small]) + " \\\\")
                 if any(theirs):
                     small = [f"\\scriptsize {value:.4f}" if value is not None else "" for value in theirs]
                     lines.append(" & ".join(["", "\\scriptsize printed", *small]) + " \\\\")
@@ -99,7 +108,7 @@ class Written:
         """What the signs of the table mean, those that it has."""
         cells = self.found.all()
         marks = {mark for cell in cells for mark in cell.marks}
-        said = ["Means over seeds ± standard deviation, on the test split."]
+        said = ["Means over seeds, on the test split.", over_seeds_caption()]
         if self.tolerance is not None:
             said.append(f"In brackets what is printed and how far ours is from it; ✗ more than {self.tolerance:.0%}.")
         if any(self.places.values()):
@@ -127,11 +136,19 @@ class Written:
 
     def _line(self, cell: Cell, metric: str) -> list[Value]:
         judged = verdict(cell, self.table, metric, self.tolerance)
-        place = {BEST: " best", SECOND: " second"}.get(self.places[cell.data, metric].get(cell.row.name, ""), "")
+        place = {BEST: " best", SECOND: " 2nd"}.get(self.places[cell.data, metric].get(cell.row.name, ""), "")
         ours = f"{_spread(cell, metric)}{place}" if cell.runs else ""
-        difference = f"{judged.difference:+.4f} ({judged.relative:+.1%})" if judged else ""
+        differs = f"{judged.relative:+.1%}" if judged else ""
         printed = self.table.value(cell.data, cell.row.name, metric)
-        return [metric, printed, ours, difference, judged.words if judged else ""]
+        return [metric, printed, ours, self._half(cell, metric), differs, judged.words if judged else ""]
+
+    def _interval(self, cell: Cell, metric: str) -> Interval | None:
+        return self.intervals.get((cell.data, cell.row.name, metric))
+
+    def _half(self, cell: Cell, metric: str) -> str:
+        """Of the interval over users; empty where it is not known."""
+        interval = self._interval(cell, metric)
+        return "" if interval is None else f"{interval.half:.4f}"
 
     def _page(self, cell: Cell, metric: str) -> str:
         judged = verdict(cell, self.table, metric, self.tolerance)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -10,13 +10,14 @@ from torch import Tensor
 
 from seqrec.data.batch import Histories
 from seqrec.data.datamodule import SequenceDataModule
-from seqrec.functional.paired import paired
+from seqrec.functional.intervals import paired
 from seqrec.functional.ranking import ndcg
 from seqrec.methods.base import Recommender
 from seqrec.methods.evaluation import Score, evaluate, top_items
 from seqrec.methods.growth import Sizes
 from seqrec.methods.ranker import Ranker
 from seqrec.metrics import summarise
+from seqrec.runs.intervals import of_ranks
 
 LISTED = 10
 
@@ -84,13 +85,24 @@ def judged(
         for group, chosen in groups.items()
         if chosen.any()
     }
+    intervals = {
+        group: {name: _ends(rank[chosen], windows.user[chosen], protocol.metrics) for name, rank in ranks.items()}
+        for group, chosen in groups.items()
+        if chosen.any()
+    }
     first, last = ranks[next(iter(ranks))], ranks[list(ranks)[-1]]
     gained = {group: _gained(first[chosen], last[chosen]) for group, chosen in groups.items() if chosen.any()}
-    new_items = {
+    new_items: dict[str, Any] = {
         "new": data.sequences.num_items - old.items,
         "share_of_targets": float((target > old.items).float().mean()),
     }
-    return {"metrics": table, "difference": gained, "new_items": new_items | {"share_of_top10": shares}}
+    new_items |= {"share_of_top10": shares}
+    return {"metrics": table, "intervals": intervals, "difference": gained, "new_items": new_items}
+
+
+def _ends(rank: Tensor, user: Tensor, names: Sequence[str]) -> dict[str, tuple[float, float]]:
+    """Ends of the intervals over users of the metrics of ranks ``(N,)``."""
+    return {name: (at.low, at.high) for name, at in of_ranks(rank, user.numpy(), names).items()}
 
 
 def _share_of_new(score: Score, data: SequenceDataModule, remove_seen: bool, old: int) -> float:
@@ -108,6 +120,6 @@ def _share_of_new(score: Score, data: SequenceDataModule, remove_seen: bool, old
 
 def _gained(before: Tensor, after: Tensor) -> dict[str, float]:
     """Mean difference in NDCG@10 of the same users, its standard error, and how many of these it is from 0."""
-    mean, error = paired(ndcg(after, LISTED).numpy(), ndcg(before, LISTED).numpy())
+    mean, error, _ = paired(ndcg(after, LISTED).numpy(), ndcg(before, LISTED).numpy())
     error = error if len(before) > 1 else 0.0
     return {"ndcg@10": mean, "standard_error": error, "z": mean / error if error else 0.0}
