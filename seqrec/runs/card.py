@@ -17,6 +17,7 @@ from seqrec.metrics import Protocol
 from seqrec.runs.files import read_json, write_json
 from seqrec.runs.folder import BEST, CARD, LAST
 from seqrec.runs.machine import Machine
+from seqrec.runs.moved import PRESETS
 from seqrec.runs.origin import Origin
 from seqrec.runs.result import Result
 
@@ -28,9 +29,6 @@ JUDGED = ("protocol", "data", "split", "evaluated_users", "ranking", "tied_score
 """Fields that decide what a number means. Two runs may stand in one table only where these are equal."""
 
 UNSELECTED = "the last, not chosen by"
-
-PRESETS = {"easnrec": "all_items", "fenrec": "unseen_items"}
-"""Names of the protocols in cards of version 0.1, which named them after papers."""
 
 
 @dataclass(frozen=True)

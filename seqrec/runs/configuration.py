@@ -10,6 +10,7 @@ from typing import Any
 
 import yaml
 
+from seqrec.runs.defaults import is_default
 from seqrec.runs.files import changed
 
 CHANGEABLE = (
@@ -22,6 +23,8 @@ CHANGEABLE = (
 def differences(asked: Any, stored: Any, path: str = "") -> list[str]:
     """Dotted keys at which two plain configurations differ; :data:`CHANGEABLE` ones do not count.
 
+    What an older version did not store is equal to what its callable does by itself.
+
     Args:
         asked, stored: dicts, lists and plain values.
         path: dotted key at which both stand, empty for whole configurations.
@@ -30,7 +33,8 @@ def differences(asked: Any, stored: Any, path: str = "") -> list[str]:
         return []
     if not (isinstance(asked, Mapping) and isinstance(stored, Mapping)):
         return [path]
-    keys = dict.fromkeys([*asked, *stored])
+    keys = [key for key in asked if key in stored or not is_default(asked, key, path)]
+    keys += [key for key in stored if key not in asked]
     below = [(str(key), asked.get(key), stored.get(key)) for key in keys]
     return [found for key, one, other in below for found in differences(one, other, f"{path}.{key}" if path else key)]
 

@@ -54,6 +54,9 @@ PARTS: Mapping[str, Mapping[str, str]] = {
 }
 """By owner: callables that it was configured with, and what takes their place there; elsewhere they are still used."""
 
+PRESETS = {"easnrec": "all_items", "fenrec": "unseen_items"}
+"""Names of the protocols in runs of version 0.1, which named them after papers."""
+
 
 def upgraded(node: Any, moved: Mapping[str, str] = MOVED) -> Any:
     """A configuration of plain dicts and lists, stored by this or an older version, in the names of today.
@@ -69,6 +72,8 @@ def upgraded(node: Any, moved: Mapping[str, str] = MOVED) -> Any:
     target = node.get("_target_")
     parts = {**moved, **PARTS.get(target, {})} if isinstance(target, str) else moved
     new = {key: upgraded(value, parts) for key, value in node.items()}
+    if target == "seqrec.metrics.Protocol" and isinstance(new.get("name"), str):
+        new["name"] = PRESETS.get(new["name"], new["name"])
     if isinstance(target, str) and target in moved:
         new["_target_"] = moved[target]
         if target in NOW_BUILT:

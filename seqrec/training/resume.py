@@ -11,6 +11,7 @@ from yaml import YAMLError
 
 from seqrec.methods.checkpoint import read_checkpoint
 from seqrec.runs.configuration import CHANGEABLE, differences
+from seqrec.runs.defaults import is_default
 from seqrec.runs.folder import CONFIG, LAST, resumable
 from seqrec.runs.moved import upgraded
 from seqrec.runs.targets import refuse_foreign
@@ -69,7 +70,9 @@ def stored_or_given(config: DictConfig, overrides: list[str], folder: Path) -> D
                 continue  # the run has no such callback
             if path.startswith(CHANGEABLE):
                 OmegaConf.update(stored, path, OmegaConf.select(config, path), merge=False, force_add=True)
-            elif other := differences(_value(asked, path), _value(stored, path), path):
+            elif not _is_unstored_default(asked, stored, path) and (
+                other := differences(_value(asked, path), _value(stored, path), path)
+            ):
                 raise ValueError(
                     f"resume={config.resume}: {override} would make another run than the stored one, which differs in "
                     f"{', '.join(other[:5])}; leave it out to resume that one, or leave out resume=... to start a new "
@@ -178,6 +181,14 @@ def _refuse_foreign(stored: DictConfig, path: Path) -> None:
         refuse_foreign(OmegaConf.to_container(stored, resolve=True))
     except (ValueError, OmegaConfBaseException) as error:
         raise ValueError(f"{path}: {error}") from None
+
+
+def _is_unstored_default(asked: DictConfig, stored: DictConfig, path: str) -> bool:
+    """Whether an argument that an older version did not know is given the value that the run had."""
+    owner, _, key = path.rpartition(".")
+    node, there = _value(asked, owner), _value(stored, owner)
+    known = isinstance(node, dict) and isinstance(there, dict) and key in node and key not in there
+    return known and is_default(node, key, owner)
 
 
 def _value(config: DictConfig, path: str) -> Any:

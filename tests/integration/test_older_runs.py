@@ -18,7 +18,7 @@ from seqrec.data.batch import Histories
 from seqrec.inference import load
 from seqrec.runs.kept import read_run
 from tests.integration.comparison import metrics
-from tests.integration.running import Run
+from tests.integration.running import Run, main_here
 
 pytestmark = pytest.mark.usefixtures("undrawn")
 
@@ -41,6 +41,21 @@ def test_it_is_resumed_to_the_same_numbers(run: Run, older: Path, tmp_path: Path
     assert config.data._target_ == "seqrec.data.sets.synthetic.Synthetic"
     assert "last" in config.callbacks and config.logger == {}
     assert (older / "catalog.parquet").exists()
+
+
+def test_auto_finds_it_unfinished(tmp_path: Path) -> None:
+    """Its configuration has no key of later versions, such as ``data.split``; their defaults are what it ran with."""
+    folder = tmp_path / "outputs/sasrec-synthetic-s0/2026-01-01_00-00-00"
+    shutil.copytree(STORED, folder, ignore=shutil.ignore_patterns("*.json", "per_user.parquet"))
+    data = ["num_users=60", "shortest=5", "longest=12", "num_items=20", "max_length=10", f"cache_dir={tmp_path}"]
+    words = ["model=sasrec", "data=synthetic", "trainer=cpu", "trainer.max_epochs=2", *(f"data.{one}" for one in data)]
+    words += [f"model.backbone.{one}" for one in ("dim=8", "ffn_dim=8", "num_heads=1")]
+    main_here(tmp_path, *words, "split=leave_one_out", "resume=auto")
+    result, expected = metrics(folder), json.loads((STORED / "resumed.json").read_text())
+    assert {split: result[split] for split in ("val", "test")} == expected
+    (folder / "metrics.json").unlink()
+    main_here(tmp_path, *words, "split=users", "resume=auto", "+debug=fast")
+    assert not (folder / "metrics.json").exists(), "another split is another run"
 
 
 def test_its_model_scores_bare_histories_and_its_missing_ids_are_one_line(older: Path) -> None:

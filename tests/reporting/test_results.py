@@ -10,8 +10,8 @@ import pytest
 from seqrec.reporting.figures import validation_by_epoch
 from seqrec.reporting.pages import ROOT, in_step
 from seqrec.reporting.results import PAGE, table
-from seqrec.runs.card import PRESETS
 from seqrec.runs.kept import runs
+from seqrec.runs.moved import PRESETS
 
 FOLDERS = sorted(path for path in (ROOT / "docs" / "runs").iterdir() if path.is_dir())
 by_folder = pytest.mark.parametrize("folder", FOLDERS, ids=lambda folder: folder.name)

@@ -31,6 +31,13 @@ def test_old_names_are_replaced_wherever_they_stand() -> None:
     assert upgraded(upgraded(stored)) == upgraded(stored)
 
 
+def test_protocols_have_the_names_of_what_they_rank() -> None:
+    stored = {"protocol": {"_target_": "seqrec.metrics.Protocol", "name": "easnrec"}, "data": {"name": "easnrec"}}
+    renamed = upgraded(stored)
+    assert renamed == {**stored, "protocol": {**stored["protocol"], "name": "all_items"}}
+    assert upgraded(renamed) == renamed
+
+
 def test_a_function_that_became_a_class_is_built() -> None:
     old = {"_target_": "seqrec.functional.hard_negatives.in_batch", "_partial_": True, "temperature": 1.0}
     assert upgraded({"contrast": old}) == {
