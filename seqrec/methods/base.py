@@ -58,8 +58,7 @@ class Task(NamedTuple):
 class Recommender(Ranker, ABC):
     """A backbone and a way to learn from batches.
 
-    A subclass writes :meth:`training_step`; :meth:`query` with :meth:`asking`, and :meth:`output_table` are the only
-    hooks of scoring.
+    A subclass writes :meth:`training_step`; only :meth:`query`, :meth:`asking` and :meth:`output_table` change scoring.
 
     Args:
         backbone: histories to states.
@@ -84,6 +83,7 @@ class Recommender(Ranker, ABC):
         compiled_parts: names of the methods that go from a batch to its loss without a look at the host, see
             :meth:`compile_parts`.
         last_terms: what :meth:`log_terms` was given by the last step, for those who look at single steps.
+        watched: takes the terms of a step, with their graph, before its backward pass; None where nobody looks at them.
     """
 
     needs: type = Backbone
@@ -110,6 +110,7 @@ class Recommender(Ranker, ABC):
         self.divide_items, self.divided_items = table, table is not None
         self.build_optimizer, self.build_scheduler = optimizer, scheduler
         self.last_terms: dict[str, Tensor] = {}
+        self.watched: dict[str, Tensor] | None = None
         self.epoch_means = EpochMeans()
 
     @abstractmethod
@@ -169,6 +170,8 @@ class Recommender(Ranker, ABC):
         """Log scalar terms of a step as ``train/<name>``: means over the examples of an epoch, on all ranks."""
         self.last_terms = {f"train/{name}": value.detach() for name, value in terms.items()}
         self.epoch_means.add(self.last_terms, len(batch.row))
+        if self.watched is not None:
+            self.watched.update(terms)
 
     def on_train_start(self) -> None:
         """Steps that were taken before do not count."""

@@ -184,10 +184,10 @@ class ECLSR(GeneratorDiscriminator[Losses]):
             states, again = self.states_twice(inputs)
             made = self.generate(inputs)
             losses = Losses(
-                self.recommendation_loss(states, inputs),
-                self.contrast_loss(states, again, inputs.items),
-                made.loss,
-                self.detection_loss(states, inputs.items, made.items),
+                self.term("recommendation", self.recommendation_loss(states, inputs)),
+                self.term("contrast", self.contrast_loss(states, again, inputs.items)),
+                self.term("generator", made.loss),
+                self.term("discriminator", self.detection_loss(states, inputs.items, made.items)),
             )
             step(self.total(losses))
         return losses
@@ -196,16 +196,16 @@ class ECLSR(GeneratorDiscriminator[Losses]):
         """The turns of generator, discriminator and encoder."""
         with self.turn("generator", "embedding") as step:
             made = self.generate(inputs)
-            step(made.loss)
+            step(self.term("generator", made.loss))
         with self.turn("discriminator", "encoder") as step:
             valid = inputs.items != 0
             states = self.layout.encode(self.encoder, self.backbone.item_embedding(inputs.items), valid, valid)
-            detection = self.detection_loss(states, inputs.items, made.items)
+            detection = self.term("discriminator", self.detection_loss(states, inputs.items, made.items))
             step(detection)
         with self.turn("encoder", "embedding") as step:
             states, again = self.states_twice(inputs)
-            recommendation = self.recommendation_loss(states, inputs)
-            contrast = self.contrast_loss(states, again, inputs.items)
+            recommendation = self.term("recommendation", self.recommendation_loss(states, inputs))
+            contrast = self.term("contrast", self.contrast_loss(states, again, inputs.items))
             step(recommendation + self.contrast_weight * contrast)
         return Losses(recommendation, contrast, made.loss, detection)
 

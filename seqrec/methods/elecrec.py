@@ -169,7 +169,10 @@ class ELECRec(GeneratorDiscriminator[Losses]):
         with self.turn(*self.players()) as step:
             states = self.generator_states(inputs)
             made = self.generate(states, inputs)
-            losses = Losses(self.generator_loss(states, inputs), self.detection_loss(made, inputs))
+            losses = Losses(
+                self.term("generator", self.generator_loss(states, inputs)),
+                self.term("discriminator", self.detection_loss(made, inputs)),
+            )
             step(self.total(losses))
         return losses
 
@@ -178,10 +181,10 @@ class ELECRec(GeneratorDiscriminator[Losses]):
         with self.turn("generator", "shared") as step:
             states = self.generator_states(inputs)
             made = self.generate(states, inputs)
-            generator = self.generator_loss(states, inputs)
+            generator = self.term("generator", self.generator_loss(states, inputs))
             step(generator)
         with self.turn("discriminator", "shared") as step:
-            discriminator = self.detection_loss(made, inputs)
+            discriminator = self.term("discriminator", self.detection_loss(made, inputs))
             step(discriminator)
         return Losses(generator, discriminator)
 

@@ -136,6 +136,12 @@ class AdversarialRecommender(Recommender, ABC):
         with constant(*resting):
             yield step
 
+    def term(self, name: str, value: Tensor) -> Tensor:
+        """``value``, a term of what a turn descends; noted before its backward pass where someone watches."""
+        if self.watched is not None:
+            self.watched[name] = value
+        return value
+
     def _optimizers_of(self, players: Sequence[str]) -> list[Any]:
         """Those of the first turn that all these players share."""
         optimizers = self.optimizers()
