@@ -161,7 +161,7 @@ def _refuse(message: str, folder: Path | None) -> NoReturn:
 def _stopped(status: int) -> NoReturn:
     folder = Path(HydraConfig.get().runtime.output_dir)
     if in_sweep():
-        hint = f"stopped; the same command with {continued()} continues the sweep"
+        hint = f"stopped; {continued()}"
     elif getattr(HydraConfig.get(), "output_subdir", "") is None:
         hint = "stopped"  # a task without a folder of its own has nothing to resume
     elif resumable(folder):

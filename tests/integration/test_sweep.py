@@ -50,13 +50,13 @@ def task(config: Any, kind: str) -> None:
 def job(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     """``job(kind, direction)``: run job 7 of a sweep whose task fails, as a launcher calls it."""
 
-    def run(kind: str, direction: str | None = None) -> float | None:
+    def run(kind: str, direction: str | None = None, sweeper: str = "") -> float | None:
         monkeypatch.setenv("SEQREC_PACKAGES", "tests")
         target = {"_target_": f"{__name__}.task", "kind": kind}
         config = OmegaConf.create({"task": target})
         hydra = check_configuration(["model=popularity", "seed=3"], multirun=True, targets=False).hydra
         with open_dict(hydra):
-            hydra.mode, hydra.job.num, hydra.sweeper = "MULTIRUN", 7, {"direction": direction}
+            hydra.mode, hydra.job.num, hydra.sweeper = "MULTIRUN", 7, {"direction": direction, "_target_": sweeper}
             hydra.runtime.output_dir, hydra.sweep.dir = str(tmp_path / "7"), str(tmp_path)
             hydra.overrides.task = ["seed=3"]
         (tmp_path / "7").mkdir()
@@ -122,6 +122,10 @@ def test_ctrl_c_ends_the_whole_sweep(
     assert status.value.code == 130
     folder = os.path.relpath(tmp_path)
     assert f"stopped; the same command with hydra.sweep.dir={folder} resume=auto continues" in capsys.readouterr().err
+    (tmp_path / "7").rmdir()
+    with pytest.raises(SystemExit):
+        job("value", "maximize", "hydra_plugins.hydra_seqrec_study.study.Study")
+    assert capsys.readouterr().err == "stopped; the same command continues it\n"
     assert not list(tmp_path.rglob("failed.txt"))
 
 

@@ -82,8 +82,11 @@ def forget_failure() -> None:
 
 
 def continued() -> str:
-    """What continues this sweep beside the arguments that began it."""
-    return f"hydra.sweep.dir={os.path.relpath(HydraConfig.get().sweep.dir)} resume=auto"
+    """What continues this sweep, in words; searches and tables of papers find what they have begun by themselves."""
+    hydra = HydraConfig.get()
+    if str(hydra.sweeper.get("_target_")).startswith("hydra_plugins.hydra_seqrec_"):
+        return "the same command continues it"
+    return f"the same command with hydra.sweep.dir={os.path.relpath(hydra.sweep.dir)} resume=auto continues the sweep"
 
 
 def finished_before(config: DictConfig) -> float | None:
