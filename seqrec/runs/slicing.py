@@ -56,6 +56,27 @@ def slices(users: pl.DataFrame) -> list[Slice]:
     return [part for part in found if 0 < part.users.sum() < len(users)]
 
 
+def of_lengths(users: pl.DataFrame, spans: Sequence[tuple[int, int | None]]) -> list[Slice]:
+    """Slices of given history lengths.
+
+    Args:
+        users: with ``history_length``.
+        spans: least length, and the length below which it ends; None for no end.
+    """
+    length, found = users[LENGTH].to_numpy(), []
+    for least, end in spans:
+        chosen = (length >= least) & (length < (np.inf if end is None else end))
+        found.append(Slice(TITLES[LENGTH], name_of_lengths(least, end), chosen))
+    return found
+
+
+def name_of_lengths(least: int, end: int | None) -> str:
+    """In words, such as ``8 to 19``."""
+    if end is None:
+        return f"{least} and more"
+    return f"{least} to {end - 1}" if least else f"below {end}"
+
+
 def _by_size(column: str, value: NDArray[np.int64], among: NDArray[np.bool_]) -> list[Slice]:
     """Quarters of the users ``among`` all, cut at values that occur."""
     if not among.any():

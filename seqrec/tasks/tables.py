@@ -8,13 +8,14 @@ from pathlib import Path
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
-from seqrec.reporting.papers.asked import asked_for, has_data
+from seqrec.reporting.papers import counts
+from seqrec.reporting.papers.asked import Asked, asked_for, has_data
 from seqrec.reporting.papers.look_up import Found, look_up
 from seqrec.reporting.papers.published import Row, load
 from seqrec.reporting.papers.show import show
 from seqrec.reporting.papers.written import Written
 from seqrec.runs.found import finished
-from seqrec.training.cells import belongs, folder_of
+from seqrec.training.cells import belongs, folder_of, source_log
 from seqrec.training.missing import run_jobs, why_failed
 
 
@@ -36,7 +37,7 @@ def tables(
 
     Args:
         config: the whole configuration; what the command line gives of it besides task, paper and data holds for runs.
-        table: ``1``, ``E``, ``figure_6``.
+        table: ``1``, ``E``, ``D``, ``figure_6``.
         data: data sets, all of the table where None.
         seeds: of the runs, those of the paper where None.
         rows: some of the table's, by the names that its file gives them; all where None.
@@ -56,8 +57,25 @@ def tables(
     if run not in (None, "missing"):
         raise ValueError(f"task.run={run}: it is missing or null")
     chosen = [str(hydra.runtime.choices["data"])] if has_data(given) else list(data or ())
-    printed = load(str(hydra.runtime.choices["paper"]), str(table)).only(chosen, rows, metrics)
-    asked, place = asked_for(printed, given, seeds, budget), Path(folder).absolute() / (budget or "")
+    paper, place = str(hydra.runtime.choices["paper"]), Path(folder).absolute() / (budget or "")
+    counted = counts.find(paper, str(table))
+    if counted:
+        counts.show(place / paper, counted, counted.only(chosen, [*(rows or ()), *(metrics or ())]), source_log)
+        return
+    printed = load(paper, str(table)).only(chosen, rows, metrics)
+    asked = asked_for(printed, given, seeds, budget)
+    cells, status = _cells(asked, place, folders, run, arguments)
+    allowed = printed.tolerance if tolerance is None else tolerance
+    note = "A trial on synthetic data: the numbers mean nothing." if budget else ""
+    show(place / paper, Written(asked.table, cells, None if budget else allowed), note)
+    if status:
+        raise ValueError("not all runs came to their end; the reasons are above, and the same command continues them")
+
+
+def _cells(
+    asked: Asked, place: Path, folders: Sequence[str], run: str | None, arguments: Sequence[str]
+) -> tuple[Found, int]:
+    """The cells, after their missing runs were made where that is asked for; and the status of what made them."""
 
     def home(row: Row, name: str, seed: int) -> Path:
         return folder_of(asked.arguments(row, name)) / f"seed-{seed}"
@@ -66,14 +84,10 @@ def tables(
         runs = finished([place, *(Path(name).absolute() for name in folders)])
         return look_up(asked, runs, belongs, lambda row, name, seed: why_failed(place / home(row, name, seed)))
 
-    cells, status = found(), 0
-    if run == "missing":
-        lacking = [(cell.row, cell.data, seed) for cell in cells.all() for seed in cell.missing]
-        jobs = {home(*one): [*asked.arguments(*one[:2]), f"seed={one[2]}"] for one in lacking}
-        status = run_jobs(place, jobs, arguments) if jobs else 0
-        cells = found()
-    allowed = printed.tolerance if tolerance is None else tolerance
-    note = "A trial on synthetic data: the numbers mean nothing." if budget else ""
-    show(place / printed.paper, Written(asked.table, cells, None if budget else allowed), note)
-    if status:
-        raise ValueError("not all runs came to their end; the reasons are above, and the same command continues them")
+    cells = found()
+    lacking = [(cell.row, cell.data, seed) for cell in cells.all() for seed in cell.missing] if run else []
+    if not lacking:
+        return cells, 0
+    jobs = {home(*one): [*asked.arguments(*one[:2]), f"seed={one[2]}"] for one in lacking}
+    status = run_jobs(place, jobs, arguments)
+    return found(), status

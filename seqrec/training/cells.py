@@ -1,18 +1,21 @@
-"""The configuration that arguments stand for, compared with those that runs have stored."""
+"""The configuration that arguments stand for, compared with those that runs have stored; and the logs of data sets."""
 
 from __future__ import annotations
 
 import hashlib
 import json
 from collections.abc import Sequence
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
 from hydra import compose
 from hydra.core.hydra_config import HydraConfig
+from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 
+from seqrec.data.checks.log import Log, observed
+from seqrec.data.datamodule import SequenceDataModule
 from seqrec.runs.configuration import CHANGEABLE, differences
 from seqrec.runs.files import read_json
 from seqrec.runs.folder import CARD, CONFIG
@@ -51,9 +54,14 @@ def folder_of(arguments: Sequence[str]) -> Path:
 
 
 def identity(arguments: Sequence[str]) -> str:
-    """A hash of the configuration of ``arguments`` with the budget, the same for any seed and machine."""
+    """A hash of the configuration of ``arguments`` with the budget, the same for any seed and machine.
+
+    Callbacks that are asked for count: a run with a diagnosis is the same, but one without it cannot take its place.
+    """
     config = plain(tuple(arguments), 0, "null")
     kept = {key: _at(config, key) for key in BUDGET} | {key: config[key] for key in config if key != "trainer"}
+    asked = [word for word in arguments if word.startswith("callbacks=")]
+    kept |= {"callbacks": asked} if asked else {}
     kept["data"] = {key: value for key, value in config["data"].items() if f"data.{key}" not in CHANGEABLE}
     return hashlib.sha256(json.dumps(kept, sort_keys=True, default=str).encode()).hexdigest()
 
@@ -78,6 +86,16 @@ def composed(arguments: tuple[str, ...]) -> DictConfig:
     given = HydraConfig.get().overrides.hydra if HydraConfig.initialized() else []
     search = [word for word in given if word.startswith("hydra.searchpath=")]
     return compose("config", [*search, *arguments])
+
+
+def source_log(name: str) -> Log:
+    """The data set ``data=<name>`` as it is in its source.
+
+    Raises:
+        DataError: it is not there, or cannot be read.
+    """
+    data: SequenceDataModule = instantiate(composed((f"data={name}",)).data)
+    return observed(partial(data.read, data.source()), data.split.divide)  # type: ignore[arg-type]  # as in check_data
 
 
 def _at(config: dict[str, Any], key: str) -> Any:

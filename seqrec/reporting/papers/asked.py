@@ -69,7 +69,7 @@ def asked_for(table: Published, given: Sequence[str], seeds: Sequence[int] | Non
         return Asked(table, list(seeds or table.seeds), shared)
     if budget != "smoke":
         raise ValueError(f"task.budget={budget}: it is smoke or null")
-    return Asked(table.only(table.data[:1]), list(seeds or [0]), (*SMOKE, *shared), "synthetic")
+    return Asked(table.only(table.data[:1]), list(seeds or [0]), (*SMOKE, *table.trial, *shared), "synthetic")
 
 
 def has_data(given: Sequence[str]) -> bool:

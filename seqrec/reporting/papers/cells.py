@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean, stdev
 
+from seqrec.reporting.papers.measured import is_tested, measured
 from seqrec.reporting.papers.paired import all_below, gains, p_value
 from seqrec.reporting.papers.published import Published, Row
 from seqrec.runs.kept import Run
@@ -53,7 +54,7 @@ class Cell:
         return fmean(seconds) / HOUR if seconds else None
 
     def value(self, metric: str) -> float | None:
-        """Mean over seeds on the test split; None without a run that has the metric."""
+        """Mean over seeds, see :func:`~seqrec.reporting.papers.measured.measured`; None without a run that has it."""
         found = self._values(metric)
         return fmean(found) if found else None
 
@@ -63,8 +64,8 @@ class Cell:
         return stdev(found) if len(found) > 1 else None
 
     def _values(self, metric: str) -> list[float]:
-        stored = [run.metrics["test"] for run in self.runs.values()]
-        return [float(one[metric]) for one in stored if metric in one]
+        found = [measured(path, run, metric) for path, run in self.runs.items()]
+        return [value for value in found if value is not None]
 
 
 @dataclass(frozen=True)
@@ -111,8 +112,11 @@ def ranked(cells: Sequence[Cell], metric: str) -> dict[str, str]:
         metric: name.
 
     Returns:
-        :data:`BEST` and :data:`SECOND` by the names of rows; nothing where a run has kept no ranks of users.
+        :data:`BEST` and :data:`SECOND` by the names of rows; nothing where a run has kept no ranks of users, or where
+        it is no metric of all test users.
     """
+    if not is_tested(metric):
+        return {}
     protocols = [cell.row.protocol for cell in cells]
     common = max(protocols, key=protocols.count)
     compared = [cell for cell in cells if cell.row.protocol == common and cell.value(metric) is not None]

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from seqrec.reporting.papers.asked import Asked
 from seqrec.reporting.papers.cells import Cell
+from seqrec.reporting.papers.measured import logs
 from seqrec.reporting.papers.published import Row
 from seqrec.runs.card import JUDGED, RunCard
 from seqrec.runs.folder import CONFIG
@@ -75,6 +76,7 @@ def _cell(
         and (card.protocol == row.protocol or asked.stand_in)  # whose settings are not those of the table's data sets
         and card.model in (None, row.model)
         and card.seed in asked.seeds
+        and logs(path, asked.table.logged)
     ]
     stored = [path for path in candidates if (path / CONFIG).exists() and belongs(arguments, path)]
     runs = _one_a_seed(stored, finished)

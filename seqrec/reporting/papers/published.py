@@ -1,7 +1,7 @@
 """The printed cells of papers as data: ``printed/<paper>/table_<n>.yaml`` and ``figure_<n>.yaml`` beside this file.
 
-A file of a table has its values by data set and row, one for each metric; a file of a figure, whose values are not
-printed, has the options of its axis and where the paper's text says that the best lies.
+A file of a table has its values by data set and row, one for each metric. A file of a figure, whose values are not
+printed, has the options of its axis and where the paper's text says that the best lies, or rows as a table has them.
 """
 
 from __future__ import annotations
@@ -13,6 +13,8 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+
+from seqrec.reporting.papers.counts import TABLES
 
 PRINTED = Path(__file__).parent / "printed"
 
@@ -57,9 +59,12 @@ class Published:
         tolerance: of a value, relative to what is printed; None where nothing is.
         values: by data set and row, one a metric.
         deviations: standard deviations over seeds in the same order, None where none is legible.
-        axis: label of a figure's axis; None for a table.
+        drawn: how a figure is drawn, see :mod:`seqrec.reporting.papers.drawn`; None for a table.
+        axis: label of the options of a figure; None where it has none.
         best: by data set the options of a figure between or at which the text says that the best lies.
         shown: the metrics that are asked for.
+        logged: columns of ``log.csv`` that a run of a cell has, because its command asks for a diagnosis.
+        trial: arguments of the runs of a trial, such as epochs that the figure needs.
     """
 
     paper: str
@@ -73,9 +78,12 @@ class Published:
     tolerance: float | None
     values: Mapping[str, Mapping[str, Sequence[float]]]
     deviations: Mapping[str, Mapping[str, Sequence[float | None]]]
+    drawn: str | None
     axis: str | None
     best: Mapping[str, Sequence[Any]]
     shown: tuple[str, ...]
+    logged: tuple[str, ...]
+    trial: tuple[str, ...]
 
     def value(self, data: str, row: str, metric: str) -> float | None:
         """What is printed; None where nothing is."""
@@ -136,7 +144,7 @@ def load(paper: str, table: str) -> Published:
     also = {str(content["also"]): name for name, content in stored.items() if "also" in content}
     name = table if table in known else f"table_{also.get(table, table).removeprefix('table_')}"
     if name not in known:
-        words = [one.removeprefix("table_") for one in known] + sorted(also)
+        words = [one.removeprefix("table_") for one in known] + sorted(also) + [n for of, n in TABLES if of == paper]
         near = get_close_matches(table, words, 1)
         hint = f"; did you mean {near[0]}?" if near else ";"
         raise ValueError(f"{paper} has no table {table!r} here{hint} it has {', '.join(words)}")
@@ -153,9 +161,12 @@ def load(paper: str, table: str) -> Published:
         tolerance=content.get("tolerance"),
         values=content.get("values", {}),
         deviations=content.get("deviations", {}),
+        drawn="options" if "figure" in content else content.get("drawn"),
         axis=content["figure"]["axis"] if "figure" in content else None,
         best=content.get("best", {}),
         shown=tuple(content["metrics"]),
+        logged=tuple(content.get("logged", ())),
+        trial=tuple(content.get("trial", ())),
     )
 
 

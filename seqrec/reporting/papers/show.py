@@ -32,7 +32,7 @@ def show(folder: Path, written: Written, note: str = "") -> None:
     for ending, text in forms.items():
         with replacing(folder / f"{table.name}.{ending}") as partial:
             partial.write_text(text, encoding="utf-8")
-    if table.axis is not None:
+    if table.drawn is not None:
         _draw(folder, table, written, note)
     console.print(
         f"\ntables in {from_here(folder)}: {', '.join(f'{table.name}.{end}' for end in forms)}", soft_wrap=True
