@@ -99,8 +99,10 @@ def uniformity(table: Published, cells: Cells, metrics: Sequence[str]) -> tuple[
     figure, panels = _row_of_panels(cells, 2.9)
     for axes, own in zip(panels, cells.values(), strict=True):
         for cell, mark in zip(own, MARKS, strict=False):
-            bars = {"xerr": cell.deviation(across), "yerr": cell.deviation(up)}
-            axes.errorbar(_value(cell, across), _value(cell, up), **bars, fmt=mark, label=cell.row.label, capsize=2)
+            axes.errorbar(
+                _value(cell, across), _value(cell, up), cell.deviation(up), cell.deviation(across),
+                fmt=mark, label=cell.row.label, capsize=2,
+            )  # fmt: skip
         axes.set_xlabel(across.replace("/", " of "))
         axes.margins(0.15)
         axes.tick_params(labelsize="small")
@@ -153,7 +155,7 @@ def _entitle(panels: Sequence[Axes], cells: Cells) -> None:
 
 def _one_legend(figure: Figure, axes: Axes, below: bool = False) -> None:
     handles, names = axes.get_legend_handles_labels()
-    place = "outside lower center" if below else "outside right center"
+    place: Any = "outside lower center" if below else "outside right center"
     figure.legend(handles, names, frameon=False, fontsize="small", loc=place, ncols=len(names) if below else 1)
 
 
