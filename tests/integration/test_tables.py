@@ -11,6 +11,7 @@ import polars as pl
 import pytest
 import yaml
 
+from seqrec.reporting.papers import counts
 from seqrec.reporting.papers.published import PRINTED
 from seqrec.runs.folder import CONFIG, METRICS
 from tests.integration.running import main_here
@@ -81,6 +82,30 @@ def test_missing_runs_are_named_made_and_found(place: Path, capfd: pytest.Captur
     assert "all runs of all 1 cells are there" in capfd.readouterr().out
 
 
+def test_a_figure_makes_runs_with_its_diagnosis(place: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    """A run without it is of the table, not of the figure; one with it is of both, and the same to the last digit."""
+    words = ["task=tables", "paper=fenrec", "data=beauty", "task.budget=smoke", "task.rows=[sasrec]", "task.seeds=[0]"]
+    main_here(place, *words, "task.table=1", "task.run=missing")
+    capfd.readouterr()
+    main_here(place, *words, "task.table=figure_5")
+    (command,) = commands(capfd.readouterr().out)
+    assert "'callbacks=[default,uniformity]'" in command
+    main_here(place, *words, "task.table=figure_5", "task.run=missing")
+    assert "all runs of all 1 cells are there" in capfd.readouterr().out
+    smoke = place / "multirun" / "tables" / "smoke" / "fenrec"
+    plain, looked_at = sorted(smoke.glob(f"synthetic/sasrec-*/seed-0/{METRICS}"), key=lambda path: path.stat().st_mtime)
+    first, second = (json.loads(path.read_text()) for path in (plain, looked_at))
+    assert first["test"] == second["test"] and first["val"] == second["val"]
+    log = pl.read_csv(looked_at.parent / "log.csv")
+    assert "uniformity/items" not in pl.read_csv(plain.parent / "log.csv").columns
+    shown = {row["metric"]: row["ours"] for row in numbers(smoke / "figure_5.csv")}
+    best = log.filter(pl.col("epoch") == second["best_epoch"])["uniformity/items"].item()
+    assert shown == {"uniformity/items": pytest.approx(best), "ndcg@20": pytest.approx(second["test"]["ndcg@20"])}
+    plain.unlink()
+    main_here(place, *words, "task.table=1")
+    assert "all runs of all 1 cells are there" in capfd.readouterr().out
+
+
 def test_a_run_that_fails_is_named(place: Path, capfd: pytest.CaptureFixture[str], monkeypatch: Any) -> None:
     monkeypatch.setenv("HYDRA_FULL_ERROR", "0")
     words = [*SMALL, "paper=fenrec", "task.table=1", "task.seeds=[0]", "data.batch_size=0", "task.run=missing"]
@@ -101,6 +126,8 @@ def test_a_run_that_fails_is_named(place: Path, capfd: pytest.CaptureFixture[str
         (["paper=fenrec", "task.table=1", "seed=1"], r"seed=1: write task.seeds=\[0,1,2\]"),
         (["paper=fenrec", "task.table=1", "task.data=[ml1m]"], "table_1 of fenrec has no data set 'ml1m'"),
         (["paper=fenrec", "task.table=1", "task.run=all"], "task.run=all: it is missing or null"),
+        (["paper=fenrec", "task.table=D", "data=ml1m"], "table_D has no data set 'ml1m'; it has sports, beauty"),
+        (["paper=easnrec", "task.table=1", "task.rows=[bpr]"], "table_1 counts data sets: task.rows"),
     ],
 )
 def test_what_is_not_there_is_refused(place: Path, words: list[str], message: str) -> None:
@@ -121,3 +148,14 @@ def test_all_tables_and_figures_of_a_paper(place: Path, paper: str, capfd: pytes
         assert "\\bottomrule" in (folder / f"{name}.tex").read_text() and "| " in (folder / f"{name}.md").read_text()
         if name.startswith("figure"):
             assert (folder / f"{name}.svg").stat().st_size > 1000 < (folder / f"{name}.png").stat().st_size
+
+
+@pytest.mark.slow
+def test_counts_of_data_sets(place: Path, data_root: Path) -> None:
+    for paper, table in counts.TABLES:
+        main_here(place, "task=tables", f"paper={paper}", f"task.table={table}")
+    found = {paper: numbers(next((place / "multirun" / "tables" / paper).glob("*.csv"))) for paper, _ in counts.TABLES}
+    assert {row["verdict"] for row in found["fenrec"]} <= {"pass", "missing"}
+    assert {(row["data"], row["cell"]) for row in found["easnrec"] if row["verdict"] == "fail"} <= {
+        ("ml1m", "items"), ("ml1m", "sparsity"), ("yelp", "users"), ("yelp", "items"), ("yelp", "actions"),
+    }  # fmt: skip

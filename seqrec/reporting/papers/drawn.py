@@ -16,7 +16,7 @@ from seqrec.reporting.papers.measured import AT, LENGTHS, USERS
 from seqrec.reporting.papers.published import Published
 
 MARKS = "osD^vP*X"
-OTHER = "#f97316"
+OTHER, DIM = "#f97316", "#64748b"
 SHARES = {"whislo": 5, "q1": 25, "med": 50, "q3": 75, "whishi": 95}
 """The parts of a box and the percentiles that they show."""
 
@@ -79,15 +79,16 @@ def lengths(table: Published, cells: Cells, metrics: Sequence[str]) -> tuple[Fig
         users = next((counts for cell in own if not math.isnan((counts := _of_groups(cell, USERS))[0])), None)
         beside = axes.twinx()
         beside.bar(LENGTHS, users or [0.0] * len(LENGTHS), width=0.6, color=REFERENCE, alpha=0.35)
-        beside.set_ylabel("users", color="#64748b")
-        beside.tick_params("y", labelsize="small", colors="#64748b")
+        beside.tick_params("y", labelsize="small", colors=DIM)
         beside.yaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
         axes.set_zorder(beside.get_zorder() + 1)  # lines in front of the bars
         axes.patch.set_visible(False)
         for cell, mark in zip(own, MARKS, strict=False):
             axes.plot(LENGTHS, _of_groups(cell, metric), f"{mark}-", label=cell.row.label, markersize=4, linewidth=1.2)
         axes.tick_params("x", labelsize="small")
+        axes.set_xlim(-0.6, len(LENGTHS) - 0.4)
         axes.set_xlabel("history length")
+    beside.set_ylabel("users", color=DIM)  # of the last panel
     panels[0].set_ylabel(f"test {metric}")
     _one_legend(figure, panels[0])
     return figure, "bars: users"
