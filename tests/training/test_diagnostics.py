@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -14,8 +15,8 @@ from omegaconf import OmegaConf
 from torch import Tensor
 
 from seqrec.data.sets.synthetic import Synthetic
+from seqrec.functional.softmax import fused
 from seqrec.methods.contrastive import PairContrast
-from seqrec.training.callbacks.diagnosed import diagnosed
 from seqrec.training.callbacks.gradients import GradientShares
 from seqrec.training.callbacks.negatives import QUANTILES, NegativeSimilarity, similarities
 from seqrec.training.callbacks.uniformity import MOST, Uniformity, evenly, uniformity
@@ -246,13 +247,16 @@ def test_what_cannot_be_looked_into_is_refused(model: str, callback: pl.Callback
         quiet_trainer(max_epochs=1, callbacks=[callback]).fit(build_model(config), datamodule=data_of(config, tmp_path))
 
 
-def test_numbers_of_steps_and_compiled_steps_are_refused() -> None:
+def test_numbers_of_steps_compiled_steps_and_kernels_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     for kind in (NegativeSimilarity, GradientShares):
         with pytest.raises(ValueError, match=r"every_n_steps is 0; give 1 or more"):
             kind(0)
     model = build()
-    compiled: Any = type(
-        "Compiled", (), {"compile": True, "strategy": type("Of", (), {"root_device": torch.device("cuda")})}
-    )
+    on_gpu: Any = SimpleNamespace(compile=True, strategy=SimpleNamespace(root_device=torch.device("cuda")))
     with pytest.raises(ValueError, match=r"trainer\.compile=true hides"):
-        diagnosed(compiled, model, "gradients")
+        GradientShares().on_fit_start(on_gpu, model)
+    on_gpu.compile = False
+    GradientShares().on_fit_start(on_gpu, model)
+    monkeypatch.setattr(fused, "library", lambda: print)
+    with pytest.raises(ValueError, match="uninstall liger-kernel for this run"):
+        GradientShares().on_fit_start(on_gpu, model)

@@ -44,13 +44,14 @@ def options(table: Published, cells: Cells, metrics: Sequence[str]) -> tuple[Fig
 
     Options are evenly spaced; numbers are joined by a line, words are not.
     """
-    figure = Figure(figsize=(max(0.6 + 3 * len(cells), 4.5), 1.1 + 2.3 * len(metrics)), layout="constrained")
+    figure = Figure(figsize=(max(0.6 + 3.2 * len(cells), 4.5), 1.1 + 2.3 * len(metrics)), layout="constrained")
     panels = figure.subplots(len(metrics), len(cells), squeeze=False, sharex="col")
     for line, metric in zip(panels, metrics, strict=True):
         for axes, (data, own) in zip(line, cells.items(), strict=True):
             _option_panel(axes, own, metric, table.best.get(data, ()))
         line[0].set_ylabel(f"test {metric}")
     _entitle(panels[0], cells)
+    figure.align_ylabels(panels[:, 0])
     figure.supxlabel(table.axis or "", fontsize="medium")
     return figure, "grey: where the text has the best" if any(table.best.get(data) for data in cells) else ""
 

@@ -10,6 +10,7 @@ import pytorch_lightning as pl
 import torch
 from torch import Tensor
 
+from seqrec.functional.softmax import fused
 from seqrec.training.callbacks.diagnosed import check_steps, diagnosed
 
 WHOLE = "loss"
@@ -36,12 +37,18 @@ class GradientShares(pl.Callback):
         self.norms: dict[str, dict[str, Tensor]] = {}
 
     def on_fit_start(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
-        """Refuse a model into which one cannot look.
+        """Refuse a model into which one cannot look, and kernels that scale a gradient where it lies.
 
         Raises:
-            ValueError: see :func:`~seqrec.training.callbacks.diagnosed.diagnosed`.
+            ValueError: see :func:`~seqrec.training.callbacks.diagnosed.diagnosed`; or Liger's kernels may be used,
+                whose gradients a second backward pass would scale twice.
         """
         diagnosed(trainer, module, "gradients")
+        if trainer.strategy.root_device.type == fused.DEVICE and fused.library() is not None:
+            raise ValueError(
+                "callbacks=gradients takes several backward passes of a step, and Liger's kernels bear one; uninstall "
+                "liger-kernel for this run, or leave it out"
+            )
 
     def on_train_batch_start(self, trainer: pl.Trainer, module: Any, batch: Any, batch_idx: int) -> None:
         """Ask for the terms where this step is to be looked at."""
