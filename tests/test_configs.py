@@ -23,6 +23,7 @@ NEEDED = {
     ],
     "task/bench_bundle": ["task.bundles=[bundle]"],
     "task/compare": ["task.runs=[one,other]"],
+    "task/dashboard": ["task.runs=[multirun]"],
     "task/sweep_table": ["task.folder=multirun"],
     "task/export": ["task.run=run", "task.output=bundle"],
     "task/predict": ["task.run=run", "task.input=users.csv", "task.output=lists.csv"],

@@ -25,17 +25,26 @@ LONGEST = 40  # of a value that a message shows
 
 
 @dataclass(frozen=True)
-class Judged:
-    """A finished run with the ranks of its users.
+class Stored:
+    """A finished run and where it lies.
 
     Attributes:
         folder: of the run.
         run: as it was read.
-        users: a line an evaluated user, in the order of their names: ``rank``, and what else the folder tells.
     """
 
     folder: Path
     run: Run
+
+
+@dataclass(frozen=True)
+class Judged(Stored):
+    """A finished run with the ranks of its users.
+
+    Attributes:
+        users: a line an evaluated user, in the order of their names: ``rank``, and what else the folder tells.
+    """
+
     users: pl.DataFrame
 
 
@@ -151,7 +160,7 @@ def _grouped(runs: Sequence[Judged]) -> list[Method]:
     """Methods in the order of their first runs, named by their models and by what else tells them apart."""
     groups: dict[str, list[Judged]] = {}
     for one in runs:
-        groups.setdefault(_key(one), []).append(one)
+        groups.setdefault(method_key(one), []).append(one)
     for members in groups.values():
         seeds: dict[int, Judged] = {}
         for one in members:
@@ -161,12 +170,12 @@ def _grouped(runs: Sequence[Judged]) -> list[Method]:
                     f"{other.folder} and {one.folder} are the same method with the same seed; leave one out, or name "
                     "what they stand for: task.runs={one:[...],other:[...]}"
                 )
-    named = _names([members[0] for members in groups.values()])
+    named = method_names([members[0] for members in groups.values()])
     ordered = [sorted(members, key=lambda one: one.run.card.seed) for members in groups.values()]
     return [Method(name, members) for name, members in zip(named, ordered, strict=True)]
 
 
-def _arguments(one: Judged) -> dict[str, str]:
+def arguments_of(one: Stored) -> dict[str, str]:
     """What the run was asked for, without its seed, its machine and its log."""
     ignored = [*MACHINE, *(key for key in CHANGEABLE if key not in BUDGET)]
     found = values(one.run.card.command or one.run.command)
@@ -178,29 +187,30 @@ def _is_below(key: str, ignored: Sequence[str]) -> bool:
     return key in ignored or key.partition(".")[0].partition("/")[0] in whole
 
 
-def _key(one: Judged) -> str:
+def method_key(one: Stored) -> str:
     """The same for runs of one method."""
     config = one.folder / CONFIG
     stored = configuration_hash(config, seeds=False) if config.exists() else None
-    return json.dumps([_model(one), sorted(_arguments(one).items()), stored])
+    return json.dumps([model_of(one), sorted(arguments_of(one).items()), stored])
 
 
-def _model(one: Judged) -> str:
+def model_of(one: Stored) -> str:
+    """Name of the model; a card of version 0.1 has none, and the folder is called so."""
     return one.run.card.model or one.folder.name
 
 
-def _names(firsts: Sequence[Judged]) -> list[str]:
-    """Of each method, by one of its runs; an argument of the command goes by its last word.
+def method_names(firsts: Sequence[Stored]) -> list[str]:
+    """The name of each method, by one of its runs; an argument of the command goes by its last word.
 
     Raises:
         ValueError: what they were asked for does not tell two of them apart.
     """
-    named: dict[str, Judged] = {}
+    named: dict[str, Stored] = {}
     for one in firsts:
-        rivals = [_arguments(other) for other in firsts if _model(other) == _model(one)]
-        own = _arguments(one)
+        rivals = [arguments_of(other) for other in firsts if model_of(other) == model_of(one)]
+        own = arguments_of(one)
         keys = [key for key in own if key != "model" and len({rival.get(key) for rival in rivals}) > 1]
-        name = " ".join([_model(one), *(f"{key.replace('/', '.').rpartition('.')[2]}={own[key]}" for key in keys)])
+        name = " ".join([model_of(one), *(f"{key.replace('/', '.').rpartition('.')[2]}={own[key]}" for key in keys)])
         other = named.setdefault(name, one)
         if other is not one:
             raise ValueError(

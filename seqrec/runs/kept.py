@@ -49,7 +49,7 @@ def read_run(folder: Path) -> Run:
     for name in (METRICS, CARD, LOG):
         if not (folder / name).exists():
             raise ValueError(f"{folder} is no finished run: it has no {name}")
-    log = _log(folder / LOG)
+    log = read_log(folder / LOG)
     command = folder / COMMAND
     metrics = read_json(folder / METRICS)
     card = RunCard.read(folder / CARD)
@@ -63,7 +63,12 @@ def read_run(folder: Path) -> Run:
     )
 
 
-def _log(path: Path) -> list[dict[str, float]]:
+def read_log(path: Path) -> list[dict[str, float]]:
+    """One row an epoch.
+
+    Raises:
+        ValueError: it holds something else.
+    """
     try:
         with path.open(newline="", encoding="utf-8") as file:
             return [{name: float(value) for name, value in row.items() if value} for row in csv.DictReader(file)]

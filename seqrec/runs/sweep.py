@@ -47,17 +47,22 @@ def _is_job(folder: Path) -> bool:
 
 
 def _job(folder: Path) -> Job:
-    number, failed = int(folder.name), folder / FAILED
+    return Job(int(folder.name), *state(folder))
+
+
+def state(folder: Path) -> tuple[Mapping[str, str], Run | None, str]:
+    """Arguments, result and status of the run in a folder, as a :class:`Job` has them; the folder may have any name."""
+    failed = folder / FAILED
     if failed.exists() and not (folder / METRICS).exists():
         words, reason = noted(failed.read_text(encoding="utf-8"))
-        return Job(number, values(words), None, f"failed: {reason}")
+        return values(words), None, f"failed: {reason}"
     arguments = values(Origin.read(folder).command or "")
     if not (folder / METRICS).exists():
-        return Job(number, arguments, None, "stopped")
+        return arguments, None, "stopped"
     try:
-        return Job(number, arguments, read_run(folder), "finished")
+        return arguments, read_run(folder), "finished"
     except ValueError as error:
-        return Job(number, arguments, None, f"failed: {error}")
+        return arguments, None, f"failed: {error}"
 
 
 def values(command: str) -> dict[str, str]:

@@ -67,10 +67,31 @@ class Browser:
         os.close(read)
         os.close(write)
         self._rest, self._number, self._session = b"", 0, ""
+        self.events: list[dict[str, Any]] = []
         target = self._call("Target.createTarget", url="about:blank")["targetId"]
         self._session = self._call("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
+        self.resize(width, height)
+
+    def resize(self, width: int, height: int) -> None:
+        """Another size of the page; that of a phone has no scroll bars."""
         size = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 600}
         self._call("Emulation.setDeviceMetricsOverride", **size)
+
+    def colours(self, scheme: str) -> None:
+        """What the reader prefers: ``light`` or ``dark``."""
+        self._call("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": scheme}])
+
+    def watch(self) -> None:
+        """Keep what Chromium tells of requests, of the console and of errors in ``events``, from now on."""
+        self.events.clear()
+        for domain in ("Network", "Runtime", "Log"):
+            self._call(f"{domain}.enable")
+
+    def press(self, key: str, code: int) -> None:
+        """A key of the keyboard."""
+        for kind in ("keyDown", "keyUp"):
+            text = {"text": "\r"} if key == "Enter" and kind == "keyDown" else {}
+            self._call("Input.dispatchKeyEvent", type=kind, key=key, code=key, windowsVirtualKeyCode=code, **text)
 
     def open(self, address: str) -> None:
         """Show a page."""
@@ -118,6 +139,7 @@ class Browser:
                     raise AssertionError(answer["error"])
                 result: dict[str, Any] = answer["result"]
                 return result
+            self.events.append(answer)
 
     def _next(self) -> dict[str, Any]:
         while b"\0" not in self._rest:

@@ -1,0 +1,52 @@
+"""dashboard: one page about many runs, a file that works without a network."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from pathlib import Path
+
+from omegaconf import DictConfig
+
+import seqrec
+from seqrec.reporting.dashboard.collect import collect, is_sweep
+from seqrec.reporting.dashboard.compared import compared
+from seqrec.reporting.dashboard.content import content
+from seqrec.reporting.dashboard.page import write_page
+from seqrec.reporting.terminal import console, from_here
+
+PAGE = "report.html"
+
+
+def dashboard(config: DictConfig, runs: Sequence[str], output: str | None, seed: int) -> None:
+    """Write the page about runs.
+
+    Args:
+        config: the whole configuration, of which the task alone counts.
+        runs: folders of runs, or of many.
+        output: folder of the page; None: that of the sweep where runs are one, else a new one in ``outputs/dashboard``.
+        seed: of the bootstrap behind intervals.
+
+    Raises:
+        ValueError: what is wrong with a folder.
+    """
+    now = datetime.now()
+    folders = [Path(str(name)).expanduser() for name in runs]
+    collected = collect(folders)
+    found = [compared(part, seed) for part in collected.parts]
+    about = {"made": now.strftime("%Y-%m-%d %H:%M"), "version": seqrec.__version__}
+    place = _place(output, folders, now)
+    place.mkdir(parents=True, exist_ok=True)
+    write_page(place / PAGE, content(collected, found, about))
+    groups = [*(group for part in collected.parts for group in part.groups), *collected.unfinished]
+    number = sum(len(group.entries) for group in groups)
+    size = (place / PAGE).stat().st_size / 1e6
+    console.print(f"{number} runs of {len(groups)} methods in {from_here(place / PAGE)}, {size:.1f} MB", soft_wrap=True)
+
+
+def _place(output: str | None, folders: Sequence[Path], now: datetime) -> Path:
+    if output is not None:
+        return Path(output).expanduser()
+    if len(folders) == 1 and is_sweep(folders[0]):
+        return folders[0]
+    return Path("outputs") / "dashboard" / now.strftime("%Y-%m-%d_%H-%M-%S")
