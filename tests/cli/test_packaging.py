@@ -27,6 +27,7 @@ EXTRAS = {
     "export": "export",
     "serving": "serving",
     "cli/sweeps/launchers.py": "ray",
+    "reporting/dashboard/workspace.py": "dashboard",
     "cli/sweeps/study.py": "optuna",
     "training/callbacks/pruning.py": "optuna",
 }

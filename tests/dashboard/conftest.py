@@ -27,8 +27,9 @@ Make = Callable[..., Path]
 
 
 def make_run(
-    folder: Path, command: str, seed: int = 0, better: int = 0, epochs: int = 3, ranks: bool = True, **card: Any
-) -> Path:
+    folder: Path, command: str, seed: int = 0, better: int = 0, epochs: int = 3, ranks: bool = True,
+    config: dict[str, Any] | None = None, **card: Any,
+) -> Path:  # fmt: skip
     folder.mkdir(parents=True)
     words = dict(word.lstrip("+").split("=", 1) for word in command.split())
     rank = np.random.default_rng(seed).integers(1, 40, USERS).astype(float)
@@ -41,6 +42,8 @@ def make_run(
     own = {"seed": seed, "model": words["model"], "command": f"python main.py {command} seed={seed}"}
     own |= {"evaluated_users": USERS, "evaluated_targets": USERS, "configuration": None}
     write_json(folder / "protocol.json", read_json(KEPT / "protocol.json") | own | card)
+    if config is not None:
+        (folder / "config.yaml").write_text(json.dumps({"seed": seed, **config}))
     rows = [f"{epoch},{0.1 * epoch / epochs},{9 / epoch}" for epoch in range(1, epochs + 1)]
     (folder / "log.csv").write_text("\n".join(["epoch,val/ndcg@10,train/loss", *rows]) + "\n")
     if ranks:
