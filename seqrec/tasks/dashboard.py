@@ -13,8 +13,10 @@ from seqrec.reporting.dashboard.collect import collect, is_sweep
 from seqrec.reporting.dashboard.compared import compared
 from seqrec.reporting.dashboard.content import content
 from seqrec.reporting.dashboard.page import write_page
+from seqrec.reporting.dashboard.papers import paper_tables
 from seqrec.reporting.dashboard.workspace import FILES, views
 from seqrec.reporting.terminal import console, from_here
+from seqrec.training.cells import belongs
 
 PAGE = "report.html"
 
@@ -39,13 +41,14 @@ def dashboard(
     folders = [Path(str(name)).expanduser() for name in runs]
     collected = collect(folders)
     found = [compared(part, seed) for part in collected.parts]
+    tables = paper_tables(collected, belongs)
     about = {"made": now.strftime("%Y-%m-%d %H:%M"), "version": seqrec.__version__}
-    built = None if wandb is None else views(str(wandb), collected)
+    built = None if wandb is None else views(str(wandb), collected, [table.markdown() for table in tables])
     if send and built is None:
         raise ValueError("task.send=true: write task.wandb=<entity>/<project> too")
     place = _place(output, folders, now)
     place.mkdir(parents=True, exist_ok=True)
-    write_page(place / PAGE, content(collected, found, about))
+    write_page(place / PAGE, content(collected, found, tables, about))
     groups = [*(group for part in collected.parts for group in part.groups), *collected.unfinished]
     number = sum(len(group.entries) for group in groups)
     size = (place / PAGE).stat().st_size / 1e6

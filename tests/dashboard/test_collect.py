@@ -46,7 +46,7 @@ def test_a_run_that_was_stopped_has_its_curve(make: Make, tmp_path: Path) -> Non
     for name in ("metrics.json", "protocol.json"):
         (run / name).unlink()
     found = collect([tmp_path])
-    (method,) = content(found, [], {})["methods"]
+    (method,) = content(found, [], [], {})["methods"]
     assert (method["model"], method["data"], method["part"]) == ("bpr", "beauty", None)
     assert method["runs"][0]["status"] == "stopped" and method["runs"][0]["curve"]["epoch"] == [1, 2, 3, 4]
     assert is_sweep(tmp_path) and not is_sweep(run)
@@ -116,7 +116,7 @@ def test_many_methods_are_compared_with_the_best_on_validation(make: Make, tmp_p
 
 def test_long_curves_are_thinned_but_keep_the_best_and_the_last_epoch(make: Make, tmp_path: Path) -> None:
     make("a", "model=bpr", epochs=1000)
-    (method,) = content(collect([tmp_path]), [compared(collect([tmp_path]).parts[0], 0)], {})["methods"]
+    (method,) = content(collect([tmp_path]), [compared(collect([tmp_path]).parts[0], 0)], [], {})["methods"]
     curve = method["runs"][0]["curve"]
     assert POINTS <= len(curve["epoch"]) <= POINTS + 2 and curve["every"] == 5
     assert curve["epoch"][:2] == [1, 6] and curve["epoch"][-2:] == [999, 1000]
@@ -126,13 +126,13 @@ def test_long_curves_are_thinned_but_keep_the_best_and_the_last_epoch(make: Make
 def test_a_loss_that_is_no_number_is_left_out(make: Make, tmp_path: Path) -> None:
     run = make("a", "model=bpr")
     (run / "log.csv").write_text("epoch,train/loss\n1,nan\n2,inf\n3,0.5\n")
-    found = content(collect([tmp_path]), [compared(collect([tmp_path]).parts[0], 0)], {})
+    found = content(collect([tmp_path]), [compared(collect([tmp_path]).parts[0], 0)], [], {})
     assert found["methods"][0]["runs"][0]["curve"]["values"]["train/loss"] == [None, None, 0.5]
     json.dumps(found, allow_nan=False)
 
 
 def test_parts_tell_in_what_they_differ(several: Path) -> None:
     found = collect([several])
-    parts = content(found, [compared(part, 0) for part in found.parts], {})["parts"]
+    parts = content(found, [compared(part, 0) for part in found.parts], [], {})["parts"]
     assert [name for name, *_ in parts[0]["differences"][1]] == ["protocol", "seen_items"]
     assert parts[0]["differences"][0] == []

@@ -28,7 +28,7 @@ def page(several: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     found = collect([several])
     about = {"made": "2026-01-02 03:04", "version": "0.1"}
     path = tmp_path_factory.mktemp("page") / "report.html"
-    write_page(path, content(found, [compared(part, 0) for part in found.parts], about))
+    write_page(path, content(found, [compared(part, 0) for part in found.parts], [], about))
     return path
 
 
@@ -198,6 +198,6 @@ def test_on_a_phone_tables_scroll_and_the_page_does_not(opened: Browser, page: P
 def test_runs_without_any_result_have_a_page_too(tmp_path: Path, browser: Browser) -> None:
     (tmp_path / "0").mkdir()
     (tmp_path / "0" / "failed.txt").write_text("job 0 (model=bpr): it failed\n")
-    write_page(tmp_path / "report.html", content(collect([tmp_path]), [], {"made": "now", "version": "0"}))
+    write_page(tmp_path / "report.html", content(collect([tmp_path]), [], [], {"made": "now", "version": "0"}))
     show(browser, tmp_path / "report.html")
     assert browser.value(ROWS) == ["bpr"] and complaints(browser) == []

@@ -9,7 +9,10 @@ from typing import Any
 
 from seqrec.reporting.dashboard.collect import Collected, Entry, Group, Part
 from seqrec.reporting.dashboard.compared import Compared, metrics
+from seqrec.reporting.dashboard.papers import described
+from seqrec.reporting.papers.written import Written
 from seqrec.runs.card import JUDGED, RunCard
+from seqrec.runs.kept import Run
 
 POINTS = 200
 """Epochs of a curve at most: more are not told apart on a screen, and 50 long runs stay a page of a few megabytes."""
@@ -18,12 +21,15 @@ SECONDS = 3600
 DIGITS = 6  # of a number on the page, which shows fewer
 
 
-def content(collected: Collected, compared: Sequence[Compared], about: Mapping[str, str]) -> dict[str, Any]:
+def content(
+    collected: Collected, compared: Sequence[Compared], tables: Sequence[Written], about: Mapping[str, str]
+) -> dict[str, Any]:
     """Everything that the page shows.
 
     Args:
         collected: all runs.
         compared: one a part.
+        tables: of papers.
         about: when and with what the page was made.
     """
     parts: list[dict[str, Any]] = []
@@ -34,8 +40,9 @@ def content(collected: Collected, compared: Sequence[Compared], about: Mapping[s
         ids = {group.name: first + number for number, group in enumerate(part.groups)}
         others = [_differences(part.card, other.card) for other in collected.parts]
         parts.append(_part(part) | {"differences": others, "comparison": _comparison(found, ids)})
+    papers = [described(table) for table in tables]
     groups += [_group(group, None, list(group.entries[0].arguments)) for group in collected.unfinished]
-    return {"about": dict(about), "parts": parts, "methods": groups, "judged": list(JUDGED)}
+    return {"about": dict(about), "parts": parts, "methods": groups, "judged": list(JUDGED), "papers": papers}
 
 
 def _part(part: Part) -> dict[str, Any]:
@@ -75,7 +82,7 @@ def _group(group: Group, part: int | None, differing: Sequence[str]) -> dict[str
         "val": _spread([entry.run.metrics["val"] for entry in entries if entry.run]),
         "test": _spread([entry.run.metrics["test"] for entry in entries if entry.run]),
         "best": _mean([entry.run.metrics["best_epoch"] for entry in entries if entry.run]),
-        "hours": _mean([entry.run.metrics["seconds"] / SECONDS for entry in entries if entry.run]),
+        "hours": _mean([_hours(entry.run) for entry in entries if entry.run]),
         "runs": [_run(entry) for entry in entries],
     }
 
@@ -96,11 +103,16 @@ def _run(entry: Entry) -> dict[str, Any]:
         "test": _rounded(stored["test"]),
         "best": stored["best_epoch"],
         "epochs": stored["epochs"],
-        "hours": _round(stored["seconds"] / SECONDS),
+        "hours": _round(_hours(entry.run)),
         "monitor": entry.card.monitor,
         "slices": [_rounded(row) for row in stored.get("slices", [])],
         "card": _flat(entry.card) | ({"command": entry.run.command} if entry.run.command else {}),
     }
+
+
+def _hours(run: Run) -> float:
+    """Of training, a first stage included."""
+    return (run.metrics["seconds"] + run.metrics.get("warm_start", {}).get("seconds", 0.0)) / SECONDS
 
 
 def _curve(entry: Entry) -> dict[str, Any]:

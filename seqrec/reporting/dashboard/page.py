@@ -12,7 +12,7 @@ from typing import Any
 
 from seqrec.runs.files import replacing
 
-SCRIPTS = ("base", "charts", "table", "curves", "parts", "main")
+SCRIPTS = ("base", "charts", "table", "curves", "parts", "papers", "main")
 """Files of the script, in the order in which they need one another."""
 
 

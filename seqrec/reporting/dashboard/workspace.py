@@ -16,7 +16,7 @@ import yaml
 
 from seqrec.reporting.dashboard.collect import Collected, Group, Part
 from seqrec.reporting.dashboard.compared import metrics
-from seqrec.reporting.table import Table, spread
+from seqrec.reporting.table import Cell, Table, spread
 from seqrec.runs.configuration import differences
 from seqrec.runs.files import write_json
 from seqrec.runs.folder import CONFIG
@@ -187,7 +187,9 @@ def _results(part: Part, shown: Sequence[str]) -> Table:
     """One row a method, best first."""
     rows = [(group, [_values(group, metric) for metric in shown]) for group in part.groups]
     rows.sort(key=lambda row: -sum(row[1][0]) / len(row[1][0]))
-    cells = [[group.name, len(group.entries), *(spread(values) for values in found)] for group, found in rows]
+    cells: list[list[Cell]] = [
+        [group.name, len(group.entries), *(spread(values) for values in found)] for group, found in rows
+    ]
     return Table(["method", "seeds", *(f"test {metric}" for metric in shown)], cells)
 
 

@@ -30,6 +30,7 @@ function begin() {
   find("legend").textContent = "Mean ± standard deviation over seeds, on the test split unless it says Val. Bold: the highest of its data set and protocol. Tick methods to see them below.";
   find("model").append(...models.map(value => h("option", {value}, value)));
   find("data").append(...data.map(value => h("option", {value}, value)));
+  showPapers();
   if (!readAddress()) state.chosen = startingChoice();
   const cutoffs = [...new Set(PARTS.flatMap(part => part.cutoffs))].sort((a, b) => a - b).map(String);
   offer(find("cutoff"), "cutoff", cutoffs, PARTS[0]?.middle.split("@")[1], value => value);
