@@ -11,6 +11,7 @@ from seqrec.reporting.comparison import Choices, compare, ranks_of
 from seqrec.reporting.dashboard.collect import collect, is_sweep
 from seqrec.reporting.dashboard.compared import ALL_PAIRS, LEVEL, REPLICATES, compared
 from seqrec.reporting.dashboard.content import POINTS, content
+from seqrec.reporting.dashboard.papers import described, paper_tables
 from seqrec.runs.comparable import methods
 from seqrec.runs.files import read_json, write_json
 from tests.dashboard.conftest import HOSTILE, Make
@@ -136,3 +137,19 @@ def test_parts_tell_in_what_they_differ(several: Path) -> None:
     parts = content(found, [compared(part, 0) for part in found.parts], [], {})["parts"]
     assert [name for name, *_ in parts[0]["differences"][1]] == ["protocol", "seen_items"]
     assert parts[0]["differences"][0] == []
+
+
+def test_tables_of_papers_have_the_rows_that_were_run_for_them() -> None:
+    found = collect([Path("docs/runs/beauty-fenrec")])
+    written = paper_tables(found, lambda arguments, folder: False)  # these runs are known by their commands
+    assert [table.table.name for table in written] == ["table_1", "table_3"]
+    first = described(written[0])
+    assert [(part["name"], [row["label"] for row in part["rows"]]) for part in first["data"]] == [
+        ("beauty", ["FENRec†"])
+    ]
+    recall = first["data"][0]["rows"][0]["cells"][first["metrics"].index("recall@10")]
+    assert recall["printed"] == 0.1019 and recall["ours"] == pytest.approx(0.10195, abs=1e-5) and not recall["fails"]
+
+
+def test_runs_of_no_paper_have_no_tables(several: Path) -> None:
+    assert paper_tables(collect([several]), lambda arguments, folder: True) == []

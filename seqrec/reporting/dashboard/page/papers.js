@@ -12,6 +12,6 @@ function paperTable(table, part) {
     table.metrics.map(metric => h("th", {scope: "col", class: "num"}, titled(metric))));
   const rows = part.rows.map(row => h("tr", {}, h("th", {scope: "row"}, row.label), h("td", {class: "num"}, row.seeds || ""), row.cells.map(cell =>
     h("td", {class: "num"}, h("div", {}, cell.ours === null ? "–" : fixed(cell.ours), cell.deviation === null ? "" : ` ± ${fixed(cell.deviation)}`),
-      h("div", {class: `printed${cell.fails ? " failed" : ""}`}, cell.printed === null ? "" : `${fixed(cell.printed)}${cell.relative === null ? "" : `, ${percent(cell.relative)}`}`)))));
+      h("div", {class: `printed${cell.fails ? " failed" : ""}`}, cell.printed === null ? "" : `(${fixed(cell.printed)}${cell.relative === null ? "" : `, ${percent(cell.relative)}`})${cell.fails ? " ✗" : ""}`)))));
   return h("table", {class: "paper"}, h("thead", {}, head), h("tbody", {}, rows));
 }

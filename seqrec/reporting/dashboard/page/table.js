@@ -4,6 +4,8 @@ function columns() {
   return [
     {id: "name", title: "Model", text: true, of: method => method.name},
     {id: "arguments", title: "What differs", text: true, of: method => method.differing.join(" ")},
+    ...(METHODS.some(method => method.part === null)
+      ? [{id: "status", title: "Status", text: true, of: status, cell: method => statusCell(status(method))}] : []),
     {id: "seeds", title: "Seeds", of: method => method.runs.length},
     {id: "val", title: `Val NDCG@${k}`, of: value("val", `ndcg@${k}`), cell: method => spread(method.val[`ndcg@${k}`])},
     {id: "recall", title: `Recall@${k}`, of: value("test", `recall@${k}`), metric: `recall@${k}`},
@@ -13,7 +15,6 @@ function columns() {
     {id: "hours", title: "Time", of: method => method.hours, cell: method => duration(method.hours)},
     ...(METHODS.some(method => bundleOf(method) !== null)
       ? [{id: "bundle", title: "Bundle", of: bundleOf, cell: method => bundleOf(method) === null ? "" : megabytes(bundleOf(method))}] : []),
-    {id: "status", title: "Status", text: true, of: status, cell: method => statusCell(status(method))},
   ];
 }
 function bundleOf(method) {
