@@ -120,6 +120,7 @@ def test_rows_are_filtered_by_model_data_and_text(opened: Browser) -> None:
     click(opened, "#clear")
     change(opened, "text", "no memory", "input")
     assert opened.value(ROWS) == ["lrurec"]
+    assert "failed: no memory left" in opened.value("document.querySelector('tr.method').textContent")
     change(opened, "text", "", "input")
     change(opened, "data", "synthetic", "input")
     assert len(opened.value(ROWS)) == 7

@@ -4,8 +4,6 @@ function columns() {
   return [
     {id: "name", title: "Model", text: true, of: method => method.name},
     {id: "arguments", title: "What differs", text: true, of: method => method.differing.join(" ")},
-    ...(METHODS.some(method => method.part === null)
-      ? [{id: "status", title: "Status", text: true, of: status, cell: method => statusCell(status(method))}] : []),
     {id: "seeds", title: "Seeds", of: method => method.runs.length},
     {id: "val", title: `Val NDCG@${k}`, of: value("val", `ndcg@${k}`), cell: method => spread(method.val[`ndcg@${k}`])},
     {id: "recall", title: `Recall@${k}`, of: value("test", `recall@${k}`), metric: `recall@${k}`},
@@ -21,11 +19,6 @@ function bundleOf(method) {
   const sizes = method.runs.flatMap(run => Object.values(run.bundles));
   return sizes.length ? Math.min(...sizes) : null;
 }
-function status(method) {
-  const all = [...new Set(method.runs.map(run => run.status))];
-  return all.join(", ");
-}
-const statusCell = text => h("span", {class: text.startsWith("failed") ? "failed" : "faint"}, text);
 function spread(pair) {
   if (!pair) return "";
   return [fixed(pair[0]), " ", h("span", {class: "sd"}, pair[1] === null ? "" : `± ${fixed(pair[1])}`)];
@@ -82,10 +75,12 @@ function body(place, rows, all) {
 }
 
 function methodRow(method, all, best) {
-  const chosen = state.chosen.includes(method.id), cells = all.slice(2).map(column => {
+  const chosen = state.chosen.includes(method.id), [run] = method.runs;
+  const cells = method.part === null ? [h("td", {class: "num"}, seeds(method)),
+    h("td", {class: run.status.startsWith("failed") ? "failed" : "faint", colspan: all.length - 3}, run.status)] : all.slice(2).map(column => {
     if (column.id === "seeds") return h("td", {class: "num"}, seeds(method));
     const lead = column.metric && column.of(method) !== null && column.of(method) === best[column.metric];
-    const cell = h("td", {class: column.text ? "status" : `num${lead ? " lead" : ""}${column.bar ? " bar" : ""}`},
+    const cell = h("td", {class: `num${lead ? " lead" : ""}${column.bar ? " bar" : ""}`},
       column.metric ? spread(method.test[column.metric]) : column.cell(method));
     if (column.bar && column.of(method) !== null) cell.style.backgroundSize = `${(78 * column.of(method) / best[column.metric]).toFixed(1)}% 3px`;
     return cell;
@@ -111,9 +106,9 @@ function seedRow(run, all) {
   const k = state.cutoff, cells = all.slice(2).map(column => {
     if (column.metric) return h("td", {class: "num"}, run.test ? spread([run.test[column.metric] ?? null, null]) : "");
     const text = {val: () => run.val ? spread([run.val[`ndcg@${k}`] ?? null, null]) : "", best: () => run.best === undefined ? "" : `${run.best} of ${run.epochs}`,
-      hours: () => duration(run.hours), status: () => statusCell(run.status), seeds: () => "",
+      hours: () => duration(run.hours), seeds: () => "",
       bundle: () => Object.entries(run.bundles).map(([quant, bytes]) => `${quant === "none" ? "float32" : quant} ${megabytes(bytes)}`).join(", ")}[column.id];
-    return h("td", {class: column.text ? "status" : "num"}, text());
+    return h("td", {class: "num"}, text());
   });
   return h("tr", {class: "seed"}, h("th", {scope: "row"}, run.seed === null ? "run" : `seed ${run.seed}`), h("td", {class: "folder"}, run.folder), cells);
 }
