@@ -70,6 +70,13 @@ def several(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for seed in (0, 1):
         make_run(folder / f"gru-{seed}", "model=gru4rec", seed, better=1)
     make_run(folder / "sasrec", "model=sasrec model.backbone.dim=64", better=12, epochs=5)
+    (folder / "bundle").mkdir()
+    bundle = {
+        "card": read_json(folder / "sasrec" / "protocol.json"),
+        "quant": "int8",
+        "files": {"x": {"bytes": 2500000}},
+    }
+    write_json(folder / "bundle" / "bundle.json", bundle)
     make_run(folder / "narrow", "model=sasrec model.backbone.dim=16", better=6)
     make_run(folder / "blind", "model=bpr", ranks=False)
     make_run(

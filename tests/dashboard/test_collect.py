@@ -12,6 +12,7 @@ from seqrec.reporting.dashboard.collect import collect, is_sweep
 from seqrec.reporting.dashboard.compared import ALL_PAIRS, LEVEL, REPLICATES, compared
 from seqrec.reporting.dashboard.content import POINTS, content
 from seqrec.reporting.dashboard.papers import described, paper_tables
+from seqrec.reporting.pages import ROOT
 from seqrec.runs.comparable import methods
 from seqrec.runs.files import read_json, write_json
 from tests.dashboard.conftest import HOSTILE, Make
@@ -30,7 +31,7 @@ def test_runs_are_put_together_by_method_and_by_what_their_numbers_mean(several:
 
 
 def test_kept_runs_are_read_too() -> None:
-    found = collect([Path("docs/runs/beauty-fenrec"), Path("docs/studies/easnrec_readings/beauty/sasrec")])
+    found = collect([ROOT / "docs/runs/beauty-fenrec", ROOT / "docs/studies/easnrec_readings/beauty/sasrec"])
     assert [part.card.protocol for part in found.parts] == ["all_items", "unseen_items"]
     assert {"fenrec", "icsrec"} <= {group.name for group in found.parts[1].groups}
     assert len(found.parts[0].groups[0].entries) == 3
@@ -68,6 +69,16 @@ def test_a_bundle_is_that_of_the_run_whose_card_it_has(make: Make, tmp_path: Pat
     assert with_bundle.bundles == {"int8": 1024 + size} and without.bundles == {}
     with pytest.raises(ValueError, match="hold bundles alone"):
         collect([tmp_path / "bundle"])
+
+
+def test_files_that_were_changed_are_a_reason(make: Make, tmp_path: Path) -> None:
+    make("whole", "model=bpr")
+    write_json(make("half", "model=bpr", 1) / "metrics.json", {"test": {}})
+    (make("torn", "model=bpr", 2) / "log.csv").write_text("epoch,train/loss\n1,what\n")
+    found = collect([tmp_path])
+    assert [entry.folder.name for entry in found.parts[0].groups[0].entries] == ["whole"]
+    reasons = {group.entries[0].folder.name: group.entries[0].status for group in found.unfinished}
+    assert reasons.keys() == {"half", "torn"} and all("was it changed?" in why for why in reasons.values())
 
 
 def test_a_folder_without_runs_is_named(tmp_path: Path) -> None:
@@ -140,7 +151,7 @@ def test_parts_tell_in_what_they_differ(several: Path) -> None:
 
 
 def test_tables_of_papers_have_the_rows_that_were_run_for_them() -> None:
-    found = collect([Path("docs/runs/beauty-fenrec")])
+    found = collect([ROOT / "docs/runs/beauty-fenrec"])
     written = paper_tables(found, lambda arguments, folder: False)  # these runs are known by their commands
     assert [table.table.name for table in written] == ["table_1", "table_3"]
     first = described(written[0])

@@ -126,6 +126,17 @@ def test_rows_are_filtered_by_model_data_and_text(opened: Browser) -> None:
     assert len(opened.value(ROWS)) == 7
 
 
+def test_a_bundle_has_its_size(opened: Browser) -> None:
+    click(opened, "[data-sort=bundle]")
+    assert opened.value(ROWS)[0] == "sasrec dim=64"
+    assert opened.value(
+        "[...document.querySelectorAll('tr.method')].map(row => /[0-9.]+ MB/.exec(row.textContent)?.[0])"
+    )[:2] == [
+        "2.50 MB",
+        None,
+    ]
+
+
 def test_seeds_are_a_mean_that_unfolds(opened: Browser, page: Path) -> None:
     row = "[...document.querySelectorAll('tr.method')].find(row => row.textContent.startsWith('gru4rec'))"
     mean = r"/0\.\d{4} ± 0\.\d{4}/"

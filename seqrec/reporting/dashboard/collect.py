@@ -10,12 +10,15 @@ from typing import Any
 from seqrec.runs.card import RunCard
 from seqrec.runs.comparable import Stored, arguments_of, method_key, method_names, model_of
 from seqrec.runs.failure import FAILED
-from seqrec.runs.files import read_json
+from seqrec.runs.files import changed, read_json
 from seqrec.runs.folder import CARD, FIRST_STAGE, LOG, METRICS, ORIGIN
 from seqrec.runs.kept import Run, read_log
 from seqrec.runs.lock import is_locked
 from seqrec.runs.sweep import state
 from seqrec.serving.bundle import CARD as BUNDLE
+
+NEEDED = {"val", "test", "epochs", "best_epoch", "seconds"}
+"""Of what ``metrics.json`` holds."""
 
 OF_TABLE = ("model", "data", "seed")
 """Arguments that have columns of their own."""
@@ -153,9 +156,11 @@ def _bundles(folders: Sequence[Path]) -> Iterator[tuple[Path, Any, str, int]]:
 
 def _entry(folder: Path, bundles: Sequence[tuple[Path, Any, str, int]]) -> Entry:
     asked, run, status = state(folder)
+    if run is not None and not run.metrics.keys() >= NEEDED:
+        run, status = None, f"failed: {changed(folder / METRICS)}"
     if run is None:
         running = status == "stopped" and is_locked(folder)
-        log = read_log(folder / LOG) if (folder / LOG).exists() else []
+        log = _log(folder)
         model, data, seed = (asked.get(key, "") for key in OF_TABLE)
         rest = {key: value for key, value in asked.items() if key not in OF_TABLE}
         number = int(seed) if seed.isdigit() else None
@@ -166,6 +171,14 @@ def _entry(folder: Path, bundles: Sequence[tuple[Path, Any, str, int]]) -> Entry
     own = {quant: size for _, card, quant, size in bundles if card is not None and card == made}
     data = str(run.card.data["name"])
     return Entry(folder, model_of(stored), data, run.card.seed, rest, run, status, run.log, own)
+
+
+def _log(folder: Path) -> list[dict[str, float]]:
+    """That of an unfinished run, as far as it can be read."""
+    try:
+        return read_log(folder / LOG) if (folder / LOG).exists() else []
+    except ValueError:
+        return []
 
 
 def _groups(entries: Sequence[Entry]) -> list[Group]:

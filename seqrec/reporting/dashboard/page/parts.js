@@ -35,7 +35,8 @@ function compared(part, ids) {
   return h("div", {}, h("div", {class: "scroll box", tabindex: 0, role: "region", "aria-label": "Differences"},
     h("table", {class: "differences"}, h("thead", {}, h("tr", {}, head)), h("tbody", {}, lines))), told,
     h("p", {class: "note"}, `Paired over ${many(part.users, "user")}. Thick: interval over users${seeds ? "; thin: over users and seeds, where both methods have several" : ""}. p values are Holm's over all `
-      + `${rows.length} comparisons of this part.`));
+      + `${rows.length} comparisons of this part.`
+      + (baseline === null ? "" : ` It has many methods: each is compared with ${METHODS[baseline].name}, the best on validation.`)));
 }
 const between = ([from, to]) => `${signed(from)} to ${signed(to)}`;
 
