@@ -1,7 +1,7 @@
 // The data, the state of the page, and what all parts use. Texts of runs are only ever set as text, never as markup.
 const CONTENT = JSON.parse(document.getElementById("content").textContent);
 const {parts: PARTS, methods: METHODS} = CONTENT;
-const MOST = 8;  // methods that are shown beside one another, one colour each
+const MOST = 8; // methods that are shown beside one another, one colour each
 const SVG = "http://www.w3.org/2000/svg";
 const find = id => document.getElementById(id);
 
@@ -20,8 +20,19 @@ const svg = (tag, attributes, ...children) => fill(document.createElementNS(SVG,
 
 // What a link to the page keeps: #runs?chosen=0,3&sort=ndcg
 const state = {
-  chosen: [], open: new Set(), sort: "", down: true, text: "", model: "", data: "", cutoff: "", val: "", train: "", compared: "",
-  slice: "", differing: true,
+  chosen: [],
+  open: new Set(),
+  sort: "",
+  down: true,
+  text: "",
+  model: "",
+  data: "",
+  cutoff: "",
+  val: "",
+  train: "",
+  compared: "",
+  slice: "",
+  differing: true,
 };
 const KEPT = ["sort", "text", "model", "data", "cutoff", "val", "train", "compared", "slice"];
 
@@ -47,13 +58,14 @@ function titled(metric) {
   const [name, cutoff] = metric.split("@");
   return (NAMES[name] ?? name) + (cutoff ? `@${cutoff}` : "");
 }
-const fixed = value => value === null || value === undefined ? "" : value.toFixed(4);
+const fixed = value => (value === null || value === undefined ? "" : value.toFixed(4));
 const signed = (value, digits = 4) => `${value < 0 ? "−" : "+"}${Math.abs(value).toFixed(digits)}`;
-const percent = value => value === null ? "" : `${signed(100 * value, 1)} %`;
-const shortly = value => Math.abs(value) >= 100 ? value.toFixed(0) : Math.abs(value) >= 1 ? value.toFixed(3) : value.toFixed(4);
+const percent = value => (value === null ? "" : `${signed(100 * value, 1)} %`);
+const shortly = value =>
+  Math.abs(value) >= 100 ? value.toFixed(0) : Math.abs(value) >= 1 ? value.toFixed(3) : value.toFixed(4);
 function duration(hours) {
   if (hours === null || hours === undefined) return "";
-  return hours < .1 ? `${(hours * 60).toFixed(hours < 1 / 60 ? 1 : 0)} min` : `${hours.toFixed(hours < 10 ? 1 : 0)} h`;
+  return hours < 0.1 ? `${(hours * 60).toFixed(hours < 1 / 60 ? 1 : 0)} min` : `${hours.toFixed(hours < 10 ? 1 : 0)} h`;
 }
 const megabytes = bytes => `${(bytes / 1e6).toFixed(bytes < 1e7 ? 2 : 1)} MB`;
 const many = (number, word) => `${number.toLocaleString("en")} ${word}${number === 1 ? "" : "s"}`;
@@ -65,13 +77,15 @@ const key = id => h("span", {class: "key", tone: tone(id)}, METHODS[id].name);
 function ofParts() {
   const chosen = state.chosen.filter(id => METHODS[id].part !== null);
   return [...new Set(chosen.map(id => METHODS[id].part))].map(place => ({
-    place, part: PARTS[place], ids: chosen.filter(id => METHODS[id].part === place),
+    place,
+    part: PARTS[place],
+    ids: chosen.filter(id => METHODS[id].part === place),
   }));
 }
 
 // Options of a select; the state keeps the one that was chosen as long as it is there.
 function offer(node, name, values, preferred, labels = titled) {
-  if (!values.includes(state[name])) state[name] = values.includes(preferred) ? preferred : values[0] ?? "";
+  if (!values.includes(state[name])) state[name] = values.includes(preferred) ? preferred : (values[0] ?? "");
   node.replaceChildren(...values.map(value => h("option", {value, selected: value === state[name]}, labels(value))));
   node.value = state[name];
   node.disabled = values.length === 0;
