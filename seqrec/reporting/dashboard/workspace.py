@@ -28,6 +28,8 @@ FILES = ("workspace.json", "report.json")
 OF_RUN = ("seed", "name", "catalog", "data", "hydra")
 """Keys of a configuration by which two ablations of a model are not told apart."""
 
+OVER_SEEDS: Mapping[str, Any] = {"groupby_aggfunc": "mean", "groupby_rangefunc": "stddev"}
+
 MOST = 4  # keys of a configuration that name a bar: a longer name tells nobody anything
 
 
@@ -152,16 +154,14 @@ def _bars(shown: Sequence[str]) -> list[Any]:
     """The best validation value and the test value of each group, mean and deviation over its seeds."""
     import wandb_workspaces.reports.v2 as wr
 
-    over = {"groupby_aggfunc": "mean", "groupby_rangefunc": "stddev"}
     names = [f"{split}/{metric}" for metric in shown for split in ("best", "test")]
-    return [wr.BarPlot(title=name, metrics=[name], max_bars_to_show=50, **over) for name in names]
+    return [wr.BarPlot(title=name, metrics=[name], max_bars_to_show=50, **OVER_SEEDS) for name in names]
 
 
 def _lines(names: Sequence[str]) -> list[Any]:
     import wandb_workspaces.reports.v2 as wr
 
-    over = {"groupby_aggfunc": "mean", "groupby_rangefunc": "stddev"}
-    return [wr.LinePlot(title=name, x="epoch", y=[name], max_runs_to_show=50, **over) for name in names]
+    return [wr.LinePlot(title=name, x="epoch", y=[name], max_runs_to_show=50, **OVER_SEEDS) for name in names]
 
 
 def _slices() -> list[Any]:
