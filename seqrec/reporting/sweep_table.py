@@ -46,8 +46,9 @@ def over_seeds(jobs: Sequence[Job]) -> Table | None:
     for values, group in groups.items():
         runs = [job.run for job in group if job.run]
         row: list[Cell] = [*values, len(group)]
+        of_users = of_seeds(runs)
         for name in metrics:
-            row += mean_cells([run.metrics["test"][name] for run in runs], of_seeds(runs, name))
+            row += mean_cells([run.metrics["test"][name] for run in runs], of_users.get(name))
         rows.append(row)
     columns = [column for name in metrics for column in (f"test {name}", USERS)]
     return Table([*keys, "seeds", *columns], rows, over_seeds_caption())

@@ -61,20 +61,19 @@ def of_reference(run: Run, name: str) -> dict[str, Interval]:
     return of_shares(metrics, run)
 
 
-def of_seeds(runs: Sequence[Run], metric: str) -> Interval | None:
-    """The interval over users of their means over the seeds of a method, whose models are taken as they are.
+def of_seeds(runs: Sequence[Run]) -> dict[str, Interval]:
+    """Intervals over users of their means over the seeds of a method, whose models are taken as they are.
 
     Args:
         runs: which differ in their seeds alone.
-        metric: of the test split.
 
     Returns:
-        None where a run has no ranks, or the metric is no mean over users.
+        Those of the test metrics that are means over users; none where one of several runs has no ranks.
     """
     if len(runs) == 1:
-        return of_run(runs[0]).get(metric)
+        return of_run(runs[0])
     found = _ranks(runs)
-    return None if found is None else of_ranks(*found, [metric]).get(metric)
+    return {} if found is None else of_ranks(*found, runs[0].metrics["test"])
 
 
 def of_shares(metrics: Mapping[str, float], run: Run) -> dict[str, Interval]:

@@ -74,13 +74,13 @@ def test_several_targets_without_ranks_have_none(tmp_path: Path) -> None:
 
 def test_seeds_are_averaged_for_each_user(tmp_path: Path) -> None:
     runs = [made(tmp_path / "0", [1.0, 30.0, 2.0], ["a", "b", "c"]), made(tmp_path / "1", [3.0, 4.0, 5.0], [*"cab"])]
-    found = of_seeds(runs, "ndcg@10")
+    found = of_seeds(runs)["ndcg@10"]
     gain = {rank: 1 / np.log2(rank + 1) for rank in range(1, 6)} | {30: 0.0}
     assert found == pytest.approx(ends(np.array([gain[1] + gain[4], gain[30] + gain[5], gain[2] + gain[3]]) / 2))
-    assert of_seeds(runs, "coverage@10") is None
-    assert of_seeds(runs[:1], "ndcg@10") == of_run(runs[0])["ndcg@10"]
+    assert "coverage@10" not in of_seeds(runs)
+    assert of_seeds(runs[:1]) == of_run(runs[0])
     (runs[1].folder / PER_USER).unlink()
-    assert of_seeds(runs, "ndcg@10") is None
+    assert of_seeds(runs) == {}
 
 
 @pytest.mark.parametrize("content", [b"", b"no table", None])

@@ -12,6 +12,7 @@ from seqrec.reporting.dashboard.compared import Compared, metrics
 from seqrec.reporting.dashboard.papers import described
 from seqrec.reporting.papers.written import Written
 from seqrec.runs.card import JUDGED, RunCard
+from seqrec.runs.intervals import of_seeds
 from seqrec.runs.kept import Run
 
 POINTS = 200
@@ -72,6 +73,7 @@ def _differing(group: Group, part: Part) -> list[str]:
 
 def _group(group: Group, part: int | None, differing: Sequence[str]) -> dict[str, Any]:
     entries, first = group.entries, group.entries[0]
+    runs = [entry.run for entry in entries if entry.run]
     return {
         "name": group.name,
         "part": part,
@@ -79,10 +81,11 @@ def _group(group: Group, part: int | None, differing: Sequence[str]) -> dict[str
         "data": first.data,
         "arguments": [f"{key}={value}" for key, value in first.arguments.items()],
         "differing": [f"{key.replace('/', '.').rpartition('.')[2]}={first.arguments[key]}" for key in differing],
-        "val": _spread([entry.run.metrics["val"] for entry in entries if entry.run]),
-        "test": _spread([entry.run.metrics["test"] for entry in entries if entry.run]),
-        "best": _mean([entry.run.metrics["best_epoch"] for entry in entries if entry.run]),
-        "hours": _mean([_hours(entry.run) for entry in entries if entry.run]),
+        "val": _spread([run.metrics["val"] for run in runs]),
+        "test": _spread([run.metrics["test"] for run in runs]),
+        "users": {name: _round(interval.half) for name, interval in of_seeds(runs).items()} if runs else {},
+        "best": _mean([run.metrics["best_epoch"] for run in runs]),
+        "hours": _mean([_hours(run) for run in runs]),
         "runs": [_run(entry) for entry in entries],
     }
 

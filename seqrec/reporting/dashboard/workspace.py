@@ -16,10 +16,11 @@ import yaml
 
 from seqrec.reporting.dashboard.collect import Collected, Group, Part
 from seqrec.reporting.dashboard.compared import metrics
-from seqrec.reporting.table import Cell, Table, spread
+from seqrec.reporting.table import USERS, Cell, Table, mean_cells, over_seeds_caption
 from seqrec.runs.configuration import differences
 from seqrec.runs.files import write_json
 from seqrec.runs.folder import CONFIG
+from seqrec.runs.intervals import of_seeds
 from seqrec.serving.extras import require
 
 TABLE = "slices"
@@ -187,10 +188,13 @@ def _results(part: Part, shown: Sequence[str]) -> Table:
     """One row a method, best first."""
     rows = [(group, [_values(group, metric) for metric in shown]) for group in part.groups]
     rows.sort(key=lambda row: -sum(row[1][0]) / len(row[1][0]))
-    cells: list[list[Cell]] = [
-        [group.name, len(group.entries), *(spread(values) for values in found)] for group, found in rows
-    ]
-    return Table(["method", "seeds", *(f"test {metric}" for metric in shown)], cells)
+    cells: list[list[Cell]] = []
+    for group, found in rows:
+        users = of_seeds([entry.run for entry in group.entries if entry.run])
+        means = [mean_cells(values, users.get(metric)) for metric, values in zip(shown, found, strict=True)]
+        cells.append([group.name, len(group.entries), *(cell for pair in means for cell in pair)])
+    columns = [column for metric in shown for column in (f"test {metric}", USERS)]
+    return Table(["method", "seeds", *columns], cells, over_seeds_caption())
 
 
 def _values(group: Group, metric: str) -> list[float]:

@@ -31,7 +31,7 @@ class Written:
             (data, metric): ranked(cells, metric) for data, cells in found.cells.items() for metric in self.metrics
         }
         runs = {(cell.data, cell.row.name): list(cell.runs.values()) for cell in found.all() if cell.runs}
-        self.intervals = {(*of, metric): of_seeds(some, metric) for of, some in runs.items() for metric in self.metrics}
+        self.intervals = {of: of_seeds(some) for of, some in runs.items()}
 
     def terminal(self) -> Table:
         """One line a value; what repeats is left out."""
@@ -143,7 +143,7 @@ class Written:
         return [metric, printed, ours, self._half(cell, metric), differs, judged.words if judged else ""]
 
     def _interval(self, cell: Cell, metric: str) -> Interval | None:
-        return self.intervals.get((cell.data, cell.row.name, metric))
+        return self.intervals.get((cell.data, cell.row.name), {}).get(metric)
 
     def _half(self, cell: Cell, metric: str) -> str:
         """Of the interval over users; empty where it is not known."""

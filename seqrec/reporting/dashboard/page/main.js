@@ -33,7 +33,8 @@ function begin() {
   find("made").textContent =
     `Made by seqrec ${version} with task=dashboard. Everything is in this file: it asks the network for nothing.`;
   find("legend").textContent =
-    "Mean ± standard deviation over seeds, on the test split unless it says Val. " +
+    "Mean ± standard deviation over seeds, in brackets half of the 95% interval over users, " +
+    "on the test split unless it says Val. " +
     "Bold: the highest of its data set and protocol. Tick methods to see them below.";
   find("model").append(...models.map(value => h("option", {value}, value)));
   find("data").append(...data.map(value => h("option", {value}, value)));

@@ -33,9 +33,10 @@ function bundleOf(method) {
   const sizes = method.runs.flatMap(run => Object.values(run.bundles));
   return sizes.length ? Math.min(...sizes) : null;
 }
-function spread(pair) {
+function spread(pair, half) {
   if (!pair) return "";
-  return [fixed(pair[0]), " ", h("span", {class: "sd"}, pair[1] === null ? "" : `± ${fixed(pair[1])}`)];
+  const lines = [pair[1] === null ? null : `± ${fixed(pair[1])}`, half ? `(${fixed(half)})` : null];
+  return [fixed(pair[0]), " ", h("span", {class: "sd"}, ...lines.filter(Boolean).map(line => h("span", {}, line)))];
 }
 
 function matches(method) {
@@ -85,7 +86,7 @@ function showTable() {
       all,
     ),
   );
-  find("table").className = METHODS.some(method => method.runs.length > 1) ? "seeded" : "";
+  find("table").className = METHODS.some(one => one.runs.length > 1 || Object.keys(one.users).length) ? "spreads" : "";
   find("table").replaceChildren(
     h("caption", {hidden: true}, "Methods by data set and protocol"),
     h("thead", {}, h("tr", {}, head)),
@@ -160,7 +161,7 @@ function methodRow(method, all, best) {
           const cell = h(
             "td",
             {class: `num${lead ? " lead" : ""}${column.bar ? " bar" : ""}`},
-            column.metric ? spread(method.test[column.metric]) : column.cell(method),
+            column.metric ? spread(method.test[column.metric], method.users[column.metric]) : column.cell(method),
           );
           if (column.bar && column.of(method) !== null)
             cell.style.backgroundSize = `${((78 * column.of(method)) / best[column.metric]).toFixed(1)}% 3px`;
