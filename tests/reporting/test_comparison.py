@@ -11,6 +11,7 @@ import numpy as np
 import polars as pl
 import pytest
 from numpy.typing import NDArray
+from scipy import stats
 
 from seqrec.reporting.comparison import Choices, Comparison, compare
 from seqrec.reporting.comparison_tables import differences_table, full_table, methods_table, slices_table
@@ -101,6 +102,8 @@ def test_slices_are_of_their_users_alone(found: Comparison) -> None:
 
 def test_tables_show_the_numbers(found: Comparison) -> None:
     methods = {row[0]: row[1:] for row in methods_table(found).rows}
+    half = stats.sem(ndcg(RANKS["good"]).mean(0)) * stats.t.ppf(0.975, USERS - 1)
+    assert methods["good"][2] == pytest.approx(half)
     means = ndcg(RANKS["good"]).mean(1)
     assert methods["good"][:2] == [3, f"{means.mean():.4f} ± {means.std(ddof=1):.4f}"]
     assert methods["single"][:2] == [1, f"{ndcg(RANKS['single']).mean():.4f}"]

@@ -5,13 +5,18 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import numpy as np
+import polars as pl
 import pytest
+from numpy.typing import NDArray
+from scipy import stats
 
+from seqrec.functional.intervals import Interval
 from seqrec.reporting.pages import ROOT
 from seqrec.reporting.sweep_table import by_split, of_jobs, over_seeds, store
 from seqrec.reporting.terminal import show_sweep
 from seqrec.runs.failure import FAILED, note
-from seqrec.runs.folder import LAST
+from seqrec.runs.folder import LAST, PER_USER
 from seqrec.runs.origin import Origin
 from seqrec.runs.sweep import Job, jobs
 
@@ -104,6 +109,30 @@ def test_means_over_seeds(sweep: Path) -> None:
     assert by_model["fenrec"]["test ndcg@10"] == f"{sum(values) / 2:.4f} ± {apart:.4f}"
     assert by_model["icsrec"]["seeds"] == 1
     assert over_seeds(found[2:]) is None
+
+
+def test_ranks_give_intervals_over_users(sweep: Path) -> None:
+    generator, gains = np.random.default_rng(0), []
+    for number in ("0", "1"):
+        rank = generator.integers(1, 30, 3000).astype(float)
+        gains.append(np.where(rank <= 10, 1 / np.log2(rank + 1), 0))
+        pl.DataFrame({"user": np.arange(3000), "rank": rank}).write_parquet(sweep / number / PER_USER)
+    found = jobs(sweep)
+    interval = rows(found)[0]["test ndcg@10"]
+    assert isinstance(interval, Interval)
+    assert interval == pytest.approx((gains[0].mean(), *ends(gains[0])))
+    assert "test ndcg@10,test ndcg@10_low,test ndcg@10_high," in of_jobs(found).csv()
+    table = over_seeds(found)
+    assert table is not None and list(table.columns[-2:]) == ["test ndcg@10", "± users"]
+    low, high = ends(np.mean(gains, axis=0))
+    halves = {str(row[0]): row[-1] for row in table.rows}
+    assert halves == {"fenrec": pytest.approx((high - low) / 2), "icsrec": None}, "that one has no ranks"
+
+
+def ends(values: NDArray[np.float64]) -> tuple[float, float]:
+    """By scipy."""
+    low, high = stats.t.interval(0.95, len(values) - 1, loc=values.mean(), scale=stats.sem(values))
+    return float(low), float(high)
 
 
 def test_tables_are_stored(sweep: Path) -> None:
