@@ -18,6 +18,7 @@ class Model(NamedTuple):
     """What the head of ``conf/model/<name>.yaml`` says, and how many parity checks passed out of how many."""
 
     name: str
+    idea: str
     paper: str
     reference: str
     passed: int
@@ -42,11 +43,11 @@ def models(root: Path = ROOT) -> list[Model]:
     record: dict[str, dict[str, int]] = json.loads(stored.read_text())["models"] if stored.exists() else {}
     found = []
     for path in sorted((root / "conf" / "model").glob("*.yaml")):
-        head = dict(re.findall(r"^# (Paper|Reference): (.+)$", path.read_text(), re.MULTILINE))
+        head = dict(re.findall(r"^# (Idea|Paper|Reference): (.+)$", path.read_text(), re.MULTILINE))
         if head:
             counts = record.get(path.stem, {})
             numbers = counts.get("passed", 0), counts.get("checks", 0)
-            found.append(Model(path.stem, head["Paper"], head["Reference"], *numbers))
+            found.append(Model(path.stem, head.get("Idea", ""), head["Paper"], head["Reference"], *numbers))
     return found
 
 

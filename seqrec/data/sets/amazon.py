@@ -1,4 +1,7 @@
-"""Amazon product reviews 1996-2014, 5-core files (McAuley et al., SIGIR 2015; He and McAuley, WWW 2016)."""
+"""Amazon product reviews 1996-2014, 5-core files (McAuley et al., SIGIR 2015; He and McAuley, WWW 2016).
+
+Terms: no licence is stated with the files; whoever uses them is asked to cite both papers.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,8 @@
-"""MovieLens 1M and 100K (Harper and Konstan, ACM TiiS 5(4):19, 2015)."""
+"""MovieLens 1M and 100K (Harper and Konstan, ACM TiiS 5(4):19, 2015).
+
+Terms: the README in each archive of GroupLens allows research, asks to cite the paper, and forbids commercial use and
+passing the data on without permission.
+"""
 
 from __future__ import annotations
 

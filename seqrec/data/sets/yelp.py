@@ -1,4 +1,8 @@
-"""Yelp Open Dataset: the reviews of a period, by default those of 2019, as cut by S3-Rec (Zhou et al., CIKM 2020)."""
+"""Yelp Open Dataset: the reviews of a period, by default those of 2019, as cut by S3-Rec (Zhou et al., CIKM 2020).
+
+Terms: Yelp's agreement, which is accepted at the download from yelp.com/dataset; it is for academic use and forbids
+passing the data on.
+"""
 
 from __future__ import annotations
 
