@@ -26,6 +26,7 @@ def test_every_package_is_installed() -> None:
 EXTRAS = {
     "export": "export",
     "serving": "serving",
+    "reporting/site": "docs",
     "cli/sweeps/launchers.py": "ray",
     "reporting/dashboard/workspace.py": "dashboard",
     "cli/sweeps/study.py": "optuna",
@@ -77,6 +78,7 @@ def imported(path: Path) -> set[str]:
         elif isinstance(node, ast.ImportFrom) and node.module:
             found.add(node.module.partition(".")[0])
     names = {
+        "griffe": "griffelib",
         "hydra": "hydra_core",
         "hydra_plugins": "hydra_optuna_sweeper",
         "yaml": "pyyaml",

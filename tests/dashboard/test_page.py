@@ -46,17 +46,8 @@ def show(browser: Browser, page: Path, anchor: str = "") -> None:
     browser.open(f"file://{page}{anchor}")
     end = time.monotonic() + 30
     while not browser.value("document.body?.dataset.ready === 'true'"):
-        assert time.monotonic() < end, complaints(browser)
+        assert time.monotonic() < end, browser.complaints()
         time.sleep(0.05)
-
-
-def complaints(browser: Browser) -> list[Any]:
-    kinds = ("Runtime.exceptionThrown", "Runtime.consoleAPICalled", "Log.entryAdded")
-    return [event for event in browser.events if event.get("method") in kinds]
-
-
-def requests(browser: Browser) -> list[str]:
-    return [e["params"]["request"]["url"] for e in browser.events if e.get("method") == "Network.requestWillBeSent"]
 
 
 def click(browser: Browser, selector: str) -> None:
@@ -74,8 +65,8 @@ def test_nothing_leaves_the_page_and_nothing_goes_wrong(opened: Browser, page: P
     for link in ("runs", "curves", "comparison", "slices", "cards"):
         click(opened, f"nav a[href='#{link}']")
         assert opened.value("location.hash.slice(1).split('?')[0]") == link
-    assert requests(opened) == [f"file://{page}"]
-    assert complaints(opened) == []
+    assert opened.requests() == [f"file://{page}"]
+    assert opened.complaints() == []
     text = page.read_text(encoding="utf-8")
     outside = re.sub(r'<script type="application/json".*?</script>', "", text, flags=re.DOTALL)
     assert set(re.findall(r"https?://[^\"' ]+", outside)) == {"http://www.w3.org/2000/svg"}
@@ -83,12 +74,12 @@ def test_nothing_leaves_the_page_and_nothing_goes_wrong(opened: Browser, page: P
 
 def test_the_policy_of_the_page_refuses_requests_and_foreign_scripts(opened: Browser) -> None:
     assert opened.value("fetch('https://nowhere.invalid/').then(() => 'sent', error => error.name)") == "TypeError"
-    assert any("Content Security Policy" in json.dumps(event) for event in complaints(opened))
+    assert any("Content Security Policy" in json.dumps(event) for event in opened.complaints())
     opened.value(
         "document.body.append(Object.assign(document.createElement('script'), {textContent: 'window.mine = 1'}))"
     )
     assert opened.value("window.mine") is None
-    assert all(not url.startswith("https://nowhere") for url in requests(opened))
+    assert all(not url.startswith("https://nowhere") for url in opened.requests())
 
 
 def test_names_of_runs_are_text(opened: Browser) -> None:
@@ -212,4 +203,4 @@ def test_runs_without_any_result_have_a_page_too(tmp_path: Path, browser: Browse
     (tmp_path / "0" / "failed.txt").write_text("job 0 (model=bpr): it failed\n")
     write_page(tmp_path / "report.html", content(collect([tmp_path]), [], [], {"made": "now", "version": "0"}))
     show(browser, tmp_path / "report.html")
-    assert browser.value(ROWS) == ["bpr"] and complaints(browser) == []
+    assert browser.value(ROWS) == ["bpr"] and browser.complaints() == []

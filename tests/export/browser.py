@@ -67,7 +67,7 @@ class Browser:
         os.close(read)
         os.close(write)
         self._rest, self._number, self._session = b"", 0, ""
-        self.events: list[dict[str, Any]] = []
+        self._events: list[dict[str, Any]] = []
         target = self._call("Target.createTarget", url="about:blank")["targetId"]
         self._session = self._call("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
         self.resize(width, height)
@@ -82,10 +82,21 @@ class Browser:
         self._call("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": scheme}])
 
     def watch(self) -> None:
-        """Keep what Chromium tells of requests, of the console and of errors in ``events``, from now on."""
-        self.events.clear()
+        """Note from now on what pages ask for and complain of, and forget what was noted."""
         for domain in ("Network", "Runtime", "Log"):
             self._call(f"{domain}.enable")
+        self._events.clear()
+
+    def requests(self) -> list[str]:
+        """Addresses that were asked for since :meth:`watch`."""
+        asked = [event for event in self._events if event.get("method") == "Network.requestWillBeSent"]
+        return [str(event["params"]["request"]["url"]) for event in asked]
+
+    def complaints(self) -> list[dict[str, Any]]:
+        """Exceptions, and errors and warnings of the console, since :meth:`watch`."""
+        kinds = {"Runtime.exceptionThrown", "Log.entryAdded", "Runtime.consoleAPICalled"}
+        found = [event["params"] for event in self._events if event.get("method") in kinds]
+        return [one for one in found if one.get("type") not in ("log", "debug", "info")]
 
     def press(self, key: str, code: int) -> None:
         """A key of the keyboard."""
@@ -139,7 +150,7 @@ class Browser:
                     raise AssertionError(answer["error"])
                 result: dict[str, Any] = answer["result"]
                 return result
-            self.events.append(answer)
+            self._events.append(answer)
 
     def _next(self) -> dict[str, Any]:
         while b"\0" not in self._rest:

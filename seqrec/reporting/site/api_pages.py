@@ -12,8 +12,8 @@ ROOMS = ("opening", "serving", "inference", "functional", "metrics", "data", "nn
 FIRST = """# API
 
 What a program of your own may import. `seqrec.load` opens a finished run or a bundle; the rest is by room, see
-[the architecture](../architecture.md#the-rooms). Shapes: B histories in a batch, L items in the longest, D width of a state,
-I items in the catalogue, U users.
+[the architecture](../architecture.md#the-rooms). Shapes: B histories in a batch, L items in the longest, D width of a
+state, I items in the catalogue, U users.
 
 """
 

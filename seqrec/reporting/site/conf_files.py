@@ -166,9 +166,7 @@ def _above(text: str, key: yaml.Node, first: int) -> str:
     return " ".join(found)
 
 
-def _default(
-    entry: yaml.Node, group: str, package: str, text: str, parts: list[str], choices: list[Choice]
-) -> None:
+def _default(entry: yaml.Node, group: str, package: str, text: str, parts: list[str], choices: list[Choice]) -> None:
     """Read one entry of a defaults list into ``parts`` or ``choices``."""
     if isinstance(entry, yaml.ScalarNode):
         if entry.value != "_self_":
@@ -204,9 +202,7 @@ def defaults(files: Mapping[str, ConfFile], model: str) -> dict[str, str]:
     return found | _composed(files, f"model/{model}", None, {})
 
 
-def _composed(
-    files: Mapping[str, ConfFile], name: str, package: str | None, chosen: dict[str, str]
-) -> dict[str, str]:
+def _composed(files: Mapping[str, ConfFile], name: str, package: str | None, chosen: dict[str, str]) -> dict[str, str]:
     """What a file sets with all that it begins with; ``chosen`` are the choices that files above it replace."""
     file = files[name]
     move = (file.package, file.package if package is None else package)

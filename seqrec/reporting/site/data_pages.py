@@ -7,7 +7,7 @@ from typing import Any
 
 from seqrec.reporting.data_check import published_table, sizes
 from seqrec.reporting.data_page import LOGS, SEQUENCES, tables
-from seqrec.reporting.site.described import Docstrings, plain
+from seqrec.reporting.site.described import plain
 from seqrec.reporting.site.key_pages import place_of
 from seqrec.reporting.site.markdown import code, escaped
 from seqrec.reporting.site.model_pages import Sources
@@ -17,7 +17,8 @@ Kept = Mapping[str, Mapping[str, Any]]
 
 FIRST = """# Data sets
 
-Chosen with `data=`. Each page has where the data come from, their terms, and what [the checks](../data-checks.md) found.
+Chosen with `data=`. Each page says where the data come from, on which terms, and what
+[the checks](../data-checks.md) found.
 
 """
 GUIDE = {
@@ -26,7 +27,7 @@ GUIDE = {
     "synthetic": "Nothing is read: it is the data set to try a model with, since the best possible ranking is known.",
 }
 PARTS = {
-    "sizes": "## What is in it\n\nThe file of sequences. L is the length that models see, padding its share of padding.\n",
+    "sizes": "## What is in it\n\nOf the file of sequences. L is the length that models see, *padding* its share.\n",
     "targets and ids": "What its test targets and its ids tell:\n",
     "times": "## Times\n\nOf the log with times: ties, and how much of the training comes after a test target.\n",
     "rows": "Rows of that log, after each filter and in the parts of the split:\n",
@@ -48,7 +49,9 @@ def data_pages(given: Sources, kept: Kept) -> dict[str, str]:
 
 def data_sets(given: Sources) -> list[str]:
     """The options of ``data=``."""
-    return [name.removeprefix("data/") for name, file in given.files.items() if file.group == "data" and name != "data/base"]
+    return [
+        name.removeprefix("data/") for name, file in given.files.items() if file.group == "data" and name != "data/base"
+    ]
 
 
 def title_of(name: str) -> str:
@@ -67,7 +70,8 @@ def _index(names: list[str], given: Sources, kept: Kept) -> str:
 
 
 def _page(name: str, given: Sources, kept: Kept, found: Mapping[str, Table]) -> str:
-    return "\n".join([f"# {title_of(name)}\n", *_source(name, given), *_figures(name, kept, found), *_runs(name, given)])
+    parts = [*_source(name, given), *_figures(name, kept, found), *_runs(name, given)]
+    return "\n".join([f"# {title_of(name)}\n", *parts])
 
 
 def _target(name: str, given: Sources) -> str:
@@ -84,8 +88,8 @@ def _source(name: str, given: Sources) -> Iterator[str]:
     yield "## Where it comes from\n"
     yield "\n\n".join(map(escaped, _paragraphs(docstrings.text(target)))) + "\n"
     place = docstrings.module(target).replace(".", "/")
-    keys = f"[all keys](../{place_of(f'data/{name}')})"
-    yield f"{keys[0]}A{keys[2:]} are in `conf/data/{name}.yaml`, the reader is [`{target.rpartition('.')[2]}`](../../{place}.py).\n"
+    keys, reader = place_of(f"data/{name}"), target.rpartition(".")[2]
+    yield f"[All keys](../{keys}) are in `conf/data/{name}.yaml`, the reader is [`{reader}`](../../{place}.py).\n"
 
 
 def _paragraphs(text: str) -> list[str]:
@@ -100,7 +104,8 @@ def _figures(name: str, kept: Kept, found: Mapping[str, Table]) -> Iterator[str]
         if row is None:
             continue
         yield words
-        yield Table(found[part].columns[1:], [row[1:]]).markdown()
+        facts = [list(pair) for pair in zip(found[part].columns[1:], row[1:], strict=True)]
+        yield f'<div class="card" markdown>\n\n{Table(["", ""], facts).markdown()}\n</div>\n'
         if part == "sizes":
             yield f"![users by the length of their history, items by popularity](../images/data/{name}.svg)\n"
     if name in kept and kept[name]["published"]:
@@ -110,10 +115,14 @@ def _figures(name: str, kept: Kept, found: Mapping[str, Table]) -> Iterator[str]
     if checked:
         yield "## What the checks found\n"
         for key, one in checked.items():
-            beyond = [f"{code(found['name'])} ({found['verdict']})" for found in one["findings"] if found["verdict"] in ("warning", "fault")]
+            beyond = [f"{code(check['name'])} ({check['verdict']})" for check in one["findings"] if _is_beyond(check)]
             words = "with times" if key.endswith("_log") else "of sequences"
             yield f"* The file {words}: {', '.join(beyond) or 'nothing above its limit'}"
         yield "\n[The checks](../data-checks.md) explains all columns and names.\n"
+
+
+def _is_beyond(check: Mapping[str, Any]) -> bool:
+    return check["verdict"] in ("warning", "fault")
 
 
 def _runs(name: str, given: Sources) -> Iterator[str]:

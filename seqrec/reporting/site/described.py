@@ -8,7 +8,7 @@ from pathlib import Path
 
 import griffe
 
-ROLE = re.compile(r":[a-z]+:`(?:~(?:[\w.]*\.)?)?([^`<]+?)(?: <[^`]*>)?`")
+ROLE = re.compile(r":[a-z]+:`(?:~(?:[\w.]*\.)?|\.)?([^`<]+?)(?: <[^`]*>)?`")
 
 
 def plain(text: str) -> str:

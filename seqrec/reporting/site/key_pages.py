@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 
 from seqrec.reporting.site.conf_files import Choice, ConfFile, defaults
@@ -11,12 +12,13 @@ from seqrec.reporting.site.markdown import anchor, code, comment, escaped, table
 PRIMARY = "config"
 OF_MODELS = ("settings", "paper_settings")
 """Folders whose files are of one model, named by the folder that they lie in."""
+HEAD_LINE = re.compile(r"^((?:Idea|Paper|Reference): .+)$\n?", re.MULTILINE)
 COLUMNS = ("key", "default", "what it is")
 FIRST = """# All keys
 
 Every key of a run, as it is typed after `python main.py`; a page for each folder of `conf/`. Choose a file with
-`group=option` (`data=beauty`), change one value with `key=value` (`data.batch_size=128`). `???` must be given, `${...}` is
-the value of another key, `null` is none. `python main.py model=sasrec --cfg job` shows all values of a run, and
+`group=option` (`data=beauty`), change one value with `key=value` (`data.batch_size=128`). `???` must be given, `${...}`
+is the value of another key, `null` is none. `python main.py model=sasrec --cfg job` shows all values of a run, and
 `--explain <key>` which files set one.
 
 """
@@ -46,7 +48,7 @@ def place_of(name: str) -> str:
 
 def _first(files: Files, tops: list[str], docstrings: Docstrings) -> str:
     chosen = {choice.group: choice for choice in files[PRIMARY].choices}
-    rows = []
+    listed = []
     for top in tops:
         default = chosen[top].option if top in chosen else ""
         own = [name.removeprefix(f"{top}/") for name in files if name.startswith(f"{top}/")]
@@ -55,25 +57,25 @@ def _first(files: Files, tops: list[str], docstrings: Docstrings) -> str:
         shown = [f"[`{name}`]({top}.md#{anchor(f'{top}/{name}')})" for name in options]
         shown += [f"`{name}/`" for name in folders]
         note = f" {escaped(chosen[top].comment)}" if top in chosen and chosen[top].comment else ""
-        rows.append([f"[`{top}`]({top}.md)", code(default), ", ".join(shown) + (f";{note}" if note else "")])
-    groups = table(["group", "default", "options, and folders of parts"], rows)
-    keys = table(COLUMNS, _rows(files[PRIMARY], files, docstrings))
+        listed.append([f"[`{top}`]({top}.md)", code(default), ", ".join(shown) + (f";{note}" if note else "")])
+    groups = table(["group", "default", "options, and folders of parts"], listed)
+    keys = table(COLUMNS, rows(files[PRIMARY], files, docstrings))
     return f"{FIRST}## Groups\n{groups}\n## Keys at the top\n\nOf `conf/config.yaml`.\n{keys}"
 
 
 def _page(top: str, own: Files, files: Files, docstrings: Docstrings) -> str:
     text = [f"# {top}\n"]
     group = None
-    for name, file in sorted(own.items(), key=lambda pair: (pair[1].group, pair[0])):
+    for name, file in sorted(own.items(), key=lambda pair: (pair[1].group, pair[0].endswith("/base"), pair[0])):
         if file.group != group:
             group = file.group
             text.append(f"\n## {group.removeprefix(f'{top}/')} {{ #group-{anchor(group)} }}\n" if group != top else "")
         level = "##" if group == top else "###"
         option = name.rpartition("/")[2]
         text.append(f"\n{level} {escaped(option)} {{ #{anchor(name)} }}\n")
-        text.append(comment(file.head))
+        text.append(comment(HEAD_LINE.sub(r"\1\n\n", file.head)))
         text.append(f"\n{' '.join(_about(file, files))}\n")
-        text.append(table(COLUMNS, _rows(file, files, docstrings)))
+        text.append(table(COLUMNS, rows(file, files, docstrings)))
     return "".join(text)
 
 
@@ -90,7 +92,7 @@ def _about(file: ConfFile, files: Files) -> Iterator[str]:
         choice = f"+{top}={rest}" if optional else f"{file.group}={option}"
         yield f"`{choice}`, from `conf/{file.name}.yaml`."
     places = {place for other in files.values() for place in _places(other, file.group)}
-    if places and places != {file.package}:
+    if file.package and places and places != {file.package}:
         yield f"Its keys stand below {', '.join(code(place) for place in sorted(places))}."
     for part in file.parts:
         if part in files:
@@ -101,9 +103,17 @@ def _places(file: ConfFile, group: str) -> Iterator[str]:
     yield from (choice.package for choice in file.choices if choice.group == group and choice.package)
 
 
-def _rows(file: ConfFile, files: Files, docstrings: Docstrings) -> Iterator[list[str]]:
+def rows(file: ConfFile, files: Files, docstrings: Docstrings, folder: str = "") -> Iterator[list[str]]:
+    """One row a choice and a key: name, default, and its comment or else what the docstring says of the argument.
+
+    Args:
+        file: whose rows they are.
+        files: of the configuration.
+        docstrings: of the package.
+        folder: from the page to the pages of keys, with a slash at its end.
+    """
     for choice in file.choices:
-        yield [code(choice.name), _option(choice, files), escaped(choice.comment)]
+        yield [code(choice.name), _option(choice, files, folder), escaped(choice.comment)]
     targets = _targets(file, files)
     for key in file.keys:
         name = f"{file.prefix}{key.name}"
@@ -114,9 +124,11 @@ def _rows(file: ConfFile, files: Files, docstrings: Docstrings) -> Iterator[list
         yield [code(name), code(key.value), escaped(words)]
 
 
-def _option(choice: Choice, files: Files) -> str:
+def _option(choice: Choice, files: Files, folder: str) -> str:
     name = f"{choice.group}/{choice.option}"
-    return f"[`{choice.option}`]({place_of(name).removeprefix('keys/')})" if name in files else code(choice.option)
+    return (
+        f"[`{choice.option}`]({folder}{place_of(name).removeprefix('keys/')})" if name in files else code(choice.option)
+    )
 
 
 def _targets(file: ConfFile, files: Files) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""Everything of the site that is made when it is built: pages, pictures, and where files of the repository are shown."""
+"""What of the site is made when it is built: pages, pictures, and where files of the repository are shown."""
 
 from __future__ import annotations
 

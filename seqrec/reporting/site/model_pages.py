@@ -12,7 +12,7 @@ from seqrec.reporting import results
 from seqrec.reporting.models import Model, models
 from seqrec.reporting.site.conf_files import ConfFile, defaults
 from seqrec.reporting.site.described import Docstrings, plain
-from seqrec.reporting.site.key_pages import place_of
+from seqrec.reporting.site.key_pages import COLUMNS, place_of, rows
 from seqrec.reporting.site.markdown import code, comment, escaped, table
 from seqrec.reporting.table import Cell
 from seqrec.runs.kept import Run, runs
@@ -79,9 +79,9 @@ def _card(name: str, given: Sources) -> Iterator[str]:
     model, data = given.papers.get(name), "beauty"
     if model:
         yield f"**{escaped(model.idea)}**\n"
-        rows = [["paper", escaped(model.paper)], ["compared with", escaped(model.reference)]]
-        rows.append(["parity checks passed", f"[{model.parity}](#parity)"])
-        yield f'<div class="card" markdown>\n{table(["", ""], rows)}\n</div>\n'
+        facts = [["paper", escaped(model.paper)], ["compared with", escaped(model.reference)]]
+        facts.append(["parity checks passed", f"[{model.parity}](#parity)"])
+        yield f'<div class="card" markdown>\n{table(["", ""], facts)}\n</div>\n'
     yield f"```bash\npython main.py model={name} data={data}\n```\n"
 
 
@@ -112,15 +112,8 @@ def _settings(name: str, given: Sources) -> Iterator[str]:
     """The model's own keys, then what each data set and each paper changes, beside the defaults."""
     file, values = given.files[f"model/{name}"], defaults(given.files, name)
     yield "## Settings\n"
-    yield f"Of [`conf/model/{name}.yaml`](../{place_of(file.name)}); the parts that it chooses have keys of their own.\n"
-    rows = []
-    for choice in file.choices:
-        part = f"{choice.group}/{choice.option}"
-        option = f"[`{choice.option}`](../{place_of(part)})" if part in given.files else code(choice.option)
-        rows.append([code(choice.name), option, escaped(choice.comment)])
-    for key in file.keys:
-        rows.append([code(f"{file.prefix}{key.name}"), code(key.value), escaped(key.comment)])
-    yield table(["key", "default", "what it is"], rows)
+    yield f"Of [`conf/model/{name}.yaml`](../{place_of(file.name)}); its parts have keys of their own.\n"
+    yield table(COLUMNS, rows(file, given.files, given.docstrings, "../keys/"))
     own = {data: f"settings/{name}/{data}" for data in _data_sets(given, f"settings/{name}/")}
     if own:
         yield "### By data set\n\nWhat applies by itself with `data=`, unless `settings=none` is given.\n"
@@ -142,8 +135,9 @@ def _compared(names: Mapping[str, str], values: Mapping[str, str], files: Mappin
     """One row a key, one column a file; then the comments of the files."""
     columns = {data: with_parts(name, files) for data, name in names.items()}
     keys = dict.fromkeys(key for column in columns.values() for key in column)
-    rows = [[code(key), code(values.get(key, "")), *(code(column.get(key, "")) for column in columns.values())] for key in keys]
-    yield table(["key", "default", *(f"[{data}](../data/{data}.md)" for data in columns)], rows)
+    cells = [[values.get(key, ""), *(column.get(key, "") for column in columns.values())] for key in keys]
+    titles = ["key", "default", *(f"[{data}](../data/{data}.md)" for data in columns)]
+    yield table(titles, [[code(key), *map(code, row)] for key, row in zip(keys, cells, strict=True)])
     heads: dict[str, list[str]] = {}
     for data, name in names.items():
         shared = [files[part].head for part in files[name].parts if part in files]
@@ -174,20 +168,19 @@ def _parity(name: str, given: Sources) -> Iterator[str]:
         f"{', '.join(f'{library} {version}' for library, version in versions.items())}. "
         f"`pytest tests/parity/{test.name}` repeats them ([what parity means](../models.md)):\n"
     )
-    names = [node.name for node in ast.parse(test.read_text(encoding="utf-8")).body if isinstance(node, ast.FunctionDef)]
-    yield "\n".join(f"* {_words(test)}" for test in names if test.startswith("test_")) + "\n"
-
-
-def _words(test: str) -> str:
-    return test.removeprefix("test_").replace("_", " ")
+    names = [
+        node.name for node in ast.parse(test.read_text(encoding="utf-8")).body if isinstance(node, ast.FunctionDef)
+    ]
+    checks = [name.removeprefix("test_").replace("_", " ") for name in names if name.startswith("test_")]
+    yield "\n".join(f"* {check}" for check in checks) + "\n"
 
 
 def _results(name: str, given: Sources) -> Iterator[str]:
     """The rows of the stored runs, and their curves."""
     yield "## Results\n"
     pictures, empty = [], True
-    for folder, (columns, rows) in given.tables.items():
-        row = next((row for row in rows if str(row[0]).removesuffix(" †") == name), None)
+    for folder, (columns, listed) in given.tables.items():
+        row = next((row for row in listed if str(row[0]).removesuffix(" †") == name), None)
         if row is None:
             continue
         empty = False
@@ -197,7 +190,9 @@ def _results(name: str, given: Sources) -> Iterator[str]:
         yield f"**{card.data['name']}**, `protocol={card.protocol}`{' †' if str(row[0]).endswith('†') else ''}:\n"
         if run:
             cells["hours"] = f"{run.metrics['seconds'] / 3600:.2f}"
-            pictures.append(f"![losses and validation by epoch on {card.data['name']}](../images/runs/{folder}/{name}.svg)\n")
+            pictures.append(
+                f"![losses and validation by epoch on {card.data['name']}](../images/runs/{folder}/{name}.svg)\n"
+            )
         else:
             cells = {column: cell for column, cell in cells.items() if cell != ""}
         cells.pop("model", None)
@@ -208,5 +203,5 @@ def _results(name: str, given: Sources) -> Iterator[str]:
     if empty:
         yield "No run of it is stored yet; [results](../results.md) has those that are.\n"
     else:
-        yield "From the runs in `docs/runs`, on CPUs, some beside other work: [what to know](../results.md) before comparing.\n"
+        yield "Runs on CPUs, some beside other work, stored in `docs/runs`; † and more in [results](../results.md).\n"
     yield from pictures
