@@ -62,7 +62,8 @@ def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Fil
             if path == own:
                 return name
         inside = path.removeprefix("docs/")
-        if inside != path and (files.get_file_from_path(inside) or inside == ""):
+        file = files.get_file_from_path(inside) if inside != path else None
+        if file is not None and file.inclusion.is_included():
             return inside
         return made.places.get(path)
 

@@ -14,6 +14,7 @@ OF_MODELS = ("settings", "paper_settings")
 """Folders whose files are of one model, named by the folder that they lie in."""
 HEAD_LINE = re.compile(r"^((?:Idea|Paper|Reference): .+)$\n?", re.MULTILINE)
 COLUMNS = ("key", "default", "what it is")
+FOUND_FIRST = "---\nsearch:\n  boost: 4\n---\n\n"
 FIRST = """# All keys
 
 Every key of a run, as it is typed after `python main.py`; a page for each folder of `conf/`. Choose a file with
@@ -60,11 +61,11 @@ def _first(files: Files, tops: list[str], docstrings: Docstrings) -> str:
         listed.append([f"[`{top}`]({top}.md)", code(default), ", ".join(shown) + (f";{note}" if note else "")])
     groups = table(["group", "default", "options, and folders of parts"], listed)
     keys = table(COLUMNS, rows(files[PRIMARY], files, docstrings))
-    return f"{FIRST}## Groups\n{groups}\n## Keys at the top\n\nOf `conf/config.yaml`.\n{keys}"
+    return f"{FOUND_FIRST}{FIRST}## Groups\n{groups}\n## Keys at the top\n\nOf `conf/config.yaml`.\n{keys}"
 
 
 def _page(top: str, own: Files, files: Files, docstrings: Docstrings) -> str:
-    text = [f"# {top}\n"]
+    text = [FOUND_FIRST, f"# {top}\n"]
     group = None
     for name, file in sorted(own.items(), key=lambda pair: (pair[1].group, pair[0].endswith("/base"), pair[0])):
         if file.group != group:

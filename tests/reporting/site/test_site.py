@@ -86,8 +86,8 @@ def test_each_key_is_in_the_reference_with_its_comment(site: Path) -> None:
         for key in leaves({key: value for key, value in (yaml.safe_load(text) or {}).items() if key != "defaults"}):
             assert f"{prefix}.{key}".lstrip(".") in keys, (name, key)
         for line in text.splitlines():
-            comment = re.search(r"(?:^|\s)# ?(?!@package)(.*)$", line.split(": |-")[0])
-            if comment and not line.strip().startswith("python"):
+            comment = re.search(r"(?:^|\s)#(?! @package)(.*)$", line)
+            if comment:
                 words = " ".join(re.sub(r"`", "", comment[1]).split())
                 assert words in page.text, (name, line)
 
