@@ -139,7 +139,7 @@ def _targets(file: ConfFile, files: Files) -> dict[str, str]:
         values = defaults(files, words[-2]) | file.values()
     else:
         values = {}
-        for other in reversed(files.values()):
+        for other in reversed(list(files.values())):
             if other.group == file.group:
                 values |= other.values()
         values |= file.values()
