@@ -27,7 +27,7 @@ GUIDE = {
     "synthetic": "Nothing is read: it is the data set to try a model with, since the best possible ranking is known.",
 }
 PARTS = {
-    "sizes": "## What is in it\n\nThe file of sequences; L is the length that models see, *longer* what is cut there.\n",
+    "sizes": "## What is in it\n\nThe file of sequences; L is the length that models see, *longer* what is cut.\n",
     "targets and ids": "What its test targets and its ids tell:\n",
     "times": "## Times\n\nOf the log with times: ties, and how much of the training comes after a test target.\n",
     "rows": "Rows of that log, after each filter and in the parts of the split:\n",
