@@ -9,7 +9,7 @@ from seqrec.reporting.data_check import published_table, sizes
 from seqrec.reporting.data_page import LOGS, SEQUENCES, tables
 from seqrec.reporting.site.described import plain
 from seqrec.reporting.site.key_pages import place_of
-from seqrec.reporting.site.markdown import code, escaped
+from seqrec.reporting.site.markup import code, escaped
 from seqrec.reporting.site.model_pages import Sources
 from seqrec.reporting.table import Cell, Table
 

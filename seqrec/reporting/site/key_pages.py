@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 
 from seqrec.reporting.site.conf_files import Choice, ConfFile, defaults
 from seqrec.reporting.site.described import Docstrings
-from seqrec.reporting.site.markdown import anchor, code, comment, escaped, table
+from seqrec.reporting.site.markup import anchor, code, comment, escaped, table
 
 PRIMARY = "config"
 OF_MODELS = ("settings", "paper_settings")

@@ -13,7 +13,7 @@ from seqrec.reporting.models import Model, models
 from seqrec.reporting.site.conf_files import ConfFile, defaults
 from seqrec.reporting.site.described import Docstrings, plain
 from seqrec.reporting.site.key_pages import COLUMNS, place_of, rows
-from seqrec.reporting.site.markdown import code, comment, escaped, table
+from seqrec.reporting.site.markup import code, comment, escaped, table
 from seqrec.reporting.table import Cell
 from seqrec.runs.kept import Run, runs
 

@@ -13,7 +13,7 @@ from seqrec.reporting.site.conf_files import Choice, Key, defaults, read_conf, r
 from seqrec.reporting.site.described import plain
 from seqrec.reporting.site.key_pages import COLUMNS
 from seqrec.reporting.site.links import rewritten
-from seqrec.reporting.site.markdown import comment, escaped, table
+from seqrec.reporting.site.markup import comment, escaped, table
 
 TEXT = """# @package _global_
 # What it does.
