@@ -25,9 +25,9 @@ def keep_mask(x: Tensor, p: float) -> Tensor:
     """A mask of x's shape with entries 0 or ``1 / (1 - p)``, drawn from the global generator."""
     threshold = round(p * 256)
     words = torch.empty((x.numel() + 7) // 8, dtype=torch.int64).random_(-(2**63), None)
-    # Arithmetic on floats is vectorised, comparisons and conversions from bool are not.
-    byte = words.view(torch.uint8)[: x.numel()].view(x.shape).to(x.dtype)
-    return byte.sub_(threshold - 1).clamp_(0, 1).mul_(256.0 / (256 - threshold))
+    # Bytes are compared in place, as only then the comparison is vectorised.
+    kept = words.view(torch.uint8)[: x.numel()].view(x.shape).ge_(threshold)
+    return kept.to(x.dtype).mul_(256.0 / (256 - threshold))
 
 
 class Dropout(nn.Module):
