@@ -15,9 +15,10 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
+from seqrec.functional.pooling import newest
 from seqrec.nn.chosen import Chosen
 
-Where = Tensor | Chosen | Literal["all", "newest"]
+Where = Tensor | Chosen | int | Literal["all", "newest"]
 
 
 class Backbone(nn.Module, ABC):
@@ -56,12 +57,14 @@ class Backbone(nn.Module, ABC):
 
         Args:
             items: ids, 0 is padding.
-            where: states are asked for at ``all`` positions, at the ``newest`` items, or at chosen ones, see
-                :meth:`at`.
+            where: states are asked for at ``all`` positions, at the ``newest`` items, at a number of newest ones, see
+                :meth:`recent`, or at chosen ones, see :meth:`at`.
 
         Returns:
-            ``(B, L, D)``, whose values at padding mean nothing, ``(B, D)`` or ``(M, D)``.
+            ``(B, L, D)``, whose values at padding mean nothing, ``(B, D)``, ``(B, k, D)`` or ``(M, D)``.
         """
+        if isinstance(where, int):
+            return self._recent(items, where)
         if isinstance(where, Tensor | Chosen):
             return self._at(items, where if isinstance(where, Chosen) else Chosen(where))
         return self._newest(items) if where == "newest" else self._all(items)
@@ -86,12 +89,21 @@ class Backbone(nn.Module, ABC):
         states: Tensor = self(items, chosen)
         return states
 
+    def recent(self, items: Tensor, window: int) -> Tensor:
+        """States ``(B, k, D)`` at the newest ``window`` items, newest first, zero where a history is shorter."""
+        states: Tensor = self(items, window)
+        return states
+
     def _all(self, items: Tensor) -> Tensor:
         return self.encode(self.item_embedding(items), items != 0)
 
     def _newest(self, items: Tensor) -> Tensor:
         """See :meth:`newest`; a backbone may have a shorter way."""
         return self.newest_of(self.item_embedding(items), items != 0)
+
+    def _recent(self, items: Tensor, window: int) -> Tensor:
+        """See :meth:`recent`; a backbone may have a shorter way."""
+        return newest(self._all(items), items != 0, window)[0]
 
     def _at(self, items: Tensor, chosen: Chosen) -> Tensor:
         """See :meth:`at`; a backbone may have a shorter way."""

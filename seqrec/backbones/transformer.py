@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import torch
 from torch import Tensor, nn
 
 from seqrec.backbones.base import Backbone
+from seqrec.functional.left_padding import from_newest
 from seqrec.nn.attention import AttentionKernel
 from seqrec.nn.chosen import Chosen, states_at
-from seqrec.nn.packing import Packing
+from seqrec.nn.packing import Packing, static_shapes
 from seqrec.nn.trunk import MemoryLayers, Positions, TransformerTrunk
 
 
@@ -58,6 +60,19 @@ class Transformer(Backbone):
         packing = Packing.of(valid)
         states: Tensor = self.trunk(packing.pack(x), packing, newest=True)
         return states
+
+    def _recent(self, items: Tensor, window: int) -> Tensor:
+        """See :meth:`Backbone.recent`; after its attention the last layer works on those items alone."""
+        valid = items != 0
+        if static_shapes(items):
+            return super()._recent(items, window)
+        packing, age = Packing.of(valid), from_newest(valid)
+        asked = valid & (age < window)
+        packed = self.item_embedding(packing.pack(items))
+        states: Tensor = self.trunk(packed, packing, places=packing.places(asked))
+        empty = states.new_zeros(len(items) * window, states.shape[1])
+        row = torch.arange(len(items), device=items.device)[:, None] * window
+        return empty.index_copy(0, (row + age)[asked], states).unflatten(0, (len(items), window))
 
     def _at(self, items: Tensor, chosen: Chosen) -> Tensor:
         """See :meth:`Backbone.at`; nothing is made for padding."""

@@ -26,6 +26,11 @@ class SelfAttention(nn.Module, ABC):
         """Contexts ``(N, D)`` of tokens ``(N, D)``; with ``newest`` of the newest items alone, ``(B, D)``, longest
         history first."""
 
+    def at(self, tokens: Tensor, packing: Packing, places: Tensor) -> Tensor:
+        """Contexts ``(M, D)`` at ``places`` ``(M,)`` among the packed positions; a kernel may have a shorter way."""
+        contexts: Tensor = self(tokens, packing)
+        return contexts.index_select(0, places)
+
 
 class Projection(nn.Linear):
     """Several linear maps of width D side by side, of which some may be asked for alone.

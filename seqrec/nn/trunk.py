@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Literal
+from typing import Literal, cast
 
 import torch
 import torch.nn.functional as F
@@ -35,6 +35,10 @@ class TransformerLayer(nn.Module):
         """``(N, D)`` -> ``(N, D)``, or ``(B, D)`` of the newest items alone, longest history first."""
         own = tokens.index_select(0, packing.newest) if newest else tokens
         return self.refine(own, self.attention(tokens, packing, newest))
+
+    def at(self, tokens: Tensor, packing: Packing, places: Tensor) -> Tensor:
+        """``(N, D)`` -> ``(M, D)`` at ``places`` ``(M,)`` alone."""
+        return self.refine(tokens.index_select(0, places), self.attention.at(tokens, packing, places))
 
     def refine(self, tokens: Tensor, context: Tensor) -> Tensor:
         """The layer after its attention: tokens and contexts ``(..., D)`` -> ``(..., D)``."""
@@ -94,7 +98,7 @@ class TransformerTrunk(nn.Module):
         inner = num_layers - 1 if memory is not None and memory_layers == "every" else 0
         self.inner_memories = nn.ModuleList(memory(dim) for _ in range(inner) if memory is not None)
 
-    def forward(self, x: Tensor, where: Tensor | Packing, newest: bool = False) -> Tensor:
+    def forward(self, x: Tensor, where: Tensor | Packing, newest: bool = False, places: Tensor | None = None) -> Tensor:
         """States of embedded items.
 
         Every pass goes through here, so that hooks, compilation and sharding see it.
@@ -103,18 +107,21 @@ class TransformerTrunk(nn.Module):
             x: ``(B, L, D)``, or ``(N, D)`` packed.
             where: validity ``(B, L)`` of the former, packing of the latter.
             newest: of packed items, the newest alone are asked for, so the last layer works on them alone.
+            places: of packed items, those at these M places alone are asked for. The last layer and its memory work on
+                them alone, so a memory must not be about to learn from this pass.
 
         Returns:
-            ``(B, L, D)``, zero at padding; of packed items ``(N, D)``, or ``(B, D)`` of the newest.
+            ``(B, L, D)``, zero at padding; of packed items ``(N, D)``, ``(B, D)`` of the newest, or ``(M, D)``.
         """
         if isinstance(where, Packing):
-            return self._newest(x, where) if newest else self._states(x, where)
+            return self._newest(x, where) if newest else self._states(x, where, places)
         packing = Packing.of(where)
         return packing.unpack(self._states(packing.pack(x), packing))
 
-    def _states(self, x: Tensor, packing: Packing) -> Tensor:
-        """States ``(N, D)`` of embedded items ``(N, D)``."""
-        refined: Tensor = self.memory(self.layers[-1](self._inner(x, packing), packing))
+    def _states(self, x: Tensor, packing: Packing, places: Tensor | None = None) -> Tensor:
+        """States ``(N, D)`` of embedded items ``(N, D)``, or ``(M, D)`` at some places alone."""
+        tokens, last = self._inner(x, packing), cast(TransformerLayer, self.layers[-1])
+        refined: Tensor = self.memory(last(tokens, packing) if places is None else last.at(tokens, packing, places))
         return refined
 
     def _inner(self, x: Tensor, packing: Packing) -> Tensor:

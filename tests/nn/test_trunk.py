@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from seqrec.backbones.transformer import Transformer
+from seqrec.functional.pooling import newest
 from seqrec.methods.easnrec.memory import ExternalMemory, first_reads
 from seqrec.methods.easnrec.uncertainty import UncertaintyAttention
 from seqrec.nn.attention import AttentionKernel, DotProductAttention
@@ -56,6 +57,23 @@ def test_states_at_chosen_positions(lengths: list[int]) -> None:
     same_gradients(model, actual, expected)
 
 
+@pytest.mark.parametrize("memory", [None, partial(ExternalMemory, num_slots=4, dropout=0.0)], ids=["plain", "memory"])
+@pytest.mark.parametrize("lengths", [LENGTHS, [12, 12, 12]], ids=["padded", "full"])
+def test_states_of_the_newest_items(memory: Any, lengths: list[int]) -> None:
+    model, items = transformer(DotProductAttention, True, memory=memory), histories(lengths)
+    expected, _ = newest(model(items), items != 0, 5)
+    actual = model.recent(items, 5)
+    torch.testing.assert_close(actual, expected)
+    same_gradients(model, actual, expected)
+
+
+def test_the_last_layer_works_on_the_newest_items_alone() -> None:
+    model, seen = transformer(DotProductAttention, True), []
+    model.trunk.layers[-1].ffn_in.register_forward_hook(lambda module, inputs, output: seen.append(len(output)))
+    model.recent(histories(), 2)
+    assert seen == [sum(min(length, 2) for length in LENGTHS)]
+
+
 @pytest.mark.parametrize("causal", [True, False])
 def test_attention_that_may_drop_weights(causal: bool) -> None:
     """One in a thousand rounds to none of 256, so that nothing is dropped on the way on which weights can be."""
@@ -72,7 +90,9 @@ def same_gradients(model: Transformer, actual: torch.Tensor, expected: torch.Ten
     """Gradients of a random weighting of both with regard to all parameters."""
     weight = torch.randn_like(actual)
     names, parameters = zip(*model.named_parameters(), strict=True)
-    wanted, got = (torch.autograd.grad((x * weight).sum(), parameters) for x in (expected, actual))
+    wanted, got = (
+        torch.autograd.grad((x * weight).sum(), parameters, materialize_grads=True) for x in (expected, actual)
+    )
     for name, a, b in zip(names, got, wanted, strict=True):
         torch.testing.assert_close(a, b, msg=lambda text, name=name: f"{name}: {text}")  # type: ignore[misc]
 

@@ -55,8 +55,7 @@ class SecondPass(Positive):
 
     def __call__(self, taken: Tensor, items: Tensor, valid: Tensor, backbone: Backbone, change: Change) -> Tensor:
         """See the module."""
-        again, _ = newest(backbone(items), valid, taken.shape[1])
-        return change(again)
+        return change(backbone.recent(items, taken.shape[1]))
 
 
 class AugmentedEmbeddings(Positive):
