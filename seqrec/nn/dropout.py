@@ -23,11 +23,19 @@ def dropout(x: Tensor, p: float, training: bool) -> Tensor:
 
 def keep_mask(x: Tensor, p: float) -> Tensor:
     """A mask of x's shape with entries 0 or ``1 / (1 - p)``, drawn from the global generator."""
-    threshold = round(p * 256)
+    return kept_bytes(x, p).to(x.dtype).mul_(kept_scale(p))
+
+
+def kept_bytes(x: Tensor, p: float) -> Tensor:
+    """The same as bytes, 0 or 1."""
     words = torch.empty((x.numel() + 7) // 8, dtype=torch.int64).random_(-(2**63), None)
-    # Bytes are compared in place, as only then the comparison is vectorised.
-    kept = words.view(torch.uint8)[: x.numel()].view(x.shape).ge_(threshold)
-    return kept.to(x.dtype).mul_(256.0 / (256 - threshold))
+    # Compared in place, as only then the comparison is vectorised.
+    return words.view(torch.uint8)[: x.numel()].view(x.shape).ge_(round(p * 256))
+
+
+def kept_scale(p: float) -> float:
+    """What entries that are kept are multiplied with."""
+    return 256.0 / (256 - round(p * 256))
 
 
 class Dropout(nn.Module):

@@ -31,10 +31,12 @@ class Packing:
         groups: number of rows and width of each group of similar lengths, in that order.
         index: ``(N,)`` places of the packed positions in the flattened batch.
         newest: ``(B,)`` places among the packed ones of each history's newest item, longest history first.
+        lengths: of the histories, longest first; not set where ``full``.
     """
 
     valid: Tensor
     full: bool
+    lengths: list[int]
     order: Tensor
     groups: list[tuple[int, int]]
     index: Tensor
@@ -51,7 +53,8 @@ class Packing:
             return
         length = valid.sum(1)
         self.order = torch.argsort(length, descending=True, stable=True)
-        self.groups = _groups(length[self.order].tolist(), ratio, short)
+        self.lengths = length[self.order].tolist()
+        self.groups = _groups(self.lengths, ratio, short)
         place = self.order[:, None] * width + torch.arange(width, device=valid.device)
         self.index = place[valid[self.order]]
         self.newest = length[self.order].cumsum(0) - 1
@@ -85,7 +88,11 @@ class Packing:
         return torch.empty_like(x).index_copy(0, self.order, x)
 
     def by_length(
-        self, function: Callable[[Tensor, Tensor], Tensor], x: Tensor, most_pairs: int | None = None
+        self,
+        function: Callable[[Tensor, Tensor], Tensor],
+        x: Tensor,
+        most_pairs: int | None = None,
+        ratio: float | None = None,
     ) -> Tensor:
         """Apply a function of padded rows to rows of similar length at a time.
 
@@ -93,11 +100,13 @@ class Packing:
             function: ``(b, l, ...)`` and their validity ``(b, l)`` to ``(b, l, ...)``.
             x: ``(N, ...)``.
             most_pairs: b * l * l is at most this, but b at least 1, for a function that works on pairs of positions.
+            ratio: of the lengths in a group, see the class; None: that of this packing.
 
         Returns:
             Packed results ``(N, ...)``; the same as on the whole padded batch, with less padding.
         """
-        groups = self.groups if most_pairs is None else _divided(self.groups, most_pairs)
+        groups = self.groups if ratio is None or self.full else _groups(self.lengths, ratio, SHORT)
+        groups = groups if most_pairs is None else _divided(groups, most_pairs)
         if self.full and len(groups) == 1:
             return function(x.unflatten(0, self.valid.shape), self.valid).flatten(0, 1)
         results = [
@@ -186,9 +195,13 @@ class DensePacking(Packing):
         return x
 
     def by_length(
-        self, function: Callable[[Tensor, Tensor], Tensor], x: Tensor, most_pairs: int | None = None
+        self,
+        function: Callable[[Tensor, Tensor], Tensor],
+        x: Tensor,
+        most_pairs: int | None = None,
+        ratio: float | None = None,
     ) -> Tensor:
-        """See :meth:`Packing.by_length`; all rows at a time, whatever ``most_pairs`` is."""
+        """See :meth:`Packing.by_length`; all rows at a time, whatever ``most_pairs`` and ``ratio`` are."""
         return super().by_length(function, x)
 
 

@@ -161,7 +161,11 @@ class _WholeWindows(Packing):
         return x.unflatten(0, self.valid.shape)
 
     def by_length(
-        self, function: Callable[[Tensor, Tensor], Tensor], x: Tensor, most_pairs: int | None = None
+        self,
+        function: Callable[[Tensor, Tensor], Tensor],
+        x: Tensor,
+        most_pairs: int | None = None,
+        ratio: float | None = None,
     ) -> Tensor:
         """See :meth:`Packing.by_length`; all rows at a time."""
         return function(self.unpack(x), self.valid).flatten(0, 1)

@@ -10,6 +10,7 @@ import torch
 
 from seqrec.backbones.transformer import Transformer
 from seqrec.functional.pooling import newest
+from seqrec.methods.easnrec import blocks
 from seqrec.methods.easnrec.memory import ExternalMemory, first_reads
 from seqrec.methods.easnrec.uncertainty import UncertaintyAttention
 from seqrec.nn.attention import AttentionKernel, DotProductAttention
@@ -57,10 +58,15 @@ def test_states_at_chosen_positions(lengths: list[int]) -> None:
     same_gradients(model, actual, expected)
 
 
+@pytest.mark.parametrize("kernel", KERNELS)
 @pytest.mark.parametrize("memory", [None, partial(ExternalMemory, num_slots=4, dropout=0.0)], ids=["plain", "memory"])
 @pytest.mark.parametrize("lengths", [LENGTHS, [12, 12, 12]], ids=["padded", "full"])
-def test_states_of_the_newest_items(memory: Any, lengths: list[int]) -> None:
-    model, items = transformer(DotProductAttention, True, memory=memory), histories(lengths)
+def test_states_of_the_newest_items(
+    kernel: str, memory: Any, lengths: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(blocks, "BLOCK", 5)
+    monkeypatch.setattr(UncertaintyAttention, "noise", lambda self, like: torch.sin(37.0 * like).detach())
+    model, items = transformer(KERNELS[kernel], True, memory=memory), histories(lengths)
     expected, _ = newest(model(items), items != 0, 5)
     actual = model.recent(items, 5)
     torch.testing.assert_close(actual, expected)

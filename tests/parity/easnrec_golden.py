@@ -17,7 +17,7 @@ from seqrec.functional.pooling import newest
 from seqrec.methods.easnrec.easnrec import EASNRec
 from seqrec.methods.easnrec.memory import ExternalMemory
 from seqrec.methods.easnrec.siamese import FullyConnected
-from seqrec.methods.easnrec.uncertainty import UncertaintyAttention
+from seqrec.methods.easnrec.uncertainty import CLOSE, UncertaintyAttention
 from seqrec.nn.attention import PAIRS
 from seqrec.nn.packing import Packing
 from seqrec.nn.trunk import TransformerTrunk
@@ -60,7 +60,7 @@ def feed(kernel: UncertaintyAttention, noise: list[Tensor], packing: Packing) ->
         return padded
 
     for packed in noise:
-        packing.by_length(keep, packed, PAIRS)
+        packing.by_length(keep, packed, PAIRS, CLOSE)
     following = iter(queue)
     kernel.noise = lambda like: next(following)  # type: ignore[method-assign]
 

@@ -6,10 +6,14 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from seqrec.functional.precision import at_least_float
+from seqrec.methods.easnrec.blocks import block_attention
 from seqrec.methods.easnrec.branches import branches, joined
 from seqrec.nn.attention import PAIRS, Projection, SelfAttention, biased_scores, visible
 from seqrec.nn.dropout import dropout
 from seqrec.nn.packing import Packing
+
+CLOSE = 1.2  # between the longest and the shortest history of a group, at most, where all pairs of positions are made
 
 
 class UncertaintyAttention(SelfAttention):
@@ -55,9 +59,34 @@ class UncertaintyAttention(SelfAttention):
 
     def _all(self, tokens: Tensor, packing: Packing) -> Tensor:
         projected = self.projection(tokens)
-        if self.training:
-            return packing.by_length(self.attend_fused if tokens.is_cuda else self.attend_twice, projected, PAIRS)
-        return packing.by_length(self.attend_clean, projected)
+        if not self.training:
+            return packing.by_length(self.attend_clean, projected)
+        if self._in_blocks(tokens):
+            return packing.by_length(self.attend_in_blocks, projected, PAIRS, CLOSE)
+        return packing.by_length(self.attend_fused if tokens.is_cuda else self.attend_twice, projected, PAIRS)
+
+    def _in_blocks(self, tokens: Tensor) -> bool:
+        """Where neither one call for both branches nor a compiler does better."""
+        return not tokens.is_cuda and not torch.compiler.is_compiling()
+
+    def at(self, tokens: Tensor, packing: Packing, places: Tensor) -> Tensor:
+        """See :meth:`SelfAttention.at`; queries before the first that a group of histories asks for are left out."""
+        if not (self.training and self._in_blocks(tokens)):
+            return super().at(tokens, packing, places)
+        first: list[int] = []
+
+        def look(asked: Tensor, valid: Tensor) -> Tensor:
+            first.append(int(asked.any(0).int().argmax()))
+            return asked
+
+        asked = places.new_zeros(len(tokens), dtype=torch.bool).index_fill(0, places, True)
+        packing.by_length(look, asked, PAIRS, CLOSE)
+        following = iter(first)
+        contexts = packing.by_length(
+            lambda projected, valid: self.attend_in_blocks(projected, valid, next(following)),
+            self.projection(tokens), PAIRS, CLOSE,
+        )  # fmt: skip
+        return contexts.index_select(0, places)
 
     def _newest(self, tokens: Tensor, packing: Packing) -> Tensor:
         query, projected = (
@@ -76,6 +105,17 @@ class UncertaintyAttention(SelfAttention):
         weights = weights + self._weights(biased_scores(bias, query, key, 1.0))
         context = (weights.to(value.dtype) @ value.flatten(0, 1)).view_as(value)
         return context.transpose(1, 2).flatten(2)
+
+    def attend_in_blocks(self, projected: Tensor, valid: Tensor, first: int = 0) -> Tensor:
+        """:meth:`attend_twice` by :func:`.block_attention`; contexts before the query ``first`` are zero."""
+        parts = projected.unflatten(-1, (5, self.num_heads, -1)).permute(2, 0, 3, 1, 4)  # (5, B, H, L, D / H)
+        parts = parts.contiguous()
+        with torch.autocast(projected.device.type, enabled=False):
+            flat = at_least_float(parts.flatten(1, 2))
+            noise = self.noise(parts[0]).flatten(0, 1), self.noise(parts[1]).flatten(0, 1)
+            bias = None if self.causal or bool(valid.all()) else visible(valid, False, parts[0])
+            context = block_attention(flat, noise, bias, self.causal, self.dropout, first)
+        return context.to(parts.dtype).view_as(parts[0]).transpose(1, 2).flatten(2)
 
     def attend_fused(self, projected: Tensor, valid: Tensor) -> Tensor:
         """:meth:`attend_twice` in one call for both branches, which a GPU has and a CPU lacks with dropout."""
