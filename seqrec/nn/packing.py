@@ -109,10 +109,10 @@ class Packing:
         groups = groups if most_pairs is None else _divided(groups, most_pairs)
         if self.full and len(groups) == 1:
             return function(x.unflatten(0, self.valid.shape), self.valid).flatten(0, 1)
-        results = [
-            function(padded, valid).flatten(0, 1).index_select(0, place)
-            for padded, valid, place, _ in self._parts(x, groups)
-        ]
+        results = []
+        for padded, valid, place, _ in self._parts(x, groups):
+            made = function(padded, valid).flatten(0, 1)
+            results.append(made if len(place) == len(made) else made.index_select(0, place))
         return torch.cat(results)
 
     def newest_by_length(
@@ -145,9 +145,9 @@ class Packing:
         parts = x.split([place.shape[0] for place in places])
         first = 0
         for valid, place, part in zip(validity, places, parts, strict=True):
-            empty = x.new_zeros(valid.numel(), *x.shape[1:])
-            padded = empty.index_copy(0, place, part).unflatten(0, valid.shape)
-            yield padded, valid, place, slice(first, first + valid.shape[0])
+            if len(part) < valid.numel():
+                part = x.new_zeros(valid.numel(), *x.shape[1:]).index_copy(0, place, part)
+            yield part.unflatten(0, valid.shape), valid, place, slice(first, first + valid.shape[0])
             first += valid.shape[0]
 
 
