@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 SHORT = 8  # a group whose longest history has at most this many items is not divided further
+WIDE = 64  # pairs of fewer positions cost less than more calls
 RATIO = 2.0  # between the longest and the shortest history of a group, at most
 
 
@@ -100,12 +101,12 @@ class Packing:
             function: ``(b, l, ...)`` and their validity ``(b, l)`` to ``(b, l, ...)``.
             x: ``(N, ...)``.
             most_pairs: b * l * l is at most this, but b at least 1, for a function that works on pairs of positions.
-            ratio: of the lengths in a group, see the class; None: that of this packing.
+            ratio: of the lengths in a group wider than WIDE, see the class; None: that of this packing.
 
         Returns:
             Packed results ``(N, ...)``; the same as on the whole padded batch, with less padding.
         """
-        groups = self.groups if ratio is None or self.full else _groups(self.lengths, ratio, SHORT)
+        groups = self.groups if ratio is None or self.full else self._closer(ratio)
         groups = groups if most_pairs is None else _divided(groups, most_pairs)
         if self.full and len(groups) == 1:
             return function(x.unflatten(0, self.valid.shape), self.valid).flatten(0, 1)
@@ -114,6 +115,15 @@ class Packing:
             made = function(padded, valid).flatten(0, 1)
             results.append(made if len(place) == len(made) else made.index_select(0, place))
         return torch.cat(results)
+
+    def _closer(self, ratio: float) -> list[tuple[int, int]]:
+        """The groups, of which those that are wider than WIDE are divided further."""
+        groups: list[tuple[int, int]] = []
+        first = 0
+        for size, _ in self.groups:
+            groups += _groups(self.lengths[first : first + size], ratio, WIDE)
+            first += size
+        return groups
 
     def newest_by_length(
         self, function: Callable[[Tensor, Tensor, Tensor], Tensor], query: Tensor, x: Tensor

@@ -53,6 +53,19 @@ def test_packed_equals_padded(lengths: list[int]) -> None:
     torch.testing.assert_close(found, right)
 
 
+def test_wide_groups_of_closer_lengths() -> None:
+    lengths = torch.tensor([50, 100, 80, 90, 30, 60, 52])
+    packing, sizes = Packing(torch.arange(100) < lengths[:, None]), []
+
+    def noted(x: Tensor, valid: Tensor) -> Tensor:
+        sizes.append(tuple(valid.shape))
+        return x
+
+    x = torch.rand(int(lengths.sum()), 2)
+    assert torch.equal(packing.by_length(noted, x, ratio=1.2), x)
+    assert sizes == [(2, 100), (1, 80), (2, 60), (2, 50)]  # of (5, 100) and (2, 50)
+
+
 def test_at_most_so_many_pairs_at_a_time() -> None:
     sizes = []
 

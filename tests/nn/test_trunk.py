@@ -10,9 +10,10 @@ import torch
 
 from seqrec.backbones.transformer import Transformer
 from seqrec.functional.pooling import newest
-from seqrec.methods.easnrec import blocks
+from seqrec.methods.easnrec import blocks, uncertainty
 from seqrec.methods.easnrec.memory import ExternalMemory, first_reads
 from seqrec.methods.easnrec.uncertainty import UncertaintyAttention
+from seqrec.nn import packing
 from seqrec.nn.attention import AttentionKernel, DotProductAttention
 
 KERNELS: dict[str, AttentionKernel] = {
@@ -65,6 +66,8 @@ def test_states_of_the_newest_items(
     kernel: str, memory: Any, lengths: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(blocks, "BLOCK", 5)
+    monkeypatch.setattr(uncertainty, "WIDE", 4)
+    monkeypatch.setattr(packing, "WIDE", 4)
     monkeypatch.setattr(UncertaintyAttention, "noise", lambda self, like: torch.sin(37.0 * like).detach())
     model, items = transformer(KERNELS[kernel], True, memory=memory), histories(lengths)
     expected, _ = newest(model(items), items != 0, 5)

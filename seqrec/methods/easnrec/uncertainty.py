@@ -11,7 +11,7 @@ from seqrec.methods.easnrec.blocks import block_attention
 from seqrec.methods.easnrec.branches import branches, joined
 from seqrec.nn.attention import PAIRS, Projection, SelfAttention, biased_scores, visible
 from seqrec.nn.dropout import dropout
-from seqrec.nn.packing import Packing
+from seqrec.nn.packing import WIDE, Packing
 
 CLOSE = 1.2  # between the longest and the shortest history of a group, at most, where all pairs of positions are made
 
@@ -61,17 +61,11 @@ class UncertaintyAttention(SelfAttention):
         projected = self.projection(tokens)
         if not self.training:
             return packing.by_length(self.attend_clean, projected)
-        if self._in_blocks(tokens):
-            return packing.by_length(self.attend_in_blocks, projected, PAIRS, CLOSE)
-        return packing.by_length(self.attend_fused if tokens.is_cuda else self.attend_twice, projected, PAIRS)
-
-    def _in_blocks(self, tokens: Tensor) -> bool:
-        """Where neither one call for both branches nor a compiler does better."""
-        return not tokens.is_cuda and not torch.compiler.is_compiling()
+        return packing.by_length(self.attend_fused if tokens.is_cuda else self.attend_both, projected, PAIRS, CLOSE)
 
     def at(self, tokens: Tensor, packing: Packing, places: Tensor) -> Tensor:
         """See :meth:`SelfAttention.at`; queries before the first that a group of histories asks for are left out."""
-        if not (self.training and self._in_blocks(tokens)):
+        if not self.training or tokens.is_cuda or packing.valid.shape[1] <= WIDE:
             return super().at(tokens, packing, places)
         first: list[int] = []
 
@@ -83,7 +77,7 @@ class UncertaintyAttention(SelfAttention):
         packing.by_length(look, asked, PAIRS, CLOSE)
         following = iter(first)
         contexts = packing.by_length(
-            lambda projected, valid: self.attend_in_blocks(projected, valid, next(following)),
+            lambda projected, valid: self.attend_both(projected, valid, next(following)),
             self.projection(tokens), PAIRS, CLOSE,
         )  # fmt: skip
         return contexts.index_select(0, places)
@@ -94,6 +88,12 @@ class UncertaintyAttention(SelfAttention):
             self.projection(tokens, [1, 2, 4]),
         )
         return packing.newest_by_length(self.attend_newest, query, projected)
+
+    def attend_both(self, projected: Tensor, valid: Tensor, first: int = 0) -> Tensor:
+        """:meth:`attend_in_blocks` where that is worth it, else :meth:`attend_twice`, of all queries."""
+        if valid.shape[1] <= WIDE or torch.compiler.is_compiling():
+            return self.attend_twice(projected, valid)
+        return self.attend_in_blocks(projected, valid, first)
 
     def attend_twice(self, projected: Tensor, valid: Tensor) -> Tensor:
         """Contexts ``(B, L, D)`` of (20), of projections ``(B, L, 5 * D)``."""
