@@ -11,6 +11,7 @@ import torch
 
 from seqrec.functional import augment_states
 from seqrec.functional.pooling import printed_mean
+from seqrec.methods.easnrec import uncertainty
 from seqrec.methods.easnrec.memory import first_reads, written
 from seqrec.methods.easnrec.positives import AugmentedEmbeddings, SecondPass
 from seqrec.methods.easnrec.similarity import generator_states
@@ -191,7 +192,11 @@ def test_no_pass_is_made_for_a_missing_siamese_network(adversarial: str) -> None
 
 
 @pytest.mark.parametrize("adversarial", ["simultaneous", "alternating"])
-def test_bfloat16_trains_and_keeps_the_memory_in_float32(adversarial: str) -> None:
+@pytest.mark.parametrize("wide", [64, 1], ids=["whole", "in blocks"])
+def test_bfloat16_trains_and_keeps_the_memory_in_float32(
+    adversarial: str, wide: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(uncertainty, "WIDE", wide)
     model = build(adversarial)
     trainer(precision="bf16-mixed").fit(model, loader())
     assert model.backbone.trunk.memory.memory.dtype == torch.float32

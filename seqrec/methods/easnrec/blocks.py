@@ -87,6 +87,7 @@ class _BlockAttention(torch.autograd.Function):
         return contexts.mul_(ctx.kept_scale)
 
     @staticmethod
+    @torch.autocast("cpu", enabled=False)  # a step calls for it under its own autocast
     def backward(ctx: Any, *grad: Tensor) -> tuple[Tensor | None, ...]:
         parts, noisy_query, noisy_key, *saved = ctx.saved_tensors
         query, key, value, penalty_query, penalty_key = parts.unbind(0)
