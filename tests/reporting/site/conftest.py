@@ -22,9 +22,10 @@ def site(shared: Path) -> Path:
     folder = shared / "site"
     with FileLock(f"{folder}.lock"):
         if not folder.exists():
-            command = [sys.executable, "-m", "mkdocs", "build", "--strict", "--quiet", "--site-dir", str(folder)]
+            # Not quietly: that hides warnings from mkdocs itself, and none would be an error.
+            command = [sys.executable, "-m", "mkdocs", "build", "--strict", "--site-dir", str(folder)]
             quiet = os.environ | {"NO_MKDOCS_2_WARNING": "1"}
             done = subprocess.run(command, cwd=ROOT, env=quiet, capture_output=True, text=True)
             assert done.returncode == 0, done.stderr
-            assert done.stderr == ""
+            assert "WARNING" not in done.stderr
     return folder
