@@ -42,7 +42,8 @@ class Made:
         for folder, stored in self.given.stored.items():
             for run in stored:
                 monitor = str(run.card.weights).rpartition("val/")[2] or "ndcg@10"
-                found[f"images/runs/{folder}/{run.name}.svg"] = _svg(figures.curves(run.log, monitor))
+                title = f"{run.name} on {run.card.data['name']}, seed {run.card.seed}"
+                found[f"images/runs/{folder}/{run.name}.svg"] = _svg(figures.curves(run.log, monitor, title))
         for name in data_sets(self.given):
             if name in self.kept:
                 picture = data_figure({"events": None, **self.kept[name]}, figure_title(name, self.kept))
