@@ -18,23 +18,18 @@ def dropout(x: Tensor, p: float, training: bool) -> Tensor:
         return x
     if x.is_cuda:
         return F.dropout(x, p)
-    return x * keep_mask(x, p)
-
-
-def keep_mask(x: Tensor, p: float) -> Tensor:
-    """A mask of x's shape with entries 0 or ``1 / (1 - p)``, drawn from the global generator."""
-    return kept_bytes(x, p).to(x.dtype).mul_(kept_scale(p))
+    return x * kept_bytes(x, p).to(x.dtype).mul_(kept_scale(p))
 
 
 def kept_bytes(x: Tensor, p: float) -> Tensor:
-    """The same as bytes, 0 or 1."""
+    """Bytes of x's shape, 1 where an element is kept and 0 where it is dropped, drawn from the global generator."""
     words = torch.empty((x.numel() + 7) // 8, dtype=torch.int64).random_(-(2**63), None)
     # Compared in place, as only then the comparison is vectorised.
     return words.view(torch.uint8)[: x.numel()].view(x.shape).ge_(round(p * 256))
 
 
 def kept_scale(p: float) -> float:
-    """What entries that are kept are multiplied with."""
+    """What elements that are kept are multiplied with."""
     return 256.0 / (256 - round(p * 256))
 
 
