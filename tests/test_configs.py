@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import shutil
 from functools import cache
 from pathlib import Path
@@ -144,7 +145,7 @@ def test_commands_of_the_help_page_pass_the_check() -> None:
     commands = [line.split("main.py ")[1].split("  ")[0] for line in str(template).splitlines() if "main.py " in line]
     assert len(commands) >= 5
     for command in commands:
-        words = command.split()
+        words = shlex.split(command)
         check_configuration([word for word in words if "=" in word], multirun="-m" in words)
 
 

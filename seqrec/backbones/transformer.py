@@ -70,9 +70,10 @@ class Transformer(Backbone):
         asked = valid & (age < window)
         packed = self.item_embedding(packing.pack(items))
         states: Tensor = self.trunk(packed, packing, places=packing.places(asked))
-        empty = states.new_zeros(len(items) * window, states.shape[1])
-        row = torch.arange(len(items), device=items.device)[:, None] * window
-        return empty.index_copy(0, (row + age)[asked], states).unflatten(0, (len(items), window))
+        rows = items.shape[0]
+        empty = states.new_zeros(rows * window, states.shape[1])
+        place = torch.arange(rows, device=items.device)[:, None] * window + age
+        return empty.index_copy(0, place[asked], states).unflatten(0, (rows, window))
 
     def _at(self, items: Tensor, chosen: Chosen) -> Tensor:
         """See :meth:`Backbone.at`; nothing is made for padding."""

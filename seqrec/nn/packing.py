@@ -113,7 +113,7 @@ class Packing:
         results = []
         for padded, valid, place, _ in self._parts(x, groups):
             made = function(padded, valid).flatten(0, 1)
-            results.append(made if len(place) == len(made) else made.index_select(0, place))
+            results.append(made if place.shape == made.shape[:1] else made.index_select(0, place))
         return torch.cat(results)
 
     def _closer(self, ratio: float) -> list[tuple[int, int]]:
@@ -155,7 +155,7 @@ class Packing:
         parts = x.split([place.shape[0] for place in places])
         first = 0
         for valid, place, part in zip(validity, places, parts, strict=True):
-            if len(part) < valid.numel():
+            if part.shape[0] < valid.numel():
                 part = x.new_zeros(valid.numel(), *x.shape[1:]).index_copy(0, place, part)
             yield part.unflatten(0, valid.shape), valid, place, slice(first, first + valid.shape[0])
             first += valid.shape[0]
