@@ -34,7 +34,8 @@ def table(folder: Path) -> Table:
     changed = {run.name for run in stored if str(run.card.git_commit).endswith("-dirty")}
     rows = [
         (
-            run.metrics["test"] | of_run(run),
+            run.metrics["test"],
+            of_run(run),
             run.name,
             f"{run.metrics['epochs']} ({run.metrics['best_epoch']})",
             f"`{run.command}`",
@@ -43,14 +44,14 @@ def table(folder: Path) -> Table:
     ]
     first = stored[0]
     rows += [
-        (metrics | of_reference(first, name), name, "", "") for name, metrics in first.metrics["references"].items()
+        (metrics, of_reference(first, name), name, "", "") for name, metrics in first.metrics["references"].items()
     ]
     columns = ["model", "epochs (best)", "Recall@10", "NDCG@10", "NDCG@20", "command"]
     if published:
         columns.insert(-1, "published")
     cells: list[list[Cell]] = []
-    for metrics, name, epochs, command in sorted(rows, key=lambda row: row[0]["ndcg@10"], reverse=True):
-        numbers = [metrics[at] for at in ("recall@10", "ndcg@10", "ndcg@20")]
+    for metrics, intervals, name, epochs, command in sorted(rows, key=lambda row: row[0]["ndcg@10"], reverse=True):
+        numbers: list[Cell] = [intervals.get(at, metrics[at]) for at in ("recall@10", "ndcg@10", "ndcg@20")]
         others = [published.get(name, "")] if published else []
         cells.append([f"{name} †" if name in changed else name, epochs, *numbers, *others, command])
     return Table(columns, cells, over_users_caption(cells, first.card.evaluated_users))
