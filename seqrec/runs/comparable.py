@@ -25,27 +25,21 @@ LONGEST = 40  # of a value that a message shows
 
 
 @dataclass(frozen=True)
-class Stored:
-    """A finished run and where it lies.
-
-    Attributes:
-        folder: of the run.
-        run: as it was read.
-    """
-
-    folder: Path
-    run: Run
-
-
-@dataclass(frozen=True)
-class Judged(Stored):
+class Judged:
     """A finished run with the ranks of its users.
 
     Attributes:
+        run: as it was read.
         users: a line an evaluated user, in the order of their names: ``rank``, and what else the folder tells.
     """
 
+    run: Run
     users: pl.DataFrame
+
+    @property
+    def folder(self) -> Path:
+        """Of the run."""
+        return self.run.folder
 
 
 @dataclass(frozen=True)
@@ -120,7 +114,7 @@ def judged(folder: Path) -> Judged:
         raise changed(path) from None
     if "rank" not in users.columns or len(users) != run.card.evaluated_users:
         raise changed(path)
-    return Judged(folder, run, users.sort("user") if "user" in users.columns else users)
+    return Judged(run, users.sort("user") if "user" in users.columns else users)
 
 
 def refuse_different(runs: Sequence[Judged]) -> None:
@@ -160,7 +154,7 @@ def _grouped(runs: Sequence[Judged]) -> list[Method]:
     """Methods in the order of their first runs, named by their models and by what else tells them apart."""
     groups: dict[str, list[Judged]] = {}
     for one in runs:
-        groups.setdefault(method_key(one), []).append(one)
+        groups.setdefault(method_key(one.run), []).append(one)
     for members in groups.values():
         seeds: dict[int, Judged] = {}
         for one in members:
@@ -170,15 +164,15 @@ def _grouped(runs: Sequence[Judged]) -> list[Method]:
                     f"{other.folder} and {one.folder} are the same method with the same seed; leave one out, or name "
                     "what they stand for: task.runs={one:[...],other:[...]}"
                 )
-    named = method_names([members[0] for members in groups.values()])
+    named = method_names([members[0].run for members in groups.values()])
     ordered = [sorted(members, key=lambda one: one.run.card.seed) for members in groups.values()]
     return [Method(name, members) for name, members in zip(named, ordered, strict=True)]
 
 
-def arguments_of(one: Stored) -> dict[str, str]:
+def arguments_of(run: Run) -> dict[str, str]:
     """What the run was asked for, without its seed, its machine and its log."""
     ignored = [*MACHINE, *(key for key in CHANGEABLE if key not in BUDGET)]
-    found = values(one.run.card.command or one.run.command)
+    found = values(run.card.command or run.command)
     return {key: value for key, value in found.items() if not _is_below(key, ignored)}
 
 
@@ -187,25 +181,25 @@ def _is_below(key: str, ignored: Sequence[str]) -> bool:
     return key in ignored or key.partition(".")[0].partition("/")[0] in whole
 
 
-def method_key(one: Stored) -> str:
+def method_key(run: Run) -> str:
     """The same for runs of one method."""
-    config = one.folder / CONFIG
+    config = run.folder / CONFIG
     stored = configuration_hash(config, seeds=False) if config.exists() else None
-    return json.dumps([model_of(one), sorted(arguments_of(one).items()), stored])
+    return json.dumps([model_of(run), sorted(arguments_of(run).items()), stored])
 
 
-def model_of(one: Stored) -> str:
+def model_of(run: Run) -> str:
     """Name of the model; a card of version 0.1 has none, and the folder is called so."""
-    return one.run.card.model or one.folder.name
+    return run.card.model or run.folder.name
 
 
-def method_names(firsts: Sequence[Stored]) -> list[str]:
+def method_names(firsts: Sequence[Run]) -> list[str]:
     """The name of each method, by one of its runs; an argument of the command goes by its last word.
 
     Raises:
-        ValueError: what they were asked for does not tell two of them apart.
+        ValueError: two of them were asked for alike.
     """
-    named: dict[str, Stored] = {}
+    named: dict[str, Run] = {}
     for one in firsts:
         rivals = [arguments_of(other) for other in firsts if model_of(other) == model_of(one)]
         own = arguments_of(one)

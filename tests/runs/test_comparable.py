@@ -36,6 +36,7 @@ def make(tmp_path: Path) -> Make:
         stored = read_json(KEPT / "protocol.json")
         model = dict(word.split("=") for word in command.split() if "=" in word)["model"]
         own = {"seed": seed, "model": model, "command": f"python main.py {command} seed={seed}", "evaluated_users": 3}
+        own["evaluated_targets"] = card.get("evaluated_users", 3)
         if config is not None:
             (folder / "config.yaml").write_text(yaml.safe_dump({"seed": seed, "data": {"seed": seed}, **config}))
         write_json(folder / "protocol.json", stored | own | {"configuration": None} | card)

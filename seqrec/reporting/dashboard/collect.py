@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from seqrec.runs.card import RunCard
-from seqrec.runs.comparable import Stored, arguments_of, method_key, method_names, model_of
+from seqrec.runs.comparable import arguments_of, method_key, method_names, model_of
 from seqrec.runs.failure import FAILED
 from seqrec.runs.files import changed, read_json
 from seqrec.runs.folder import CARD, FIRST_STAGE, LOG, METRICS, ORIGIN
@@ -165,12 +165,11 @@ def _entry(folder: Path, bundles: Sequence[tuple[Path, Any, str, int]]) -> Entry
         rest = {key: value for key, value in asked.items() if key not in OF_TABLE}
         number = int(seed) if seed.isdigit() else None
         return Entry(folder, model, data, number, rest, None, "running" if running else status, log, {})
-    stored = Stored(folder, run)
-    rest = {key: value for key, value in arguments_of(stored).items() if key not in OF_TABLE}
+    rest = {key: value for key, value in arguments_of(run).items() if key not in OF_TABLE}
     made = read_json(folder / CARD) if bundles else None
     own = {quant: size for _, card, quant, size in bundles if card is not None and card == made}
     data = str(run.card.data["name"])
-    return Entry(folder, model_of(stored), data, run.card.seed, rest, run, status, run.log, own)
+    return Entry(folder, model_of(run), data, run.card.seed, rest, run, status, run.log, own)
 
 
 def _log(folder: Path) -> list[dict[str, float]]:
@@ -184,15 +183,15 @@ def _log(folder: Path) -> list[dict[str, float]]:
 def _groups(entries: Sequence[Entry]) -> list[Group]:
     groups: dict[str, list[Entry]] = {}
     for entry in entries:
-        groups.setdefault(method_key(_stored(entry)), []).append(entry)
+        groups.setdefault(method_key(_finished(entry)), []).append(entry)
     members = [sorted(group, key=lambda one: one.card.seed) for group in groups.values()]
     try:
-        names = method_names([_stored(group[0]) for group in members])
+        names = method_names([_finished(group[0]) for group in members])
     except ValueError:  # asked for alike, but their configurations differ
         names = [f"{group[0].model} {group[0].folder}" for group in members]
     return [Group(*pair) for pair in sorted(zip(names, members, strict=True), key=lambda pair: pair[0])]
 
 
-def _stored(entry: Entry) -> Stored:
+def _finished(entry: Entry) -> Run:
     assert entry.run is not None
-    return Stored(entry.folder, entry.run)
+    return entry.run

@@ -16,7 +16,7 @@ from seqrec.runs.intervals import of_seeds
 from seqrec.runs.kept import Run
 
 POINTS = 200
-"""Epochs of a curve at most: more are not told apart on a screen, and 50 long runs stay a page of a few megabytes."""
+"""Epochs of a curve at most: a screen shows no more, and 50 long runs stay a page of a few megabytes."""
 
 SECONDS = 3600
 DIGITS = 6  # of a number on the page, which shows fewer

@@ -27,7 +27,7 @@ TABLE = "slices"
 PICTURES = ("plots/curves", "plots/comparison", "plots/slices")
 FILES = ("workspace.json", "report.json")
 OF_RUN = ("seed", "name", "catalog", "data", "hydra")
-"""Keys of a configuration by which two ablations of a model are not told apart."""
+"""Keys of a configuration that do not distinguish ablations of a model."""
 
 OVER_SEEDS: Mapping[str, Any] = {"groupby_aggfunc": "mean", "groupby_rangefunc": "stddev"}
 
