@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from torch import Tensor, nn
 
 from seqrec.backbones.base import Backbone
@@ -14,6 +16,7 @@ class Factors(Backbone):
         num_items: I.
         num_users: U.
         dim: D.
+        initialise: fills a table of vectors, ``(I + 2, D)`` or ``(U, D)``, in place.
 
     Attributes:
         user_embedding: ``(U, D)``.
@@ -21,11 +24,17 @@ class Factors(Backbone):
 
     causal = True
 
-    def __init__(self, num_items: int, num_users: int, dim: int) -> None:
+    def __init__(
+        self,
+        num_items: int,
+        num_users: int,
+        dim: int,
+        initialise: Callable[[Tensor], Tensor] = nn.init.xavier_normal_,
+    ) -> None:
         super().__init__(num_items, dim)
         self.user_embedding = nn.Embedding(num_users, dim)
-        nn.init.xavier_normal_(self.user_embedding.weight)
-        nn.init.xavier_normal_(self.item_embedding.weight)
+        initialise(self.user_embedding.weight)
+        initialise(self.item_embedding.weight)
         nn.init.zeros_(self.item_embedding.weight.data[0])
 
     @property

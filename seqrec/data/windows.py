@@ -182,6 +182,19 @@ def interactions(sequences: Sequences, max_length: int, generator: torch.Generat
     return Windows(sequences, user, place, place, all_positions=False)
 
 
+def user_draws(sequences: Sequences, max_length: int, generator: torch.Generator) -> Windows:
+    """As many as :func:`interactions`: a user drawn with equal chance and one of the user's items; new each epoch.
+
+    Source: RecBoard's BPR. LearnBPR (Rendle et al., UAI 2009) draws interactions, so that busy users count for more.
+    """
+    start, count = sequences.offsets[:-1], (sequences.training_end() - sequences.offsets[:-1]).clamp(min=0)
+    known = torch.nonzero(count).flatten()
+    user = known[torch.randint(max(len(known), 1), (int(count.sum()),), generator=generator)]
+    share = torch.rand(len(user), generator=generator, dtype=torch.float64)
+    place = start[user] + torch.minimum((share * count[user]).long(), count[user] - 1)
+    return Windows(sequences, user, place, place, all_positions=False)
+
+
 def non_overlapping(sequences: Sequences, max_length: int, generator: torch.Generator) -> Windows:
     """The training part cut into pieces of ``max_length`` inputs from the newest on, supervised at every position."""
     user, start, end = _pairs(sequences)

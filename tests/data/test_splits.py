@@ -20,7 +20,7 @@ from seqrec.data.sets.movielens import MovieLens
 from seqrec.data.splits import LEAVE_ONE_OUT, TARGETS, Divided, ReadySplit, Split, TimeCut, UnseenUsers
 
 RULES = [rules.last_window, rules.prefixes, rules.interactions, rules.non_overlapping, rules.random_cut]
-RULES += [rules.full_chunks]
+RULES += [rules.full_chunks, rules.user_draws]
 COLUMNS = {"user": "u", "item": "i", "time": "t", "rating": "r"}
 
 

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from seqrec.data.indices.unseen import Unseen
-from seqrec.data.windows import interactions
+from seqrec.data.windows import interactions, user_draws
 from tests.factories import make_sequences
 
 NUM_ITEMS = 9
@@ -45,3 +45,25 @@ def test_interactions_are_all_training_items_once() -> None:
     assert found == [(user, item) for user, items in training for item in items]
     assert batch.items.shape == (len(windows), 0)
     assert not batch.next_items.any()
+
+
+def test_draws_of_users_are_uniform_over_users_and_over_the_items_of_each() -> None:
+    parts = {0: [1, 9, 4, 4], 3: [9, 8, 1, 1], 5: [3, 7, 8, 5, 1, 9, 4, 6]}
+    batches = []
+    for epoch in range(1000):
+        windows = user_draws(SOME, 5, torch.Generator().manual_seed(epoch))
+        assert len(windows) == sum(map(len, parts.values()))
+        assert (windows.lengths == 0).all() and not windows.all_positions
+        batches.append(windows.batch(torch.arange(len(windows)), 5))
+    user, item_of = (torch.cat([getattr(batch, part) for batch in batches]) for part in ("user", "target"))
+    assert set(user.tolist()) == set(parts)
+    for one, items in parts.items():
+        assert (user == one).float().mean() == pytest.approx(1 / 3, abs=0.015)  # four standard deviations
+        for item in set(items):
+            share = (item_of[user == one] == item).float().mean()
+            assert share == pytest.approx(items.count(item) / len(items), abs=0.025)
+    assert not torch.equal(batches[0].target, batches[1].target)
+
+
+def test_without_a_training_item_no_user_is_drawn() -> None:
+    assert len(user_draws(make_sequences([[1, 2], [3]], NUM_ITEMS), 5, torch.Generator())) == 0

@@ -47,3 +47,11 @@ def test_negatives_depend_on_row_and_epoch_only(model: BPR) -> None:
     assert torch.equal(model.negatives(part), whole[100:110])
     model.trainer.current_epoch = 1  # type: ignore[misc]
     assert not torch.equal(model.negatives(batch(0)), whole)
+
+
+def test_vectors_start_as_asked() -> None:
+    torch.manual_seed(0)
+    small = Factors(400, 300, 16, partial(torch.nn.init.normal_, std=1e-4))
+    for table in (small.item_matrix, small.user_matrix):
+        assert float(table.detach().std()) == pytest.approx(1e-4, rel=0.05)
+    assert not small.item_embedding.weight[0].any()

@@ -80,6 +80,7 @@ def test_a_table_is_whole(paper: str, name: str) -> None:
 def test_overall_tables_have_all_models_of_their_papers() -> None:
     assert set(load("fenrec", "1").rows) == set(PAPERS["fenrec"]["models"])
     assert set(load("easnrec", "2").rows) == set(PAPERS["easnrec"]["models"])
+    assert set(load("recboard", "1").rows) == set(PAPERS["recboard"]["models"])
 
 
 @pytest.mark.parametrize(("paper", "name"), TABLES)
@@ -104,7 +105,7 @@ def test_protocols_are_those_that_rows_compose_to() -> None:
     [
         ("fenrec", "9", "fenrec has no table '9' here; it has 1, 2, 3, figure_2, .*, E, D"),
         ("easnrec", "figure_66", r"did you mean figure_6\?"),
-        ("none", "1", "paper=none: tables are known of easnrec and fenrec; choose one"),
+        ("none", "1", "paper=none: tables are known of easnrec, fenrec, recboard; choose one"),
     ],
 )
 def test_an_unknown_table_is_refused(paper: str, table: str, message: str) -> None:

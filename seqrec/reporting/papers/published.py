@@ -124,7 +124,7 @@ def names(paper: str) -> list[str]:
     """
     papers = sorted(path.name for path in PRINTED.iterdir() if path.is_dir())
     if paper not in papers:
-        raise ValueError(f"paper={paper}: tables are known of {' and '.join(papers)}; choose one with paper=...")
+        raise ValueError(f"paper={paper}: tables are known of {', '.join(papers)}; choose one with paper=...")
     found = sorted(path.stem for path in (PRINTED / paper).glob("*.yaml"))
     return sorted(found, key=lambda name: name.startswith("figure"))
 
