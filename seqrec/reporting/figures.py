@@ -51,7 +51,7 @@ def curves(rows: Sequence[Mapping[str, float]], monitor: str, title: str = "") -
         panel.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=2, frameon=False, fontsize="small")
     if best is not None:
         panel = panels[count - 1]
-        panel.plot(epochs, values, ".-", color=COLOUR)
+        panel.plot([epochs[place] for place in judged], [values[place] for place in judged], ".-", color=COLOUR)
         panel.plot(epochs[best], values[best], "o", color=COLOUR)
         panel.set(xlabel="epoch", ylabel=f"validation {monitor}")
         panel.set_title(f"best: epoch {epochs[best]:g}, {values[best]:.4f}", fontsize="small")
@@ -176,7 +176,8 @@ def validation_by_epoch(runs: Sequence[Run], metric: str = "ndcg@20") -> Figure:
     for panel in panels.flat[len(runs) :]:
         panel.set_axis_off()
     for run, panel in zip(runs, panels.flat, strict=False):
-        panel.plot([row["epoch"] for row in run.log], [row[f"val/{metric}"] for row in run.log], ".-", markersize=3)
+        judged = [row for row in run.log if f"val/{metric}" in row]
+        panel.plot([row["epoch"] for row in judged], [row[f"val/{metric}"] for row in judged], ".-", markersize=3)
         _mark_epoch(panel, run.metrics["best_epoch"])
         panel.set_title(run.name, fontsize="medium", loc="left")
         panel.set_xlim(left=0)

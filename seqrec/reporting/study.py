@@ -8,7 +8,6 @@ seqrec.reporting.study`` writes the tables into the page of the model; folders o
 
 from __future__ import annotations
 
-import shutil
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -20,13 +19,13 @@ from numpy.typing import NDArray
 
 from seqrec.functional.intervals import LEVEL, UserMean, paired
 from seqrec.metrics import of_users
+from seqrec.reporting.keeping import keep
 from seqrec.reporting.pages import ROOT, write_part
 from seqrec.reporting.table import Cell, Table, spread
 from seqrec.runs.card import refuse_mixed
-from seqrec.runs.folder import CARD, LOG, METRICS, PER_USER, RANKS
+from seqrec.runs.folder import RANKS
 from seqrec.runs.intervals import of_seeds
 from seqrec.runs.kept import Run, read_run
-from seqrec.runs.slicing import LENGTH, POPULARITY
 
 STUDIES = {"easnrec_readings": "docs/models/easnrec.md"}
 """The page of each study."""
@@ -103,20 +102,6 @@ def _less(folder: Path, name: str) -> str:
     compared = less_reference(folder, name) if name != REFERENCE else None
     interval = None if compared is None else compared.interval()
     return "" if interval is None else interval.text("+")
-
-
-def keep(run: Path, folder: Path) -> None:
-    """Copy what the tables need of a finished run; raw ids stay behind.
-
-    Raises:
-        ValueError: it is no finished run.
-    """
-    read_run(run)
-    folder.mkdir(parents=True, exist_ok=True)
-    for name in (LOG, METRICS, CARD):
-        shutil.copyfile(run / name, folder / name)
-    users = pl.read_parquet(run / PER_USER).sort("user")
-    users.select("rank", *(name for name in (LENGTH, POPULARITY) if name in users)).write_parquet(folder / RANKS)
 
 
 def _gains(path: Path) -> NDArray[np.float64]:

@@ -22,7 +22,7 @@ class Run:
 
     Attributes:
         folder: where it is.
-        command: that made it; empty where none is stored.
+        command: that made it, from the card or a file beside it; empty where none is stored.
         metrics: what ``metrics.json`` holds.
         card: what was judged and how.
         log: one row an epoch.
@@ -36,8 +36,14 @@ class Run:
 
     @property
     def name(self) -> str:
-        """Of its folder, in ``docs/runs`` that of the model."""
+        """Of its folder; in ``docs/runs`` that of the model, and behind a hyphen what is other than usual."""
         return self.folder.name
+
+    @property
+    def hours(self) -> float:
+        """Hours of one thread that training and validation took, those of a first stage among them."""
+        seconds: float = self.metrics["seconds"] + self.metrics.get("warm_start", {}).get("seconds", 0.0)
+        return seconds * (self.card.threads or 1) / 3600
 
 
 def read_run(folder: Path) -> Run:
@@ -56,7 +62,7 @@ def read_run(folder: Path) -> Run:
     _check_configuration(folder, {METRICS: metrics.get("configuration"), CARD: card.configuration})
     return Run(
         folder,
-        command.read_text(encoding="utf-8").strip() if command.exists() else "",
+        command.read_text(encoding="utf-8").strip() if command.exists() else card.command or "",
         metrics,
         card,
         log,

@@ -9,7 +9,7 @@ import pytest
 
 from seqrec.reporting.figures import validation_by_epoch
 from seqrec.reporting.pages import ROOT, in_step
-from seqrec.reporting.results import PAGE, table
+from seqrec.reporting.results import PAGE, by_clock, table, text, unfinished
 from seqrec.runs.kept import runs
 from seqrec.runs.moved import PRESETS
 
@@ -20,16 +20,29 @@ by_folder = pytest.mark.parametrize("folder", FOLDERS, ids=lambda folder: folder
 @by_folder
 def test_the_page_is_in_step(folder: Path) -> None:
     page = (ROOT / PAGE).read_text()
-    same = in_step(page, folder.name, "seqrec.reporting.results", table(folder).markdown()) == page
+    same = in_step(page, folder.name, "seqrec.reporting.results", text(folder)) == page
     assert same, "run: python -m seqrec.reporting.results"
 
 
 @by_folder
 def test_runs_of_changed_code_are_marked(folder: Path) -> None:
-    text = table(folder).markdown()
+    page = text(folder)
     for run in runs(folder):
         changed = run.card.git_commit is not None and run.card.git_commit.endswith("-dirty")
-        assert (f"| {run.name} †" in text) == changed, run.name
+        assert (f"| {run.name} †" in page) == changed, run.name
+
+
+@by_folder
+def test_a_run_that_the_clock_stopped_has_no_numbers(folder: Path) -> None:
+    rows = {str(row[0]).removesuffix(" †"): row for row in table(folder).rows}
+    others = unfinished(folder)
+    stopped = {str(row[0]).removesuffix(" †"): row for row in others.rows} if others else {}
+    for run in runs(folder):
+        assert (run.name in rows) != (run.name in stopped)
+        assert (run.name in stopped) == by_clock(run) == ("max_time" in run.command)
+        if run.name in stopped:
+            test = run.metrics["test"].values()
+            assert not any(isinstance(cell, float) and cell in test for cell in stopped[run.name])
 
 
 @by_folder

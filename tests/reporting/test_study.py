@@ -9,8 +9,9 @@ import numpy as np
 import polars as pl
 import pytest
 
+from seqrec.reporting.keeping import keep
 from seqrec.reporting.pages import ROOT, in_step
-from seqrec.reporting.study import PAIR, STUDIES, keep, less_reference, readings, table, text
+from seqrec.reporting.study import PAIR, STUDIES, less_reference, readings, table, text
 from seqrec.runs.folder import PER_USER, RANKS
 
 KEPT = ROOT / "docs" / "runs" / "synthetic-easnrec" / "easnrec"

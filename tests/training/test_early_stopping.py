@@ -69,3 +69,11 @@ def test_a_resumed_run_counts_by_the_epochs_of_the_first(tmp_path: Path) -> None
     assert rest.current_epoch == 1 + 3
     longer = train(EarlyStopping(2, patience_steps=20), batches=2, checkpoint=tmp_path / "last.ckpt")
     assert longer.current_epoch == 1 + 5
+
+
+def test_patience_counts_epochs_however_many_are_validated() -> None:
+    trainer = train(EarlyStopping(4), check_val_every_n_epoch=2)
+    assert trainer.current_epoch == 2 + 4  # the first validation is the best
+    assert "not better for 4 epochs (patience)" in stop_reason(trainer, Phase(4, done=4))
+    trainer = train(EarlyStopping(5, patience_steps=9), check_val_every_n_epoch=2)
+    assert trainer.current_epoch == 2 + 6

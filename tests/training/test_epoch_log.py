@@ -9,10 +9,13 @@ from typing import Any
 import polars as pl
 import pytest
 import pytorch_lightning as lightning
+from torch import Tensor, ones
+from torch.utils.data import DataLoader
 
 from seqrec.runs.folder import LOG
 from seqrec.training.callbacks.epoch_log import EpochLog
-from tests.training.line import BATCHES, fit
+from tests.factories import quiet_trainer
+from tests.training.line import BATCHES, Line, fit
 
 
 class Stopped(Exception):
@@ -43,3 +46,23 @@ def test_a_column_that_begins_late_is_written(tmp_path: Path) -> None:
     log.rows[-1]["val/ndcg@10"] = 0.5
     fit(tmp_path, log, epochs=1)
     assert pl.read_csv(tmp_path / LOG, infer_schema_length=None)["val/ndcg@10"].drop_nulls().to_list() == [0.5]
+
+
+class Judged(Line):
+    def training_step(self, batch: Tensor, batch_idx: int) -> Tensor:
+        self.log("train/loss", 1.0)
+        return super().training_step(batch, batch_idx)
+
+    def validation_step(self, batch: Tensor, batch_idx: int) -> None:
+        self.log("val/ndcg@10", 0.1 * self.current_epoch)
+
+
+def test_an_epoch_without_validation_has_no_result_of_another(tmp_path: Path) -> None:
+    trainer = quiet_trainer(
+        callbacks=[EpochLog()], max_epochs=5, check_val_every_n_epoch=2, default_root_dir=tmp_path, logger=False
+    )
+    data: Any = DataLoader(ones(BATCHES, 1))  # type: ignore[arg-type]  # any sequence will do
+    trainer.fit(Judged(), data, data)
+    log = pl.read_csv(tmp_path / LOG, infer_schema_length=None)
+    assert log["val/ndcg@10"].to_list() == pytest.approx([None, 0.1, None, 0.3, None])
+    assert log["train/loss"].to_list() == [1.0] * 5

@@ -90,6 +90,7 @@ def test_the_best_so_far_is_that_of_the_checkpoint(
         is_global_zero=True,
     )
     progress = EpochProgress()
+    progress.validated = 1.0
     module: Any = SimpleNamespace(monitor="ndcg@10")
     progress.on_train_epoch_end(trainer, module)
     assert capsys.readouterr().out.startswith(f"epoch    8  val ndcg@10 0.2500, best {best}, ")

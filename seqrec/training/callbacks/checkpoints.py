@@ -21,16 +21,17 @@ class EarlyStopping(callbacks.EarlyStopping):
     learned how popular items are and nothing else.
 
     Args:
-        patience: epochs without improvement; None trains all epochs.
+        patience: epochs without improvement, however many of them are validated; None trains all epochs.
         min_delta: how much better counts as better.
         patience_steps: updates without improvement that must have been made as well; None asks for epochs alone.
 
     Attributes:
         batches: of the first epoch that the run trained, by which steps become epochs; None before it.
+        needed: epochs without improvement that end the training; ``patience`` counts validations, as Lightning does.
     """
 
     def __init__(self, patience: int | None, min_delta: float = 0.0, patience_steps: int | None = None) -> None:
-        self.epochs = sys.maxsize if patience is None else patience
+        self.epochs = self.needed = sys.maxsize if patience is None else patience
         self.patience_steps = patience_steps
         self.batches: int | None = None
         super().__init__("val/", min_delta, self.epochs, mode="max", check_on_train_epoch_end=False)
@@ -38,7 +39,7 @@ class EarlyStopping(callbacks.EarlyStopping):
     @property
     def counts_steps(self) -> bool:
         """Whether the steps decide, not the epochs."""
-        return self.patience > self.epochs
+        return self.needed > self.epochs
 
     def setup(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
         """Watch the metric that the model is selected by."""
@@ -65,7 +66,8 @@ class EarlyStopping(callbacks.EarlyStopping):
             # A model that steps its own optimizers gathers the gradients of several batches itself.
             together = max(trainer.accumulate_grad_batches, getattr(pl_module, "accumulate", 1))
             updates = max(1, math.ceil(self.batches / together))
-            self.patience = max(self.epochs, math.ceil(self.patience_steps / updates))
+            self.needed = max(self.epochs, math.ceil(self.patience_steps / updates))
+        self.patience = -(-self.needed // (trainer.check_val_every_n_epoch or 1))
         if self.wait_count >= self.patience:
             trainer.should_stop = True
 

@@ -47,7 +47,9 @@ class EpochLog(Callback):
 
     def on_train_epoch_end(self, trainer: lightning.Trainer, module: lightning.LightningModule) -> None:
         """Add the epoch's row and write the file anew."""
-        metrics = {name: float(value) for name, value in trainer.callback_metrics.items()}
+        # Lightning goes on naming the metrics of the last validation where an epoch has none.
+        stale = () if self.validation else ("val/",)
+        metrics = {name: float(value) for name, value in trainer.callback_metrics.items() if not name.startswith(stale)}
         training = time.perf_counter() - self.started - self.validation
         row = {"epoch": trainer.current_epoch + 1, "train_seconds": training, "val_seconds": self.validation}
         self.rows.append(row | metrics)

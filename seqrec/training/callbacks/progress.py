@@ -122,7 +122,7 @@ class EpochProgress(pl.Callback):
     def _result(self, trainer: pl.Trainer, module: pl.LightningModule) -> str:
         metrics = {name: float(value) for name, value in trainer.callback_metrics.items()}
         monitor = module.monitor
-        if f"val/{monitor}" not in metrics:
+        if f"val/{monitor}" not in metrics or not self.validated:
             return f"train loss {metrics['train/loss']:.4f}" if "train/loss" in metrics else "nothing measured"
         value, kept = metrics[f"val/{monitor}"], trainer.checkpoint_callback
         # Of earlier epochs, also those before a resume.

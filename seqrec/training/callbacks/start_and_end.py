@@ -6,7 +6,7 @@ import sys
 
 import torch
 from pytorch_lightning import Trainer
-from pytorch_lightning.callbacks import Timer
+from pytorch_lightning.callbacks import EarlyStopping, Timer
 from pytorch_lightning.callbacks.early_stopping import EarlyStoppingReason
 
 from seqrec.training.callbacks.pace import Phase, duration
@@ -35,7 +35,12 @@ def _patience(trainer: Trainer) -> str:
     early = trainer.early_stopping_callback
     if early is None or early.patience >= sys.maxsize:
         return ""
-    return f", {_count(early.patience, 'epoch')} without a better one"
+    return f", {_count(_waited(trainer, early), 'epoch')} without a better one"
+
+
+def _waited(trainer: Trainer, early: EarlyStopping) -> int:
+    """Epochs that are waited for; Lightning's patience counts validations."""
+    return early.patience * (trainer.check_val_every_n_epoch or 1)
 
 
 def stop_reason(trainer: Trainer, epoch: Phase) -> str:
@@ -57,7 +62,7 @@ def _reason(trainer: Trainer) -> str:
     if trainer.should_stop and early is not None and early.stopping_reason != EarlyStoppingReason.NOT_STOPPED:
         if early.stopping_reason == EarlyStoppingReason.PATIENCE_EXHAUSTED:
             key = "patience_steps" if getattr(early, "counts_steps", False) else "patience"
-            return f"{early.monitor} was not better for {_count(early.patience, 'epoch')} ({key})"
+            return f"{early.monitor} was not better for {_count(_waited(trainer, early), 'epoch')} ({key})"
         return str(early.stopping_reason_message)
     for callback in trainer.callbacks:  # type: ignore[attr-defined]
         left = callback.time_remaining() if isinstance(callback, Timer) else None
