@@ -1,0 +1,110 @@
+"""Quality per cost: what the finished runs of a folder reach against what training and answering take.
+
+``python -m seqrec.reporting.cost`` draws ``docs/images/quality-per-cost.png`` from the runs in ``docs/runs``. Bundles
+that it is given, ``<data>-<protocol>/<model>`` as in ``docs/runs``, are asked for their costs first, which are kept
+beside the run. The size of a bundle and the time of an answer do not depend on what the weights are, only on their
+shapes.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from seqrec.reporting import figures
+from seqrec.reporting.pages import ROOT
+from seqrec.reporting.results import by_clock
+from seqrec.runs.files import read_json, write_json
+from seqrec.runs.kept import Run, runs
+
+COST = "cost.json"
+"""In a bundle, and beside a run in ``docs/runs``."""
+FOLDER, PICTURE = "beauty-fenrec", "quality-per-cost"
+METRIC = "ndcg@20"
+LENGTH = "50"  # items of the history of an answer that is timed
+
+
+@dataclass(frozen=True)
+class Point:
+    """A finished run in the picture.
+
+    Attributes:
+        name: of the run.
+        quality: test NDCG@20.
+        hours: of one thread, for training and validation.
+        megabytes: of its bundle in float32; None where none was written.
+        milliseconds: of processor time for the best items after 50; None likewise.
+    """
+
+    name: str
+    quality: float
+    hours: float
+    megabytes: float | None
+    milliseconds: float | None
+
+
+AXES: dict[str, Callable[[Point], float | None]] = {
+    "hours of training, one thread": lambda point: point.hours,
+    "size of the bundle, MB": lambda point: point.megabytes,
+    "time of an answer, ms": lambda point: point.milliseconds,
+}
+
+
+def points(folder: Path) -> list[Point]:
+    """The finished runs of a folder, the best first."""
+    return [_point(run) for run in runs(folder) if not by_clock(run)]
+
+
+def _point(run: Run) -> Point:
+    path = run.folder / COST
+    cost: dict[str, Any] = read_json(path) if path.exists() else {}
+    return Point(
+        run.name,
+        run.metrics["test"][METRIC],
+        run.hours,
+        cost["bytes"] / 1e6 if cost else None,
+        cost["cpu_ms"][LENGTH]["p50"] if cost else None,
+    )
+
+
+def picture(found: Sequence[Point], title: str) -> Figure:
+    """A panel a cost, cheaper to the left, better to the top; what no other run beats in both is filled."""
+    figure = Figure(figsize=(11, 3.6), layout="constrained")
+    panels = figure.subplots(1, len(AXES), sharey=True)
+    for panel, (label, cost) in zip(panels, AXES.items(), strict=True):
+        known = [(value, point) for point in found if (value := cost(point)) is not None]
+        _draw(panel, known)
+        panel.set(xscale="log", xlabel=label)
+        panel.margins(x=0.2, y=0.12)
+    panels[0].set_ylabel("test NDCG@20")
+    figure.suptitle(title, fontsize="medium")
+    return figure
+
+
+def _draw(panel: Axes, known: Sequence[tuple[float, Point]]) -> None:
+    for value, point in known:
+        beaten = any(other < value and better.quality >= point.quality for other, better in known)
+        fill = "none" if beaten else figures.COLOUR
+        panel.plot(value, point.quality, "o", color=figures.COLOUR, markerfacecolor=fill)
+        panel.annotate(point.name, (value, point.quality), (4, 4), textcoords="offset points", fontsize="x-small")
+
+
+def main(root: Path = ROOT, bundles: Sequence[Path] = ()) -> None:
+    """Keep the costs of ``bundles``, then draw."""
+    stored = root / "docs" / "runs"
+    for bundle in bundles:
+        write_json(stored / bundle.parent.name / bundle.name / COST, read_json(bundle / COST))
+    drawn = picture(
+        points(stored / FOLDER), "Amazon Beauty, unseen items ranked; filled: nothing is better and cheaper"
+    )
+    figures.save(drawn, root / "docs" / "images" / f"{PICTURE}.png", dpi=110)
+
+
+if __name__ == "__main__":
+    main(bundles=[Path(name).resolve() for name in sys.argv[1:]])
