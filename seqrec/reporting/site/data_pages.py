@@ -140,7 +140,8 @@ def _runs(name: str, given: Sources) -> Iterator[str]:
 
 def _linked(cell: str, models: set[str]) -> str:
     name, _, mark = cell.partition(" ")
-    return f"[{name}](../models/{name}.md) {mark}".rstrip() if name in models else cell
+    model = name.partition("-")[0]
+    return f"[{name}](../models/{model}.md) {mark}".rstrip() if model in models else cell
 
 
 def figure_title(name: str, kept: Kept) -> str:

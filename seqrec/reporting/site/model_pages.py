@@ -18,7 +18,7 @@ from seqrec.reporting.table import Cell
 from seqrec.runs.kept import Run, runs
 
 HEAD = ("Paper: ", "Reference: ", "Idea: ")
-PAPERS = {"easnrec": "EASNRec's paper", "fenrec": "FENRec's paper"}
+PAPERS = {"easnrec": "EASNRec's paper", "fenrec": "FENRec's paper", "recboard": "RecBoard"}
 
 
 @dataclass(frozen=True)
@@ -180,28 +180,25 @@ def _results(name: str, given: Sources) -> Iterator[str]:
     yield "## Results\n"
     pictures, empty = [], True
     for folder, (columns, listed) in given.tables.items():
-        row = next((row for row in listed if str(row[0]).removesuffix(" †") == name), None)
-        if row is None:
-            continue
-        empty = False
-        cells = dict(zip(columns, row, strict=True))
-        run = next((run for run in given.stored[folder] if run.name == name), None)
         card = given.stored[folder][0].card
-        yield f"**{card.data['name']}**, `protocol={card.protocol}`{' †' if str(row[0]).endswith('†') else ''}:\n"
-        if run:
-            cells["hours"] = f"{run.metrics['seconds'] / 3600:.2f}"
-            pictures.append(
-                f"![losses and validation by epoch on {card.data['name']}](../images/runs/{folder}/{name}.svg)\n"
-            )
-        else:
+        for row in listed:
+            of_run = str(row[0]).removesuffix(" †")
+            if of_run.partition("-")[0] != name:
+                continue
+            empty = False
+            cells = dict(zip(columns, row, strict=True))
+            yield f"**{card.data['name']}**, `protocol={card.protocol}`{' †' if str(row[0]).endswith('†') else ''}:\n"
+            if any(run.name == of_run for run in given.stored[folder]):
+                picture = f"../images/runs/{folder}/{of_run}.svg"
+                pictures.append(f"![losses and validation by epoch on {card.data['name']}]({picture})\n")
+            cells.pop("model", None)
+            command = cells.pop("command", "")
             cells = {column: cell for column, cell in cells.items() if cell != ""}
-        cells.pop("model", None)
-        command = cells.pop("command", "")
-        yield table(list(cells), [list(cells.values())])
-        if command:
-            yield f"```bash\n{str(command).strip('`')}\n```\n"
+            yield table(list(cells), [list(cells.values())])
+            if command:
+                yield f"```bash\n{str(command).strip('`')}\n```\n"
     if empty:
-        yield "No run of it is stored yet; [results](../results.md) has those that are.\n"
+        yield "No finished run of it is stored yet; [results](../results.md) has those that are.\n"
     else:
         yield "Runs on CPUs, some beside other work, stored in `docs/runs`; † and more in [results](../results.md).\n"
     yield from pictures

@@ -14,6 +14,8 @@ import yaml
 
 from seqrec.reporting.models import models
 from seqrec.reporting.pages import ROOT
+from seqrec.reporting.results import by_clock
+from seqrec.runs.kept import runs
 from tests.export.browser import PATIENCE, Browser, served
 from tests.reporting.site.html_pages import html_page
 
@@ -46,19 +48,18 @@ def means(row: Sequence[str]) -> set[str]:
     return {cell.partition(" ± ")[0] for cell in row}
 
 
-def test_a_stored_run_is_on_the_pages_of_its_model_and_its_data(site: Path) -> None:
-    stored = sorted((ROOT / "docs" / "runs").glob("*/*/metrics.json"))
-    assert stored
-    for path in stored:
-        metrics = yaml.safe_load(path.read_text())
-        folder, model = path.parts[-3:-1]
-        data = folder.partition("-")[0]
+def test_a_finished_run_is_on_the_pages_of_its_model_and_its_data(site: Path) -> None:
+    folders = [path for path in (ROOT / "docs" / "runs").iterdir() if path.is_dir()]
+    finished = [run for folder in folders for run in runs(folder) if not by_clock(run)]
+    assert finished
+    for run in finished:
+        metrics, folder, model = run.metrics, run.folder.parent.name, run.name.partition("-")[0]
         figures = {f"{metrics['test']['ndcg@10']:.4f}", f"{metrics['epochs']} ({metrics['best_epoch']})"}
         rows = html_page(site / "models" / f"{model}.html").rows
-        assert any({*figures, f"{metrics['seconds'] / 3600:.2f}"} <= means(row) for row in rows), path
-        assert (site / "images" / "runs" / folder / f"{model}.svg").exists()
-        rows = html_page(site / "data" / f"{data}.html").rows
-        assert any(row and row[0].removesuffix(" †") == model and figures <= means(row) for row in rows), path
+        assert any({*figures, f"{run.hours:.1f}"} <= means(row) for row in rows), run.folder
+        assert (site / "images" / "runs" / folder / f"{run.name}.svg").exists()
+        rows = html_page(site / "data" / f"{run.card.data['name']}.html").rows
+        assert any(row and row[0].removesuffix(" †") == run.name and figures <= means(row) for row in rows), run.folder
 
 
 def test_each_data_set_has_a_page(site: Path) -> None:
