@@ -27,6 +27,7 @@ COST = "cost.json"
 """In a bundle, and beside a run in ``docs/runs``."""
 FOLDER, PICTURE = "beauty-fenrec", "quality-per-cost"
 METRIC = "ndcg@20"
+WIDE = 5  # costs whose largest is that many times the smallest have a logarithmic axis
 LENGTH = "50"  # items of the history of an answer that is timed
 
 
@@ -74,14 +75,19 @@ def _point(run: Run) -> Point:
 
 
 def picture(found: Sequence[Point], title: str) -> Figure:
-    """A panel a cost, cheaper to the left, better to the top; what no other run beats in both is filled."""
+    """A panel a cost, cheaper to the left, better to the top; what no other run is better and cheaper than is filled."""
     figure = Figure(figsize=(11, 3.6), layout="constrained")
     panels = figure.subplots(1, len(AXES), sharey=True)
     for panel, (label, cost) in zip(panels, AXES.items(), strict=True):
         known = [(value, point) for point in found if (value := cost(point)) is not None]
         _draw(panel, known)
-        panel.set(xscale="log", xlabel=label)
-        panel.margins(x=0.2, y=0.12)
+        panel.set_xlabel(label)
+        panel.margins(x=0.25, y=0.12)
+        if known and max(value for value, _ in known) > WIDE * min(value for value, _ in known):
+            panel.set_xscale("log")
+            panel.xaxis.set_major_formatter("{x:g}")
+        else:
+            panel.set_xlim(left=0)
     panels[0].set_ylabel("test NDCG@20")
     figure.suptitle(title, fontsize="medium")
     return figure
@@ -89,10 +95,15 @@ def picture(found: Sequence[Point], title: str) -> Figure:
 
 def _draw(panel: Axes, known: Sequence[tuple[float, Point]]) -> None:
     for value, point in known:
-        beaten = any(other < value and better.quality >= point.quality for other, better in known)
+        beaten = any(_beats((other, better.quality), (value, point.quality)) for other, better in known)
         fill = "none" if beaten else figures.COLOUR
         panel.plot(value, point.quality, "o", color=figures.COLOUR, markerfacecolor=fill)
         panel.annotate(point.name, (value, point.quality), (4, 4), textcoords="offset points", fontsize="x-small")
+
+
+def _beats(one: tuple[float, float], other: tuple[float, float]) -> bool:
+    """Whether the first of two pairs of cost and quality is no worse in both and better in one."""
+    return one[0] <= other[0] and one[1] >= other[1] and one != other
 
 
 def main(root: Path = ROOT, bundles: Sequence[Path] = ()) -> None:

@@ -21,7 +21,10 @@ from seqrec.runs.card import refuse_mixed
 from seqrec.runs.intervals import of_reference, of_run
 from seqrec.runs.kept import Run, runs
 
-PAGE = "docs/results.md"
+PAGE, README = "docs/results.md", "README.md"
+SHORT = ("model", "Recall@10", "NDCG@20", "published", "board", "hours")
+"""Columns of the table in the README, which is that of :data:`FIRST`."""
+FIRST = "beauty-fenrec"
 PUBLISHED = {"beauty-fenrec": {"published": ("fenrec", "1"), "board": ("recboard", "1")}}
 """The printed tables beside which the runs of a folder stand, by the title of their column."""
 METRICS = ("recall@10", "ndcg@10", "ndcg@20")
@@ -79,6 +82,12 @@ def text(folder: Path) -> str:
     return table(folder).markdown() + more
 
 
+def short(whole: Table) -> Table:
+    """The columns of a table that the README has."""
+    places = [whole.columns.index(name) for name in SHORT]
+    return Table(SHORT, [[row[place] for place in places] for row in whole.rows], whole.caption)
+
+
 def _judged_alike(folder: Path) -> list[Run]:
     stored = runs(folder)
     refuse_mixed({f"{folder / run.name}": run.card for run in stored})
@@ -128,6 +137,7 @@ def main(root: Path = ROOT, finished: Sequence[Path] = ()) -> None:
     page, stored = root / PAGE, root / "docs" / "runs"
     for run in finished:
         keep(run, stored / run.parent.name / run.name)
+    write_part(root / README, FIRST, "seqrec.reporting.results", short(table(stored / FIRST)).markdown())
     for folder in sorted(path for path in stored.iterdir() if path.is_dir()):
         write_part(page, folder.name, "seqrec.reporting.results", text(folder))
         picture = root / "docs" / "images" / f"{folder.name}.png"

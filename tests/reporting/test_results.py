@@ -9,7 +9,7 @@ import pytest
 
 from seqrec.reporting.figures import validation_by_epoch
 from seqrec.reporting.pages import ROOT, in_step
-from seqrec.reporting.results import PAGE, by_clock, table, text, unfinished
+from seqrec.reporting.results import FIRST, PAGE, README, by_clock, short, table, text, unfinished
 from seqrec.runs.kept import runs
 from seqrec.runs.moved import PRESETS
 
@@ -22,6 +22,11 @@ def test_the_page_is_in_step(folder: Path) -> None:
     page = (ROOT / PAGE).read_text()
     same = in_step(page, folder.name, "seqrec.reporting.results", text(folder)) == page
     assert same, "run: python -m seqrec.reporting.results"
+
+
+def test_the_readme_is_in_step() -> None:
+    page, made = (ROOT / README).read_text(), short(table(ROOT / "docs" / "runs" / FIRST)).markdown()
+    assert in_step(page, FIRST, "seqrec.reporting.results", made) == page, "run: python -m seqrec.reporting.results"
 
 
 @by_folder
