@@ -75,7 +75,7 @@ def _point(run: Run) -> Point:
 
 
 def picture(found: Sequence[Point], title: str) -> Figure:
-    """A panel a cost, cheaper to the left, better to the top; what no other run is better and cheaper than is filled."""
+    """A panel a cost, better to the top; filled are those than which no other run is both better and cheaper."""
     figure = Figure(figsize=(11, 3.6), layout="constrained")
     panels = figure.subplots(1, len(AXES), sharey=True)
     for panel, (label, cost) in zip(panels, AXES.items(), strict=True):
