@@ -77,3 +77,5 @@ def test_patience_counts_epochs_however_many_are_validated() -> None:
     assert "not better for 4 epochs (patience)" in stop_reason(trainer, Phase(4, done=4))
     trainer = train(EarlyStopping(5, patience_steps=9), check_val_every_n_epoch=2)
     assert trainer.current_epoch == 2 + 6
+    trainer = train(EarlyStopping(None), check_val_every_n_epoch=2, max_epochs=3)
+    assert "without a better one" not in machine(trainer)

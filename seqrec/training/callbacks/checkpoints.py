@@ -67,7 +67,8 @@ class EarlyStopping(callbacks.EarlyStopping):
             together = max(trainer.accumulate_grad_batches, getattr(pl_module, "accumulate", 1))
             updates = max(1, math.ceil(self.batches / together))
             self.needed = max(self.epochs, math.ceil(self.patience_steps / updates))
-        self.patience = -(-self.needed // (trainer.check_val_every_n_epoch or 1))
+        if self.needed < sys.maxsize:
+            self.patience = -(-self.needed // (trainer.check_val_every_n_epoch or 1))
         if self.wait_count >= self.patience:
             trainer.should_stop = True
 
