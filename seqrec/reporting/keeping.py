@@ -8,7 +8,7 @@ from pathlib import Path
 import polars as pl
 
 from seqrec.runs.folder import CARD, LOG, METRICS, PER_USER, RANKS
-from seqrec.runs.kept import read_run
+from seqrec.runs.kept import COMMAND, read_run
 from seqrec.runs.slicing import LENGTH, POPULARITY
 
 
@@ -22,5 +22,6 @@ def keep(run: Path, folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     for name in (LOG, METRICS, CARD):
         shutil.copyfile(run / name, folder / name)
+    (folder / COMMAND).unlink(missing_ok=True)  # of an older run; the card knows that of this one
     users = pl.read_parquet(run / PER_USER).sort("user")
     users.select("rank", *(name for name in (LENGTH, POPULARITY) if name in users)).write_parquet(folder / RANKS)

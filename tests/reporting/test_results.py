@@ -66,7 +66,7 @@ def test_tested_weights_are_those_of_the_best_epoch(folder: Path) -> None:
         best = {row["epoch"]: row for row in run.log}[run.metrics["best_epoch"]]
         assert len(run.log) == run.metrics["epochs"], run.name
         monitor = f"val/{run.card.monitor}"
-        assert best[monitor] == max(row[monitor] for row in run.log), run.name
+        assert best[monitor] == max(row[monitor] for row in run.log if monitor in row), run.name
         for name, value in run.metrics["val"].items():
             assert best[f"val/{name}"] == pytest.approx(value, abs=1e-6), (run.name, name)
 
@@ -78,4 +78,5 @@ def test_runs_are_drawn_a_panel_each() -> None:
     assert [panel.get_title(loc="left") for panel in drawn] == [run.name for run in stored]
     assert figure.get_suptitle() == f"{stored[0].card.data['name']}, {stored[0].card.protocol}, seed 0"
     for panel, run in zip(drawn, stored, strict=True):
-        assert np.asarray(panel.lines[0].get_ydata()).tolist() == [row["val/ndcg@20"] for row in run.log]
+        judged = [row["val/ndcg@20"] for row in run.log if "val/ndcg@20" in row]
+        assert np.asarray(panel.lines[0].get_ydata()).tolist() == judged
