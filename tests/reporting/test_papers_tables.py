@@ -22,6 +22,7 @@ from seqrec.reporting.papers.published import Published, load
 from seqrec.reporting.papers.written import Written
 from seqrec.runs.folder import PER_USER
 from seqrec.runs.found import finished
+from seqrec.runs.kept import read_run
 
 KEPT = ROOT / "docs" / "runs" / "beauty-fenrec" / "fenrec"
 
@@ -142,6 +143,9 @@ def test_kept_runs_are_known_by_their_commands() -> None:
         "fenrec": "†", "icsrec": "†§", "caser": "†§‡", "sasrec": "", "duorec": "",
     }  # fmt: skip
     assert cells["icsrec"].other == ["trainer.max_epochs=400", "without paper=fenrec"]
+    assert "trainer=cpu" in read_run(KEPT.parent / "gru4rec").command and cells["gru4rec"].other == ["without paper=fenrec"]
+    board = found(KEPT.parent, load("recboard", "1").only(["beauty"])).cells["beauty"]
+    assert {cell.row.name: cell.marks for cell in board}["bpr"] == "†§"  # it was validated every ten epochs
     judged = verdict(cells["caser"], load("fenrec", "1"), "ndcg@20", 0.05)
     assert judged is not None and judged.words == "not judged"
     assert all(cell.missing == [0, 1] for cell in cells.values()), "they are to be made anew"

@@ -19,6 +19,8 @@ Belongs = Callable[[Sequence[str], Path], bool]
 """Whether the run in a folder was made with these arguments; seed and machine may be any."""
 
 OF_PROTOCOL = ("protocol", "seen_items")
+MACHINE = ("trainer=", "launcher=", "hydra.", "resume=")
+"""How arguments begin that say where a run is made, not what."""
 
 
 @dataclass(frozen=True)
@@ -121,13 +123,13 @@ def _words(path: Path, card: RunCard) -> set[str]:
 def _names(words: set[str], row: Row, data: str) -> bool:
     """Whether a command names a row: its model, data and parts, and no part of another row."""
     asked = {word for word in row.arguments if not word.startswith("model=")}
-    parts = {word for word in words if word.startswith(("+", "model/"))}
+    parts = {word for word in words if word.startswith(("+", "model/")) and not word.startswith("+trainer.")}
     return {f"model={row.model}", f"data={data}", *asked} <= words and parts <= asked
 
 
 def _beyond(words: set[str], arguments: Sequence[str]) -> set[str]:
     """What a command asked for that is not the cell's, and what of the cell's it did not ask for."""
-    more = {word for word in words - set(arguments) if not word.startswith(("seed=", "protocol="))}
+    more = {word for word in words - set(arguments) if not word.startswith(("seed=", "protocol=", *MACHINE))}
     return more | {f"without {word}" for word in set(arguments) - words}
 
 
