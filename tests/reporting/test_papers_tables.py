@@ -143,7 +143,8 @@ def test_kept_runs_are_known_by_their_commands() -> None:
         "fenrec": "†", "icsrec": "†§", "caser": "†§‡", "sasrec": "", "duorec": "",
     }  # fmt: skip
     assert cells["icsrec"].other == ["trainer.max_epochs=400", "without paper=fenrec"]
-    assert "trainer=cpu" in read_run(KEPT.parent / "gru4rec").command and cells["gru4rec"].other == ["without paper=fenrec"]
+    assert "trainer=cpu" in read_run(KEPT.parent / "gru4rec").command
+    assert cells["gru4rec"].other == ["without paper=fenrec"]
     board = found(KEPT.parent, load("recboard", "1").only(["beauty"])).cells["beauty"]
     assert {cell.row.name: cell.marks for cell in board}["bpr"] == "†§"  # it was validated every ten epochs
     judged = verdict(cells["caser"], load("fenrec", "1"), "ndcg@20", 0.05)
