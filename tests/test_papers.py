@@ -80,6 +80,7 @@ CHANGED: dict[str, Mapping[str, Any]] = {
     **{f"{model}/ml1m": SIZES for model in ("coserec", "iclrec")},
     **{f"{model}/{data}": NETWORKS for model in ("ecl_sr", "elecrec") for data in EASNREC},
     "ecl_sr/ml1m": NETWORKS | dict.fromkeys(LONGER, 200),
+    "bert4rec/beauty": {"model.optimizer.weight_decay": 0},  # as without the key; its settings without a paper have one
     "mssr/sports": OF_MSSR,
     "mssr/yelp": OF_MSSR | {"model.backbone.num_layers": 2},
     **{f"lrurec/{data}": {"patience": epochs} for data, epochs in zip(FENREC, (114, 72, 132, 84), strict=True)},
