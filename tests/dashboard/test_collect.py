@@ -153,7 +153,8 @@ def test_parts_tell_in_what_they_differ(several: Path) -> None:
 def test_tables_of_papers_have_the_rows_that_were_run_for_them() -> None:
     found = collect([ROOT / "docs/runs/beauty-fenrec"])
     written = paper_tables(found, lambda arguments, folder: False)  # these runs are known by their commands
-    assert [table.table.name for table in written] == ["table_1", "table_3"]
+    names = [(one.table.paper, one.table.name) for one in written]
+    assert names == [("fenrec", "table_1"), ("fenrec", "table_3"), ("recboard", "table_1")]
     first = described(written[0])
     assert [(part["name"], [row["label"] for row in part["rows"]]) for part in first["data"]] == [
         ("beauty", ["FENRec†"])
