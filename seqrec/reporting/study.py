@@ -27,7 +27,7 @@ from seqrec.runs.folder import RANKS
 from seqrec.runs.intervals import of_seeds
 from seqrec.runs.kept import Run, read_run
 
-STUDIES = {"easnrec_readings": "docs/models/easnrec.md"}
+STUDIES = dict.fromkeys(("easnrec_readings", "easnrec_sports"), "docs/models/easnrec.md")
 """The page of each study."""
 DIAGNOSTICS = {
     "train/positive_cosine": "cosine of positives",
