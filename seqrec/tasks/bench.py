@@ -15,7 +15,7 @@ from seqrec.training.build import build
 from seqrec.training.callbacks.clock import Clock, median
 from seqrec.training.fit import fit
 from seqrec.training.measure import matmul_peak, peak_memory_mb, phases, seconds_of_top10
-from seqrec.training.quiet import silence_libraries
+from seqrec.training.process import prepare_process
 from seqrec.training.run import open_run
 
 
@@ -27,7 +27,7 @@ def bench(config: DictConfig, epochs: int, validation_batches: int | None = None
         epochs: how many.
         validation_batches: how many of a validation; None: all.
     """
-    silence_libraries()
+    prepare_process()
     started = time.perf_counter()
     run = open_run(config)
     preparation = time.perf_counter() - started

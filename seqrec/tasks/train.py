@@ -22,7 +22,7 @@ from seqrec.training.fit import fit
 from seqrec.training.logged_result import log_result
 from seqrec.training.loggers import open_loggers
 from seqrec.training.origin import origin
-from seqrec.training.quiet import silence_libraries
+from seqrec.training.process import prepare_process
 from seqrec.training.references import reference_results
 from seqrec.training.run import open_run, own_folder, plain
 from seqrec.training.stages import Stage, stages
@@ -31,7 +31,7 @@ from seqrec.training.start_check import check_callbacks
 
 def train(config: DictConfig) -> float:
     """Run the whole job in Hydra's output folder and return the best validation metric."""
-    silence_libraries()
+    prepare_process()
     with own_folder(config):
         return _train(config)
 

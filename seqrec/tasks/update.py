@@ -25,7 +25,7 @@ from seqrec.training.build import load_data
 from seqrec.training.callbacks.train_on import write_config
 from seqrec.training.loggers import open_loggers
 from seqrec.training.origin import origin
-from seqrec.training.quiet import silence_libraries
+from seqrec.training.process import prepare_process
 from seqrec.training.references import reference_results
 from seqrec.training.run import own_folder, plain, show_data
 from seqrec.training.update.configuration import check, updated_config
@@ -58,7 +58,7 @@ def update(
         window: positions within which two items of a history are neighbours.
         min_user, min_item: interactions that a new user, a new item needs in the log.
     """
-    silence_libraries()
+    prepare_process()
     overrides, folder = list(HydraConfig.get().overrides.task), Path(HydraConfig.get().runtime.output_dir)
     check(config, overrides, epochs, window)
     remove_killed(folder)

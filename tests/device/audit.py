@@ -19,7 +19,7 @@ from seqrec.metrics import ALL_ITEMS
 from seqrec.training.build import build, load_data
 from seqrec.training.catalog import with_catalog
 from seqrec.training.fit import Fitted, fit
-from seqrec.training.quiet import silence_libraries
+from seqrec.training.process import silence_libraries
 from seqrec.training.stages import stages
 from tests.device.configurations import EMULATED, FIRST_STAGE, small, words
 from tests.device.emulation import Emulation

@@ -15,7 +15,7 @@ from typing import Any
 
 import torch
 
-from seqrec.training.quiet import silence_libraries
+from seqrec.training.process import silence_libraries
 from tests.gpu import clusters, crowd, entropy, ladder, machine, models, resumed, steps
 from tests.gpu.place import Place
 from tests.gpu.report import Row, Section, write
