@@ -27,6 +27,7 @@ COST = "cost.json"
 """In a bundle, and beside a run in ``docs/runs``."""
 FOLDER, PICTURE = "beauty-fenrec", "quality-per-cost"
 METRIC = "ndcg@20"
+CLOSE = 0.06  # of the range of qualities, less than the height of a name
 WIDE = 5  # costs whose largest is that many times the smallest have a logarithmic axis
 LENGTH = "50"  # items of the history of an answer that is timed
 
@@ -59,7 +60,7 @@ AXES: dict[str, Callable[[Point], float | None]] = {
 
 def points(folder: Path) -> list[Point]:
     """The finished runs of a folder, the best first."""
-    return [_point(run) for run in runs(folder) if not by_clock(run)]
+    return sorted((_point(run) for run in runs(folder) if not by_clock(run)), key=lambda point: -point.quality)
 
 
 def _point(run: Run) -> Point:
@@ -94,11 +95,17 @@ def picture(found: Sequence[Point], title: str) -> Figure:
 
 
 def _draw(panel: Axes, known: Sequence[tuple[float, Point]]) -> None:
+    """The points, the best first; the name of one that is close below another stands below it."""
+    qualities = [point.quality for _, point in known]
+    close = CLOSE * (max(qualities, default=0.0) - min(qualities, default=0.0))
+    above = float("inf")
     for value, point in known:
         beaten = any(_beats((other, better.quality), (value, point.quality)) for other, better in known)
         fill = "none" if beaten else figures.COLOUR
         panel.plot(value, point.quality, "o", color=figures.COLOUR, markerfacecolor=fill)
-        panel.annotate(point.name, (value, point.quality), (4, 4), textcoords="offset points", fontsize="x-small")
+        place = (4, -9) if above - point.quality < close else (4, 4)
+        panel.annotate(point.name, (value, point.quality), place, textcoords="offset points", fontsize="x-small")
+        above = point.quality
 
 
 def _beats(one: tuple[float, float], other: tuple[float, float]) -> bool:

@@ -29,6 +29,8 @@ PUBLISHED = {"beauty-fenrec": {"published": ("fenrec", "1"), "board": ("recboard
 """The printed tables beside which the runs of a folder stand, by the title of their column."""
 METRICS = ("recall@10", "ndcg@10", "ndcg@20")
 PRINTED = ("recall@10", "ndcg@20")
+ORDER = "ndcg@20"
+"""By which rows are sorted, the best first."""
 CLOCK = "trainer.max_time="
 
 
@@ -56,11 +58,11 @@ def table(folder: Path) -> Table:
         values = [_printed(one, data, run.name) for one in printed.values()]
         beside: list[Cell] = [*map(_pair, values), *([_gap(run, values)] if printed else [])]
         row: list[Cell] = [_name(run), _epochs(run), f"{run.hours:.1f}", *_numbers(run.metrics["test"], of_run(run))]
-        rows.append((run.metrics["test"]["ndcg@10"], [*row, *beside, f"`{run.command}`"]))
+        rows.append((run.metrics["test"][ORDER], [*row, *beside, f"`{run.command}`"]))
     for name, metrics in stored[0].metrics["references"].items():
         empty: list[Cell] = [""] * (len(columns) - 3 - len(METRICS))
         row = [name, "", "", *_numbers(metrics, of_reference(stored[0], name)), *empty]
-        rows.append((metrics["ndcg@10"], row))
+        rows.append((metrics[ORDER], row))
     cells = [row for _, row in sorted(rows, key=lambda row: row[0], reverse=True)]
     return Table(columns, cells, over_users_caption(cells, stored[0].card.evaluated_users))
 
