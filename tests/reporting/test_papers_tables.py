@@ -139,15 +139,15 @@ def test_kept_runs_are_known_by_their_commands() -> None:
     """† no configuration, § asked for something else, ‡ code that was changed after its commit."""
     cells = {cell.row.name: cell for cell in found(KEPT.parent, load("fenrec", "1").only(["beauty"])).cells["beauty"]}
     marks = {name: cell.marks for name, cell in cells.items()}
-    assert {name: marks[name] for name in ("fenrec", "icsrec", "caser", "sasrec", "duorec")} == {
-        "fenrec": "†", "icsrec": "†§", "caser": "†§‡", "sasrec": "", "duorec": "",
+    assert {name: marks[name] for name in ("fenrec", "icsrec", "mvs", "sasrec", "duorec")} == {
+        "fenrec": "†", "icsrec": "†§", "mvs": "†§‡", "sasrec": "", "duorec": "",
     }  # fmt: skip
     assert cells["icsrec"].other == ["trainer.max_epochs=400", "without paper=fenrec"]
     assert "trainer=cpu" in read_run(KEPT.parent / "gru4rec").command
     assert cells["gru4rec"].other == ["without paper=fenrec"]
     board = found(KEPT.parent, load("recboard", "1").only(["beauty"])).cells["beauty"]
     assert {cell.row.name: cell.marks for cell in board}["bpr"] == "†§"  # it was validated every ten epochs
-    judged = verdict(cells["caser"], load("fenrec", "1"), "ndcg@20", 0.05)
+    judged = verdict(cells["mvs"], load("fenrec", "1"), "ndcg@20", 0.05)
     assert judged is not None and judged.words == "not judged"
     assert all(cell.missing == [0, 1] for cell in cells.values()), "they are to be made anew"
 
