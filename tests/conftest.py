@@ -135,6 +135,13 @@ def composed_once() -> Iterator[None]:
         yield
 
 
+@pytest.fixture(autouse=True)
+def denormals() -> Iterator[None]:
+    """A training in this process takes denormal numbers for 0 from then on; the next test does not."""
+    yield
+    torch.set_flush_denormal(False)
+
+
 @pytest.fixture(scope="session", autouse=True)
 def read_once() -> Iterator[None]:
     """See :func:`tests.remembered.remember_reads`."""

@@ -121,7 +121,7 @@ def test_a_run_that_fails_is_named(place: Path, capfd: pytest.CaptureFixture[str
     ("words", "message"),
     [
         (["paper=fenrec", "task.table=7"], "fenrec has no table '7' here"),
-        (["task.table=1"], "paper=none: tables are known of easnrec and fenrec"),
+        (["task.table=1"], "paper=none: tables are known of easnrec, fenrec, recboard"),
         (["paper=fenrec", "task.table=1", "model=mvs"], "model=mvs: the table has its rows; leave it out"),
         (["paper=fenrec", "task.table=1", "seed=1"], r"seed=1: write task.seeds=\[0,1,2\]"),
         (["paper=fenrec", "task.table=1", "task.data=[ml1m]"], "table_1 of fenrec has no data set 'ml1m'"),
