@@ -27,7 +27,7 @@ COST = "cost.json"
 """In a bundle, and beside a run in ``docs/runs``."""
 FOLDER, PICTURE = "beauty-fenrec", "quality-per-cost"
 METRIC = "ndcg@20"
-CLOSE = 0.06  # of the range of qualities, less than the height of a name
+CLOSE = 0.06  # of the range of qualities, about the height of a name
 WIDE = 5  # costs whose largest is that many times the smallest have a logarithmic axis
 LENGTH = "50"  # items of the history of an answer that is timed
 
@@ -98,12 +98,15 @@ def _draw(panel: Axes, known: Sequence[tuple[float, Point]]) -> None:
     """The points, the best first; the name of one that is close below another stands below it."""
     qualities = [point.quality for _, point in known]
     close = CLOSE * (max(qualities, default=0.0) - min(qualities, default=0.0))
-    above = float("inf")
+    above, room = float("inf"), close
     for value, point in known:
         beaten = any(_beats((other, better.quality), (value, point.quality)) for other, better in known)
         fill = "none" if beaten else figures.COLOUR
         panel.plot(value, point.quality, "o", color=figures.COLOUR, markerfacecolor=fill)
-        place = (4, -9) if above - point.quality < close else (4, 4)
+        below = above - point.quality < room
+        place, room = (
+            ((4, -9), 2 * close) if below else ((4, 4), close)
+        )  # twice the room after a name that stands below
         panel.annotate(point.name, (value, point.quality), place, textcoords="offset points", fontsize="x-small")
         above = point.quality
 
