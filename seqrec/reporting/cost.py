@@ -1,4 +1,4 @@
-"""Quality per cost: what the finished runs of a folder reach against what training and answering take.
+"""Quality per cost: what the best finished run of each model reaches against what training and answering take.
 
 ``python -m seqrec.reporting.cost`` draws ``docs/images/quality-per-cost.png`` from the runs in ``docs/runs``. Bundles
 that it is given, ``<data>-<protocol>/<model>`` as in ``docs/runs``, are asked for their costs first, which are kept
@@ -19,14 +19,13 @@ from matplotlib.figure import Figure
 
 from seqrec.reporting import figures
 from seqrec.reporting.pages import ROOT
-from seqrec.reporting.results import by_clock
+from seqrec.reporting.results import FIRST, ORDER, by_clock
 from seqrec.runs.files import read_json, write_json
-from seqrec.runs.kept import Run, runs
+from seqrec.runs.kept import Run, model_of, runs
 
 COST = "cost.json"
 """In a bundle, and beside a run in ``docs/runs``."""
-FOLDER, PICTURE = "beauty-fenrec", "quality-per-cost"
-METRIC = "ndcg@20"
+PICTURE = "quality-per-cost"
 CLOSE = 0.06  # of the range of qualities, about the height of a name
 WIDE = 5  # costs whose largest is that many times the smallest have a logarithmic axis
 LENGTH = "50"  # items of the history of an answer that is timed
@@ -59,8 +58,12 @@ AXES: dict[str, Callable[[Point], float | None]] = {
 
 
 def points(folder: Path) -> list[Point]:
-    """The finished runs of a folder, the best first."""
-    return sorted((_point(run) for run in runs(folder) if not by_clock(run)), key=lambda point: -point.quality)
+    """The best finished run of each model in a folder, the best first."""
+    found = sorted((_point(run) for run in runs(folder) if not by_clock(run)), key=lambda point: -point.quality)
+    best: dict[str, Point] = {}
+    for point in found:
+        best.setdefault(model_of(point.name), point)
+    return list(best.values())
 
 
 def _point(run: Run) -> Point:
@@ -68,7 +71,7 @@ def _point(run: Run) -> Point:
     cost: dict[str, Any] = read_json(path) if path.exists() else {}
     return Point(
         run.name,
-        run.metrics["test"][METRIC],
+        run.metrics["test"][ORDER],
         run.hours,
         cost["bytes"] / 1e6 if cost else None,
         cost["cpu_ms"][LENGTH]["p50"] if cost else None,
@@ -121,9 +124,7 @@ def main(root: Path = ROOT, bundles: Sequence[Path] = ()) -> None:
     stored = root / "docs" / "runs"
     for bundle in bundles:
         write_json(stored / bundle.parent.name / bundle.name / COST, read_json(bundle / COST))
-    drawn = picture(
-        points(stored / FOLDER), "Amazon Beauty, unseen items ranked; filled: nothing is better and cheaper"
-    )
+    drawn = picture(points(stored / FIRST), "Amazon Beauty, unseen items ranked; filled: nothing is better and cheaper")
     figures.save(drawn, root / "docs" / "images" / f"{PICTURE}.png", dpi=110)
 
 

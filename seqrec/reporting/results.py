@@ -19,7 +19,7 @@ from seqrec.reporting.papers.published import Published, load
 from seqrec.reporting.table import Cell, Table, over_users_caption
 from seqrec.runs.card import refuse_mixed
 from seqrec.runs.intervals import of_reference, of_run
-from seqrec.runs.kept import Run, runs
+from seqrec.runs.kept import Run, model_of, runs
 
 PAGE, README = "docs/results.md", "README.md"
 SHORT = ("model", "Recall@10", "NDCG@20", "published", "board", "hours")
@@ -52,7 +52,7 @@ def table(folder: Path) -> Table:
     printed = {title: load(*name) for title, name in PUBLISHED.get(folder.name, {}).items()}
     data = folder.name.partition("-")[0]
     columns = ["model", "epochs (best)", "hours", "Recall@10", "NDCG@10", "NDCG@20", *printed]
-    columns += [*(["to the higher"] if printed else []), "command"]
+    columns += [*(["against the higher"] if printed else []), "command"]
     rows: list[tuple[float, list[Cell]]] = []
     for run in finished:
         values = [_printed(one, data, run.name) for one in printed.values()]
@@ -85,9 +85,12 @@ def text(folder: Path) -> str:
 
 
 def short(whole: Table) -> Table:
-    """The columns of a table that the README has."""
+    """The part of a table that the README has: some columns, and the best run of each model."""
     places = [whole.columns.index(name) for name in SHORT]
-    return Table(SHORT, [[row[place] for place in places] for row in whole.rows], whole.caption)
+    best: dict[str, Sequence[Cell]] = {}
+    for row in whole.rows:
+        best.setdefault(model_of(str(row[0])), row)
+    return Table(SHORT, [[row[place] for place in places] for row in best.values()], whole.caption)
 
 
 def _judged_alike(folder: Path) -> list[Run]:
@@ -114,7 +117,7 @@ Value = tuple[float, float | None]
 
 def _printed(table: Published, data: str, name: str) -> list[Value] | None:
     """:data:`PRINTED` of the model of a run; None where the table does not have it."""
-    model = name.partition("-")[0]
+    model = model_of(name)
     pairs = [(table.value(data, model, metric), table.deviation(data, model, metric)) for metric in PRINTED]
     return [(value, deviation) for value, deviation in pairs if value is not None] or None
 
@@ -124,14 +127,18 @@ def _pair(values: Sequence[Value] | None) -> str:
 
 
 def _gap(run: Run, printed: Sequence[Sequence[Value] | None]) -> str:
-    """Recall@10 relative to the higher printed one; ▼: below by more than two of its deviations, or 3 %."""
-    known = [values[0] for values in printed if values]
+    """:data:`PRINTED` relative to the higher printed ones; ▼: below by more than two of its deviations, or 3 %."""
+    known = [values for values in printed if values]
     if not known:
         return ""
-    value, deviation = max(known)
-    less = run.metrics["test"]["recall@10"] - value
+    highest = [max(of_metric, key=lambda value: value[0]) for of_metric in zip(*known, strict=True)]
+    pairs = zip(PRINTED, highest, strict=True)
+    return ", ".join(_relative(run.metrics["test"][name], *value) for name, value in pairs)
+
+
+def _relative(ours: float, value: float, deviation: float | None) -> str:
     allowed = 0.03 * value if deviation is None else 2 * deviation
-    return f"{less / value:+.1%}" + (" ▼" if less < -allowed else "")
+    return f"{ours / value - 1:+.1%}" + (" ▼" if ours < value - allowed else "")
 
 
 def main(root: Path = ROOT, finished: Sequence[Path] = ()) -> None:

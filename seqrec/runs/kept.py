@@ -46,6 +46,11 @@ class Run:
         return seconds * (self.card.threads or 1) / 3600
 
 
+def model_of(name: str) -> str:
+    """The model of a run in ``docs/runs``, from the run's name or the cell of a table that begins with it."""
+    return name.partition(" ")[0].partition("-")[0]
+
+
 def read_run(folder: Path) -> Run:
     """The finished run in ``folder``.
 

@@ -9,9 +9,14 @@ import torch
 
 
 def prepare_process() -> None:
-    """Silence what no user can act on, and take what is all but 0 for 0; call it before the first large operator."""
+    """Silence what no user can act on, and take denormal numbers, those below 1.2e-38, for 0.
+
+    A weight that only decays, as those of Caser's longest filters where histories are short, and the moments of a
+    weight without a gradient become that small, and products with them take many times as long. Threads take the mode
+    over from the one that makes them, so this is called before the first large operator.
+    """
     silence_libraries()
-    flush_denormals()
+    torch.set_flush_denormal(True)
 
 
 def silence_libraries() -> None:
@@ -20,13 +25,3 @@ def silence_libraries() -> None:
         logging.getLogger(name).setLevel(logging.ERROR)
         logging.getLogger(f"{name}.utilities.rank_zero").setLevel(logging.ERROR)
     warnings.filterwarnings("ignore", module="pytorch_lightning|torch|lightning_fabric")
-
-
-def flush_denormals() -> None:
-    """Take numbers below 1.2e-38 for 0, on processors that can; torch's threads take it over when they are made.
-
-    A weight that only decays, as those of Caser's longest filters where histories are short, and the moments of a
-    weight without a gradient become that small. Products with them take many times as long: Caser's step on Beauty took
-    eight times as long in its fourth epoch as in its first.
-    """
-    torch.set_flush_denormal(True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -167,6 +168,18 @@ def test_what_is_configured_goes_before_what_is_known_by_its_command(tmp_path: P
     made(tmp_path / "fenrec" / "0")
     cell = found(tmp_path, table_of("fenrec")).cells["beauty"][0]
     assert (cell.marks, [path.name for path in cell.runs]) == ("", ["0"])
+
+
+def test_of_runs_known_by_their_commands_the_closest_is_taken(tmp_path: Path) -> None:
+    """However old it is: the files of a fresh clone are all of the same age."""
+    command = "python main.py paper=fenrec model=fenrec data=beauty"
+    made(tmp_path / "close", configured=False, command=f"{command} trainer.max_epochs=9")
+    made(tmp_path / "far", configured=False, command=f"{command} trainer.max_epochs=9 trainer.max_time=00:00:02:00")
+    for close, far in ((1, 2), (2, 1), (2, 2)):
+        for name, age in (("close", close), ("far", far)):
+            os.utime(tmp_path / name / "metrics.json", (age, age))
+        cell = found(tmp_path, table_of("fenrec")).cells["beauty"][0]
+        assert [path.name for path in cell.runs] == ["close"]
 
 
 @pytest.mark.parametrize("change", [{"evaluated_users": 22362}, {"split": "time"}, {"data": {"name": "beauty"}}])

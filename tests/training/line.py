@@ -11,6 +11,11 @@ from torch.utils.data import DataLoader
 BATCHES = 4
 
 
+def batches(count: int = BATCHES) -> DataLoader[Tensor]:
+    """Of one number each."""
+    return DataLoader(list(ones(count, 1)))  # type: ignore[arg-type]  # a sequence will do
+
+
 class Line(pl.LightningModule):
     def __init__(self) -> None:
         super().__init__()
@@ -35,4 +40,4 @@ def fit(folder: Path, *callbacks: pl.Callback, epochs: int = 3, checkpoint: Path
         enable_progress_bar=False,
         enable_model_summary=False,
     )
-    trainer.fit(Line(), DataLoader(ones(BATCHES, 1)), ckpt_path=checkpoint, weights_only=True)  # type: ignore[arg-type]  # any sequence will do
+    trainer.fit(Line(), batches(), ckpt_path=checkpoint, weights_only=True)

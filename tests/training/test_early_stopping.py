@@ -7,13 +7,13 @@ from typing import Any
 
 import pytest
 import pytorch_lightning as pl
-from torch import Tensor, ones
-from torch.utils.data import DataLoader
+from torch import Tensor
 
 from seqrec.training.callbacks.checkpoints import EarlyStopping
 from seqrec.training.callbacks.pace import Phase
 from seqrec.training.callbacks.start_and_end import machine, stop_reason
 from tests.factories import quiet_trainer
+from tests.training import line
 from tests.training.line import BATCHES, Line
 
 
@@ -30,8 +30,7 @@ def train(
     stopping: EarlyStopping, batches: int = BATCHES, checkpoint: Path | None = None, **options: Any
 ) -> pl.Trainer:
     trainer = quiet_trainer(callbacks=[stopping], **({"max_epochs": 30} | options))
-    data: Any = DataLoader(ones(batches, 1))  # type: ignore[arg-type]  # any sequence will do
-    trainer.fit(Plateau(), data, data, ckpt_path=checkpoint, weights_only=True)
+    trainer.fit(Plateau(), line.batches(batches), line.batches(batches), ckpt_path=checkpoint, weights_only=True)
     return trainer
 
 

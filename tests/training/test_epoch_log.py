@@ -9,13 +9,12 @@ from typing import Any
 import polars as pl
 import pytest
 import pytorch_lightning as lightning
-from torch import Tensor, ones
-from torch.utils.data import DataLoader
+from torch import Tensor
 
 from seqrec.runs.folder import LOG
 from seqrec.training.callbacks.epoch_log import EpochLog
 from tests.factories import quiet_trainer
-from tests.training.line import BATCHES, Line, fit
+from tests.training.line import BATCHES, Line, batches, fit
 
 
 class Stopped(Exception):
@@ -61,8 +60,7 @@ def test_an_epoch_without_validation_has_no_result_of_another(tmp_path: Path) ->
     trainer = quiet_trainer(
         callbacks=[EpochLog()], max_epochs=5, check_val_every_n_epoch=2, default_root_dir=tmp_path, logger=False
     )
-    data: Any = DataLoader(ones(BATCHES, 1))  # type: ignore[arg-type]  # any sequence will do
-    trainer.fit(Judged(), data, data)
+    trainer.fit(Judged(), batches(), batches())
     log = pl.read_csv(tmp_path / LOG, infer_schema_length=None)
     assert log["val/ndcg@10"].to_list() == pytest.approx([None, 0.1, None, 0.3, None])
     assert log["train/loss"].to_list() == [1.0] * 5

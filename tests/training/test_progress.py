@@ -15,14 +15,13 @@ import pytorch_lightning as pl
 import torch
 from pytorch_lightning.callbacks import EarlyStopping, ModelCheckpoint
 from rich.console import Console
-from torch import Tensor, ones
-from torch.utils.data import DataLoader
+from torch import Tensor
 
 from seqrec.training.callbacks import progress, screen
 from seqrec.training.callbacks.pace import Pace, Phase, duration
 from seqrec.training.callbacks.progress import EpochProgress
 from seqrec.training.callbacks.screen import Screen
-from tests.training.line import BATCHES, Line
+from tests.training.line import Line, batches
 
 
 class Judged(Line):
@@ -39,7 +38,7 @@ class Judged(Line):
 
 def train(*callbacks: pl.Callback, epochs: int = 3, **options: Any) -> pl.Trainer:
     """Train, validate and test with batches of one example."""
-    batches: Any = DataLoader(ones(BATCHES, 1))  # type: ignore[arg-type]  # any sequence will do
+    data = batches()
     trainer = pl.Trainer(
         accelerator="cpu",
         max_epochs=epochs,
@@ -52,9 +51,9 @@ def train(*callbacks: pl.Callback, epochs: int = 3, **options: Any) -> pl.Traine
         **options,
     )
     module = Judged()
-    trainer.fit(module, batches, batches)
-    trainer.validate(module, batches, verbose=False)
-    trainer.test(module, batches, verbose=False)
+    trainer.fit(module, data, data)
+    trainer.validate(module, data, verbose=False)
+    trainer.test(module, data, verbose=False)
     return trainer
 
 

@@ -12,7 +12,6 @@ from seqrec.reporting.papers.paired import all_below, gains, p_value
 from seqrec.reporting.papers.published import Published, Row
 from seqrec.runs.kept import Run
 
-HOUR = 3600
 BEST, SECOND = "best", "second"
 
 
@@ -48,10 +47,8 @@ class Cell:
 
     @property
     def hours(self) -> float | None:
-        """Mean hours of training of a run, a first stage included."""
-        stored = [run.metrics for run in self.runs.values()]
-        seconds = [one["seconds"] + one.get("warm_start", {}).get("seconds", 0.0) for one in stored]
-        return fmean(seconds) / HOUR if seconds else None
+        """Mean hours of one thread that a run took."""
+        return fmean(run.hours for run in self.runs.values()) if self.runs else None
 
     def value(self, metric: str) -> float | None:
         """Mean over seeds, see :func:`~seqrec.reporting.papers.measured.measured`; None without a run that has it."""

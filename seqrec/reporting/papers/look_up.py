@@ -46,7 +46,8 @@ def look_up(
     """Find the runs of all cells.
 
     A run that stores its configuration belongs to a cell where that is the cell's. One that stores none, as the compact
-    ones in ``docs/runs``, is known by its command, which may have asked for more; it is taken where there is no other.
+    ones in ``docs/runs``, is known by its command, which may have asked for more; it is taken where there is no other,
+    and of several the one that asked for what is closest to the cell.
 
     Args:
         asked: the table.
@@ -86,8 +87,9 @@ def _cell(
     older, other = not runs and not asked.shared, set()
     if older:
         compact = {path: _words(path, finished[path]) for path in candidates if not (path / CONFIG).exists()}
-        runs = _one_a_seed([path for path, words in compact.items() if _names(words, row, name)], finished)
-        other = {word for path in runs for word in _beyond(compact[path], arguments)}
+        beyond = {path: _beyond(words, arguments) for path, words in compact.items() if _names(words, row, name)}
+        runs = _one_a_seed(sorted(beyond, key=lambda path: len(beyond[path])), finished)
+        other = {word for path in runs for word in beyond[path]}
     why = {seed: failed(row, data, seed) for seed in missing}
     return Cell(
         data=data,
@@ -102,7 +104,7 @@ def _cell(
 
 
 def _one_a_seed(paths: Iterable[Path], cards: Mapping[Path, RunCard]) -> dict[Path, Run]:
-    """The newest readable run of each seed, in the order of seeds."""
+    """The first readable run of each seed, in the order of seeds."""
     found: dict[int, tuple[Path, Run]] = {}
     for path in paths:
         if cards[path].seed not in found:

@@ -12,6 +12,7 @@ from seqrec.reporting.site.key_pages import place_of
 from seqrec.reporting.site.markup import code, escaped
 from seqrec.reporting.site.model_pages import Sources
 from seqrec.reporting.table import Cell, Table
+from seqrec.runs.kept import model_of
 
 Kept = Mapping[str, Mapping[str, Any]]
 
@@ -140,7 +141,7 @@ def _runs(name: str, given: Sources) -> Iterator[str]:
 
 def _linked(cell: str, models: set[str]) -> str:
     name, _, mark = cell.partition(" ")
-    model = name.partition("-")[0]
+    model = model_of(name)
     return f"[{name}](../models/{model}.md) {mark}".rstrip() if model in models else cell
 
 

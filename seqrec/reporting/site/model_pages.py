@@ -15,7 +15,7 @@ from seqrec.reporting.site.described import Docstrings, plain
 from seqrec.reporting.site.key_pages import COLUMNS, place_of, rows
 from seqrec.reporting.site.markup import code, comment, escaped, table
 from seqrec.reporting.table import Cell
-from seqrec.runs.kept import Run, runs
+from seqrec.runs.kept import Run, model_of, runs
 
 HEAD = ("Paper: ", "Reference: ", "Idea: ")
 PAPERS = {"easnrec": "EASNRec's paper", "fenrec": "FENRec's paper", "recboard": "RecBoard"}
@@ -183,7 +183,7 @@ def _results(name: str, given: Sources) -> Iterator[str]:
         card = given.stored[folder][0].card
         for row in listed:
             of_run = str(row[0]).removesuffix(" †")
-            if of_run.partition("-")[0] != name:
+            if model_of(of_run) != name:
                 continue
             empty = False
             cells = dict(zip(columns, row, strict=True))

@@ -47,7 +47,7 @@ class EpochLog(Callback):
 
     def on_train_epoch_end(self, trainer: lightning.Trainer, module: lightning.LightningModule) -> None:
         """Add the epoch's row and write the file anew."""
-        # Lightning goes on naming the metrics of the last validation where an epoch has none.
+        # In an epoch without validation, callback_metrics still holds the results of the last one.
         stale = () if self.validation else ("val/",)
         metrics = {name: float(value) for name, value in trainer.callback_metrics.items() if not name.startswith(stale)}
         training = time.perf_counter() - self.started - self.validation
