@@ -100,7 +100,7 @@ def _judged_alike(folder: Path) -> list[Run]:
 
 
 def _name(run: Run) -> str:
-    return f"{run.name} †" if str(run.card.git_commit).endswith("-dirty") else run.name
+    return f"{run.name} †" if run.card.dirty else run.name
 
 
 def _epochs(run: Run) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import platform
-import subprocess
 from collections.abc import Mapping
 from dataclasses import MISSING, asdict, dataclass, fields
 from importlib.metadata import version
@@ -49,8 +48,7 @@ class RunCard:
         weights: the epoch that was tested, and why that one, from the checkpoint that was loaded.
         max_length: newest items of a history that the model sees.
         versions: of seqrec, Python and the libraries.
-        git_commit: of the code, ``-dirty`` where the checkout had changes; None outside a checkout.
-        model, command, settings, paper, paper_settings: see :class:`~seqrec.runs.origin.Origin`.
+        model, command, settings, paper, paper_settings, git_commit: see :class:`~seqrec.runs.origin.Origin`.
         device, processes, threads, precision: see :class:`~seqrec.runs.machine.Machine`.
         dropped: rows, users and items that each step of the preparation left out.
         evaluated_targets: test targets, several of a user where the split has them.
@@ -108,8 +106,7 @@ class RunCard:
             seed: of the run.
             origin: what was asked for.
             machine: that trained.
-            evaluated_targets: test targets, several of a user where the split has them.
-        configuration: hash of the stored one.
+            configuration: hash of the stored one.
         """
         sequences = data.sequences
         return cls(
@@ -137,7 +134,6 @@ class RunCard:
             max_length=data.max_length,
             versions={"seqrec": seqrec.__version__, "python": platform.python_version()}
             | {name: version(name) for name in PACKAGES},
-            git_commit=_git_commit(),
             **asdict(origin),
             **asdict(machine),
             dropped=data.dropped,
@@ -164,6 +160,11 @@ class RunCard:
     def monitor(self) -> str:
         """The validation metric of the run, such as ``ndcg@10``."""
         return self.weights.rpartition("val/")[2]
+
+    @property
+    def dirty(self) -> bool:
+        """Whether code that no commit holds had a part in the run."""
+        return "-dirty" in (self.git_commit or "")
 
     def write(self, path: Path) -> None:
         """Write the card as JSON in one step."""
@@ -218,13 +219,3 @@ def tested_weights(folder: Path) -> str:
     card = folder / CARD
     last = card.is_file() and UNSELECTED in RunCard.read(card).weights
     return LAST if last else BEST
-
-
-def _git_commit() -> str | None:
-    """Commit of the code, marked where the tree has changes; None outside a checkout."""
-    root = Path(__file__).parent
-    command = ["git", "-C", str(root), "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"]
-    try:
-        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
-    except (OSError, subprocess.CalledProcessError):
-        return None

@@ -1,8 +1,9 @@
-"""What was asked for when a run began, kept beside its configuration: a resumed run is still that run."""
+"""What a run was asked for when it began, and which code trains it; a resumed run is still that run."""
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, fields
+import subprocess
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 
 from seqrec.runs.files import read_json, write_json
@@ -19,6 +20,8 @@ class Origin:
         settings: the file of settings that applied, such as ``sasrec/beauty``; None where there is none.
         paper: whose row the run is; None where it is of no paper.
         paper_settings: the file of that paper's settings that applied, such as ``fenrec/sasrec/beauty``.
+        git_commit: of the code that began the run, and behind commas of each that continued it, ``-dirty`` where the
+            checkout had changes; None outside a checkout.
     """
 
     model: str | None = None
@@ -26,6 +29,7 @@ class Origin:
     settings: str | None = None
     paper: str | None = None
     paper_settings: str | None = None
+    git_commit: str | None = None
 
     @classmethod
     def read(cls, folder: Path) -> Origin:
@@ -34,6 +38,22 @@ class Origin:
         stored = read_json(path) if path.exists() else {}
         return cls(**{field.name: stored.get(field.name) for field in fields(cls)})
 
+    def continued(self, commit: str | None) -> Origin:
+        """Of the run when code of ``commit`` continues it."""
+        known = (self.git_commit or "").split(", ")
+        if commit is None or commit == known[-1]:
+            return self
+        return replace(self, git_commit=", ".join([*filter(None, known), commit]))
+
     def write(self, folder: Path) -> None:
         """Store it in a run folder, in one step."""
         write_json(folder / ORIGIN, asdict(self))
+
+
+def git_commit() -> str | None:
+    """Commit of the code, marked where the tree has changes; None outside a checkout."""
+    command = ["git", "-C", str(Path(__file__).parent), "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"]
+    try:
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+    except (OSError, subprocess.CalledProcessError):
+        return None

@@ -13,7 +13,7 @@ from seqrec.runs.card import RunCard
 from seqrec.runs.catalog import write_catalog, write_users
 from seqrec.runs.configuration import configuration_hash
 from seqrec.runs.folder import CONFIG
-from seqrec.runs.origin import Origin
+from seqrec.runs.origin import Origin, git_commit
 from seqrec.runs.processes import is_first
 from seqrec.training.build import build, load_data, start_from
 from seqrec.training.callbacks.pruning import pruning
@@ -43,8 +43,8 @@ def _train(config: DictConfig) -> float:
     chief = is_first()  # of several processes, the one that writes
     if chief:
         own.open()
-        if run.begins:
-            origin().write(own.folder)
+        begun = origin() if run.begins else Origin.read(own.folder).continued(git_commit())
+        begun.write(own.folder)
         write_catalog(own.folder, run.data.sequences)
         check_evaluator(run.data, run.protocol)
     weights = None

@@ -72,7 +72,8 @@ def update(
         show_data(data)
         grown = GrownModel.of(old, complete, data, protocol, window)
         write_config(complete, folder)
-        replace(Origin.read(old.folder), command=origin().command).write(folder)
+        now = origin()
+        replace(Origin.read(old.folder), command=now.command, git_commit=now.git_commit).write(folder)
         write_catalog(folder, sequences)
         if grown.model.knows_users:
             write_users(folder, sequences)

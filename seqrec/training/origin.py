@@ -11,11 +11,11 @@ from hydra._internal.config_repository import ConfigRepository
 from hydra._internal.config_search_path_impl import ConfigSearchPathImpl
 from hydra.core.hydra_config import HydraConfig
 
-from seqrec.runs.origin import Origin
+from seqrec.runs.origin import Origin, git_commit
 
 
 def origin() -> Origin:
-    """The choices and the command of the job that Hydra runs now."""
+    """The choices, the command and the code of the job that Hydra runs now."""
     hydra = HydraConfig.get()
     choices = hydra.runtime.choices
     paper = choices.get("paper")
@@ -25,6 +25,7 @@ def origin() -> Origin:
         settings=_file(hydra, "settings"),
         paper=None if paper in (None, "none") else str(paper),
         paper_settings=_file(hydra, "paper_settings"),
+        git_commit=git_commit(),
     )
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from seqrec import inference
 from seqrec.runs.card import RunCard
+from seqrec.runs.origin import Origin, git_commit
 from tests.integration.comparison import curves, load, metrics
 from tests.integration.running import Run
 
@@ -52,6 +54,18 @@ def test_the_card_says_what_was_asked_for_and_what_trained(run: Run) -> None:
     resumed = card(run(f"resume={folder}", "trainer.max_epochs=2"))
     assert resumed.weights != found.weights or metrics(folder)["epochs"] == 2
     assert (resumed.model, resumed.command, resumed.settings) == (found.model, found.command, found.settings)
+
+
+def test_the_card_names_all_code_that_trained(run: Run) -> None:
+    folder = run(*TINY, "trainer.max_epochs=1")
+    began = Origin.read(folder)
+    assert card(folder).git_commit == began.git_commit == git_commit()
+    replace(began, git_commit="a" * 40).write(folder)  # as if other code had begun the run
+    run(f"resume={folder}", "trainer.max_epochs=2")
+    both = card(folder).git_commit
+    assert both == f"{'a' * 40}, {git_commit()}"
+    run(f"resume={folder}", "trainer.max_epochs=3")
+    assert card(folder).git_commit == both
 
 
 def test_settings_that_do_not_exist_are_not_named(run: Run) -> None:

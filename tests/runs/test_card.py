@@ -65,6 +65,15 @@ def test_the_sentence_about_the_weights_says_what_was_taken() -> None:
     assert replace(RunCard.read(STORED), weights=last).monitor == "ndcg@10"
 
 
+def test_code_that_continues_a_run_is_added_once() -> None:
+    begun = Origin(git_commit="one")
+    assert begun.continued("one") == begun.continued(None) == begun
+    assert begun.continued("two-dirty").continued("two-dirty").git_commit == "one, two-dirty"
+    assert Origin().continued("one") == begun
+    card = RunCard.read(STORED)
+    assert [replace(card, git_commit=of).dirty for of in (None, "one", "one-dirty, two")] == [False, False, True]
+
+
 def test_what_was_asked_for_comes_back_as_it_was_written(tmp_path: Path) -> None:
     asked = Origin("sasrec", "python main.py model=sasrec", "sasrec/beauty", None, None)
     asked.write(tmp_path)

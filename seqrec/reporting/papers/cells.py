@@ -42,7 +42,7 @@ class Cell:
     @property
     def marks(self) -> str:
         """† known by a command alone, § which asked for something else too, ‡ of code changed after its commit."""
-        dirty = any(str(run.card.git_commit).endswith("-dirty") for run in self.runs.values())
+        dirty = any(run.card.dirty for run in self.runs.values())
         return ("†" if self.older else "") + ("§" if self.other else "") + ("‡" if dirty else "")
 
     @property
