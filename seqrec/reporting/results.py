@@ -57,7 +57,12 @@ def table(folder: Path) -> Table:
     for run in finished:
         values = [_printed(one, data, run.name) for one in printed.values()]
         beside: list[Cell] = [*map(_pair, values), *([_gap(run, values)] if printed else [])]
-        row: list[Cell] = [_name(run), _epochs(run), f"{run.hours:.1f}", *_numbers(run.metrics["test"], of_run(run))]
+        row: list[Cell] = [
+            _name(run),
+            _epochs(run),
+            f"{run.hours:.1f}" if run.hours >= 1 else f"{run.hours:.2f}",
+            *_numbers(run.metrics["test"], of_run(run)),
+        ]
         rows.append((run.metrics["test"][ORDER], [*row, *beside, f"`{run.command}`"]))
     for name, metrics in stored[0].metrics["references"].items():
         empty: list[Cell] = [""] * (len(columns) - 3 - len(METRICS))

@@ -16,7 +16,8 @@ from seqrec.reporting.pages import ROOT
 from seqrec.reporting.sweep_table import by_split, of_jobs, over_seeds, store
 from seqrec.reporting.terminal import show_sweep
 from seqrec.runs.failure import FAILED, note
-from seqrec.runs.folder import LAST, PER_USER
+from seqrec.runs.folder import LAST, METRICS, PER_USER
+from seqrec.runs.intervals import INTERVALS
 from seqrec.runs.origin import Origin
 from seqrec.runs.sweep import Job, jobs
 
@@ -24,10 +25,13 @@ KEPT = ROOT / "docs" / "runs" / "synthetic-easnrec"
 
 
 def finished(folder: Path, model: str, arguments: str) -> None:
-    """A run that is kept, as a job."""
+    """A run that is kept, as a job that stored no intervals."""
     folder.mkdir(parents=True)
-    for name in ("log.csv", "metrics.json", "protocol.json"):
+    for name in ("log.csv", "protocol.json"):
         (folder / name).write_bytes((KEPT / model / name).read_bytes())
+    metrics = json.loads((KEPT / model / METRICS).read_text())
+    metrics.pop(INTERVALS, None)
+    (folder / METRICS).write_text(json.dumps(metrics))
     Origin(model=model, command=f"python main.py {arguments}").write(folder)
 
 
