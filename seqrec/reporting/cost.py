@@ -16,6 +16,7 @@ from typing import Any
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator, NullFormatter
 
 from seqrec.reporting import figures
 from seqrec.reporting.pages import ROOT
@@ -89,7 +90,9 @@ def picture(found: Sequence[Point], title: str) -> Figure:
         panel.margins(x=0.25, y=0.12)
         if known and max(value for value, _ in known) > WIDE * min(value for value, _ in known):
             panel.set_xscale("log")
+            panel.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
             panel.xaxis.set_major_formatter("{x:g}")
+            panel.xaxis.set_minor_formatter(NullFormatter())
         else:
             panel.set_xlim(left=0)
     panels[0].set_ylabel("test NDCG@20")
