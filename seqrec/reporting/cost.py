@@ -27,7 +27,8 @@ from seqrec.runs.kept import Run, model_of, runs
 COST = "cost.json"
 """In a bundle, and beside a run in ``docs/runs``."""
 PICTURE = "quality-per-cost"
-CLOSE = 0.06  # of the range of qualities, about the height of a name
+PLACES = ((4, 4, "left"), (4, -9, "left"), (-4, 4, "right"), (-4, -9, "right"), (0, 7, "center"), (0, -13, "center"))
+"""Of a name around its point: points to the right, points up, and which part of the name stands there."""
 WIDE = 5  # costs whose largest is that many times the smallest have a logarithmic axis
 LENGTH = "50"  # items of the history of an answer that is timed
 
@@ -83,12 +84,12 @@ def picture(found: Sequence[Point], title: str) -> Figure:
     """A panel a cost, better to the top; filled are those than which no other run is both better and cheaper."""
     figure = Figure(figsize=(11, 3.6), layout="constrained")
     panels = figure.subplots(1, len(AXES), sharey=True)
-    for panel, (label, cost) in zip(panels, AXES.items(), strict=True):
-        known = [(value, point) for point in found if (value := cost(point)) is not None]
-        _draw(panel, known)
+    known = [[(value, point) for point in found if (value := cost(point)) is not None] for cost in AXES.values()]
+    for panel, label, there in zip(panels, AXES, known, strict=True):
+        _draw(panel, there)
         panel.set_xlabel(label)
         panel.margins(x=0.25, y=0.12)
-        if known and max(value for value, _ in known) > WIDE * min(value for value, _ in known):
+        if there and max(value for value, _ in there) > WIDE * min(value for value, _ in there):
             panel.set_xscale("log")
             panel.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
             panel.xaxis.set_major_formatter("{x:g}")
@@ -97,24 +98,37 @@ def picture(found: Sequence[Point], title: str) -> Figure:
             panel.set_xlim(left=0)
     panels[0].set_ylabel("test NDCG@20")
     figure.suptitle(title, fontsize="medium")
+    figure.draw_without_rendering()  # only then it is known where points lie
+    for panel, there in zip(panels, known, strict=True):
+        _name(panel, there)
     return figure
 
 
 def _draw(panel: Axes, known: Sequence[tuple[float, Point]]) -> None:
-    """The points, the best first; the name of one that is close below another stands below it."""
-    qualities = [point.quality for _, point in known]
-    close = CLOSE * (max(qualities, default=0.0) - min(qualities, default=0.0))
-    above, room = float("inf"), close
+    """The points."""
     for value, point in known:
         beaten = any(_beats((other, better.quality), (value, point.quality)) for other, better in known)
         fill = "none" if beaten else figures.COLOUR
         panel.plot(value, point.quality, "o", color=figures.COLOUR, markerfacecolor=fill)
-        below = above - point.quality < room
-        place, room = (
-            ((4, -9), 2 * close) if below else ((4, 4), close)
-        )  # twice the room after a name that stands below
-        panel.annotate(point.name, (value, point.quality), place, textcoords="offset points", fontsize="x-small")
-        above = point.quality
+
+
+def _name(panel: Axes, known: Sequence[tuple[float, Point]]) -> None:
+    """The names, each in the first of the places around its point where no other point and no name is."""
+    taken = [line.get_window_extent() for line in panel.lines]
+    for value, point in known:
+        notes = [
+            panel.annotate(
+                point.name, (value, point.quality), (across, up), textcoords="offset points", ha=side,
+                fontsize="x-small", in_layout=False,
+            )
+            for across, up, side in PLACES
+        ]  # fmt: skip
+        boxes = {note: note.get_window_extent() for note in notes}
+        free = next((note for note in notes if not boxes[note].count_overlaps(taken)), notes[0])
+        taken.append(boxes[free])
+        for note in notes:
+            if note is not free:
+                note.remove()
 
 
 def _beats(one: tuple[float, float], other: tuple[float, float]) -> bool:

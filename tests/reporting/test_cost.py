@@ -42,6 +42,14 @@ def test_what_nothing_beats_is_filled() -> None:
     assert list(filled.values()) == [["best", "quick"], ["best", "slow"], ["quick"]]
 
 
+def test_no_name_lies_on_another_or_on_a_point() -> None:
+    for panel in picture(points(STORED), "").axes:
+        boxes = [note.get_window_extent() for note in panel.texts]
+        assert len(boxes) == len(panel.lines) > 5
+        others = [line.get_window_extent() for line in panel.lines]
+        assert [box.count_overlaps([*others, *boxes]) for box in boxes] == [1] * len(boxes), "but on itself"
+
+
 def test_costs_of_bundles_are_kept_beside_their_runs(tmp_path: Path) -> None:
     root, bundle = tmp_path / "root", tmp_path / FIRST / "fenrec"
     shutil.copytree(STORED / "fenrec", root / "docs" / "runs" / FIRST / "fenrec")
