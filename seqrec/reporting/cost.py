@@ -17,6 +17,7 @@ from typing import Any
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullFormatter
+from matplotlib.transforms import Bbox
 
 from seqrec.reporting import figures
 from seqrec.reporting.pages import ROOT
@@ -29,6 +30,7 @@ COST = "cost.json"
 PICTURE = "quality-per-cost"
 PLACES = ((4, 4, "left"), (4, -9, "left"), (-4, 4, "right"), (-4, -9, "right"), (0, 7, "center"), (0, -13, "center"))
 """Of a name around its point: points to the right, points up, and which part of the name stands there."""
+GAP = 3.0  # dots between two names
 WIDE = 5  # costs whose largest is that many times the smallest have a logarithmic axis
 LENGTH = "50"  # items of the history of an answer that is timed
 
@@ -113,8 +115,8 @@ def _draw(panel: Axes, known: Sequence[tuple[float, Point]]) -> None:
 
 
 def _name(panel: Axes, known: Sequence[tuple[float, Point]]) -> None:
-    """The names, each in the first of the places around its point where no other point and no name is."""
-    taken = [line.get_window_extent() for line in panel.lines]
+    """The names, each in the first of the places around its point that lie in the panel and are free."""
+    inside, taken = panel.get_window_extent(), [line.get_window_extent() for line in panel.lines]
     for value, point in known:
         notes = [
             panel.annotate(
@@ -124,11 +126,15 @@ def _name(panel: Axes, known: Sequence[tuple[float, Point]]) -> None:
             for across, up, side in PLACES
         ]  # fmt: skip
         boxes = {note: note.get_window_extent() for note in notes}
-        free = next((note for note in notes if not boxes[note].count_overlaps(taken)), notes[0])
-        taken.append(boxes[free])
+        free = next((note for note in notes if _fits(boxes[note], inside, taken)), notes[0])
+        taken.append(boxes[free].padded(GAP))
         for note in notes:
             if note is not free:
                 note.remove()
+
+
+def _fits(box: Bbox, inside: Bbox, taken: Sequence[Bbox]) -> bool:
+    return inside.x0 <= box.x0 and box.x1 <= inside.x1 and not box.count_overlaps(taken)
 
 
 def _beats(one: tuple[float, float], other: tuple[float, float]) -> bool:

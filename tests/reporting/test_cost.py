@@ -42,11 +42,13 @@ def test_what_nothing_beats_is_filled() -> None:
     assert list(filled.values()) == [["best", "quick"], ["best", "slow"], ["quick"]]
 
 
-def test_no_name_lies_on_another_or_on_a_point() -> None:
+def test_names_lie_in_their_panel_and_on_nothing_else() -> None:
     for panel in picture(points(STORED), "").axes:
         boxes = [note.get_window_extent() for note in panel.texts]
         assert len(boxes) == len(panel.lines) > 5
         others = [line.get_window_extent() for line in panel.lines]
+        inside = panel.get_window_extent()
+        assert all(inside.x0 <= box.x0 and box.x1 <= inside.x1 for box in boxes)
         assert [box.count_overlaps([*others, *boxes]) for box in boxes] == [1] * len(boxes), "but on itself"
 
 

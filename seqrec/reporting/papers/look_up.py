@@ -87,7 +87,9 @@ def _cell(
     older, other = not runs and not asked.shared, set()
     if older:
         compact = {path: _words(path, finished[path]) for path in candidates if not (path / CONFIG).exists()}
-        beyond = {path: _beyond(words, arguments) for path, words in compact.items() if _names(words, row, name)}
+        beyond = {
+            path: _beyond(words, arguments) for path, words in compact.items() if _names(words, row, name, arguments)
+        }
         runs = _one_a_seed(sorted(beyond, key=lambda path: len(beyond[path])), finished)
         other = {word for path in runs for word in beyond[path]}
     why = {seed: failed(row, data, seed) for seed in missing}
@@ -122,11 +124,12 @@ def _words(path: Path, card: RunCard) -> set[str]:
     return {word for word in shlex.split(command) if "=" in word}
 
 
-def _names(words: set[str], row: Row, data: str) -> bool:
-    """Whether a command names a row: its model, data and parts, and no part of another row."""
+def _names(words: set[str], row: Row, data: str, arguments: Sequence[str]) -> bool:
+    """Whether a command names a row: its model, data and parts, and no part of another row or other paper."""
     asked = {word for word in row.arguments if not word.startswith("model=")}
     parts = {word for word in words if word.startswith(("+", "model/")) and not word.startswith("+trainer.")}
-    return {f"model={row.model}", f"data={data}", *asked} <= words and parts <= asked
+    papers = {word for word in words if word.startswith("paper=")}
+    return {f"model={row.model}", f"data={data}", *asked} <= words and parts <= asked and papers <= set(arguments)
 
 
 def _beyond(words: set[str], arguments: Sequence[str]) -> set[str]:
