@@ -63,7 +63,7 @@ FOREIGN = [
     # through the project, and the project's own functions that read and write files
     "seqrec.methods.base.torch.load",
     "seqrec.methods.easnrec.easnrec.torch.hub.load",
-    "seqrec.runs.card.subprocess.run",
+    "seqrec.runs.origin.subprocess.run",
     "seqrec.cli.main.entry",
     "seqrec.data.sets.download.download",
     "seqrec.data.store.shutil.rmtree",
