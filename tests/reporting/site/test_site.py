@@ -56,7 +56,8 @@ def test_a_finished_run_is_on_the_pages_of_its_model_and_its_data(site: Path) ->
         metrics, folder, model = run.metrics, run.folder.parent.name, run.name.partition("-")[0]
         figures = {f"{metrics['test']['ndcg@10']:.4f}", f"{metrics['epochs']} ({metrics['best_epoch']})"}
         rows = html_page(site / "models" / f"{model}.html").rows
-        assert any({*figures, f"{run.hours:.1f}"} <= means(row) for row in rows), run.folder
+        hours = f"{run.hours:.{1 if run.hours >= 1 else 2}f}"
+        assert any({*figures, hours} <= means(row) for row in rows), run.folder
         assert (site / "images" / "runs" / folder / f"{run.name}.svg").exists()
         rows = html_page(site / "data" / f"{run.card.data['name']}.html").rows
         assert any(row and row[0].removesuffix(" †") == run.name and figures <= means(row) for row in rows), run.folder
