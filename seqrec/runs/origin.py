@@ -21,7 +21,7 @@ class Origin:
         paper: whose row the run is; None where it is of no paper.
         paper_settings: the file of that paper's settings that applied, such as ``fenrec/sasrec/beauty``.
         git_commit: of the code that began the run, and behind commas of each that continued it, ``-dirty`` where the
-            checkout had changes; None outside a checkout.
+            checkout had changes, ``unknown`` where a version that stored none began it; None outside a checkout.
     """
 
     model: str | None = None
@@ -40,10 +40,10 @@ class Origin:
 
     def continued(self, commit: str | None) -> Origin:
         """Of the run when code of ``commit`` continues it."""
-        known = (self.git_commit or "").split(", ")
-        if commit is None or commit == known[-1]:
+        known = self.git_commit or "unknown"
+        if commit is None or commit == known.split(", ")[-1]:
             return self
-        return replace(self, git_commit=", ".join([*filter(None, known), commit]))
+        return replace(self, git_commit=f"{known}, {commit}")
 
     def write(self, folder: Path) -> None:
         """Store it in a run folder, in one step."""

@@ -69,7 +69,7 @@ def test_code_that_continues_a_run_is_added_once() -> None:
     begun = Origin(git_commit="one")
     assert begun.continued("one") == begun.continued(None) == begun
     assert begun.continued("two-dirty").continued("two-dirty").git_commit == "one, two-dirty"
-    assert Origin().continued("one") == begun
+    assert Origin().continued("one").git_commit == "unknown, one"
     card = RunCard.read(STORED)
     assert [replace(card, git_commit=of).dirty for of in (None, "one", "one-dirty, two")] == [False, False, True]
 

@@ -12,8 +12,8 @@ BATCHES = 4
 
 
 def batches(count: int = BATCHES) -> DataLoader[Tensor]:
-    """Of one number each."""
-    return DataLoader(list(ones(count, 1)))  # type: ignore[arg-type]  # a sequence will do
+    """Batches ``(1, 1)``."""
+    return DataLoader(ones(count, 1))  # type: ignore[arg-type]  # a tensor has the length and the items of a data set
 
 
 class Line(pl.LightningModule):

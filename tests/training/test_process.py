@@ -15,8 +15,8 @@ from seqrec.training.process import prepare_process
 prepare_process()
 torch.set_num_threads(2)
 smallest = torch.full((1 << 22,), torch.finfo(torch.float32).tiny)  # enough for both threads
-denormal = smallest * 0.5
-print(torch.count_nonzero(denormal).item(), torch.count_nonzero(smallest * 1.0).item())
+for made in (smallest * 0.5, smallest * 1.0):
+    print(torch.count_nonzero(made.view(torch.int32)).item())  # of the bits: in this mode a denormal number equals 0
 """
 
 
